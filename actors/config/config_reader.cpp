@@ -1,0 +1,119 @@
+#include "actors/config/config_reader.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace understudy {
+
+namespace {
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row.back();
+}
+
+} // namespace
+
+std::string nearest_word(std::string_view word, const std::vector<std::string>& known) {
+  constexpr std::size_t longest = 64; // nobody mistypes longer words into one of ours
+  std::string best;
+  std::size_t distance = 3;
+  if (word.size() > longest)
+    return best;
+  for (const auto& candidate : known) {
+    auto d = edit_distance(word, candidate);
+    if (d < distance && 2 * d < word.size()) {
+      distance = d;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+const toml::node* section_reader::find(std::string_view key) {
+  known_.emplace_back(key);
+  return section_ ? section_->get(key) : nullptr;
+}
+
+bool section_reader::take_text(std::string_view key, std::string& target) {
+  const auto* text = section_->get(key)->as_string();
+  if (!text) {
+    problem(key, "must be a text in quotes");
+    return false;
+  }
+  if (text->get().find('\0') != std::string::npos) {
+    problem(key, "must not hold a NUL byte");
+    return false;
+  }
+  target = text->get();
+  return true;
+}
+
+void section_reader::read(std::string_view key, std::string& target) {
+  if (find(key))
+    take_text(key, target);
+}
+
+void section_reader::read(std::string_view key, std::filesystem::path& target,
+                          const std::filesystem::path& base) {
+  std::string text;
+  if (find(key) && take_text(key, text))
+    target = text.empty() ? std::filesystem::path() : (base / text).lexically_normal();
+}
+
+void section_reader::read(std::string_view key, std::vector<std::string>& target) {
+  const auto* node = find(key);
+  if (!node)
+    return;
+  const auto* list = node->as_array();
+  if (!list || !std::all_of(list->begin(), list->end(), [](const toml::node& n) { return n.is_string(); })) {
+    problem(key, "must be a list of texts, such as [\"a\", \"b\"]");
+    return;
+  }
+  target.clear();
+  for (const auto& entry : *list)
+    target.push_back(entry.as_string()->get());
+}
+
+std::optional<std::int64_t> section_reader::integer(std::string_view key, std::int64_t least,
+                                                    std::int64_t most) {
+  const auto* node = find(key);
+  if (!node)
+    return std::nullopt;
+  const auto* number = node->as_integer();
+  if (!number || number->get() < least || number->get() > most) {
+    problem(key, fmt::format("must be a whole number from {} to {}", least, most));
+    return std::nullopt;
+  }
+  return number->get();
+}
+
+void section_reader::problem(std::string_view key, std::string_view what) {
+  const auto* node = section_ ? section_->get(key) : nullptr;
+  auto where = node ? fmt::format("line {}: ", node->source().begin.line) : std::string();
+  problems_.push_back(fmt::format("{}{}.{} {}", where, name_, key, what));
+}
+
+void section_reader::finish() {
+  if (!section_)
+    return;
+  for (const auto& [key, node] : *section_) {
+    std::string name(key.str());
+    if (std::find(known_.begin(), known_.end(), name) != known_.end())
+      continue;
+    auto meant = nearest_word(name, known_);
+    problem(name, meant.empty() ? "is not a known key"
+                                : fmt::format("is not a known key (did you mean {}?)", meant));
+  }
+}
+
+} // namespace understudy
