@@ -1,0 +1,66 @@
+// Loads a snapshot's chunks into the local MariaDB (DESIGN §4.5). Until `finish` the replica's state is
+// `loading` and it is not promotable; a crash at any point is healed by beginning again.
+//
+// Blocking; one thread. The account must not be in an applier's hands meanwhile.
+#pragma once
+#include "events/model/account_event.hpp"
+#include "storage/apply/placement.hpp"
+#include "storage/profile/profile.hpp"
+#include "storage/state/sql_session.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace understudy {
+
+struct load_request {
+  account_id account;
+  std::string name;          ///< the account's address, for the local registry row's lookup and errors
+  std::string snapshot;      ///< UUID
+  mailbox_id source_mailbox; ///< for mailbox_id = "same"; 0 = unknown
+  std::shared_ptr<const volume_map> volumes;
+};
+
+struct load_limits {
+  std::size_t rows_per_statement = 1000;
+  std::size_t bytes_per_statement = std::size_t{4} << 20;
+  /// Rows removed in one transaction: bounds undo and the time that locks are held.
+  std::size_t rows_per_delete = 5000;
+};
+
+class snapshot_loader {
+public:
+  /// Marks the replica as loading, allocates the mailbox id if the account has none here, and removes what
+  /// there is of it. An account that lives here already keeps its mailbox id (an old source). Refusals name
+  /// what clashes (id taken, mailbox_id = "same").
+  static result<std::unique_ptr<snapshot_loader>> begin(sql_options connection,
+                                                        std::shared_ptr<const profile> rules,
+                                                        load_request request, load_limits limits = {});
+  ~snapshot_loader();
+
+  const account_placement& placement() const;
+
+  /// Chunks in order from 0; one that was loaded before is ignored, a gap is an error. Chunk 0 creates the
+  /// group database, from its definitions, if it isn't there. Each chunk is one transaction.
+  result<void> load(const snapshot_chunk& chunk);
+
+  /// After the last chunk: the replica becomes `ready` at `number` of epoch `term`, to be continued from
+  /// `next` in understudy.accounts. Fails if the last chunk hasn't been loaded.
+  result<void> finish(epoch term, sequence number, kafka_offset next);
+
+  std::uint64_t rows_loaded() const; ///< any thread
+
+private:
+  struct parts;
+  explicit snapshot_loader(std::unique_ptr<parts> p);
+  std::unique_ptr<parts> parts_;
+};
+
+/// Removes every row of the account and its entry in understudy.replica, in bounded transactions that the
+/// local capture skips (R36). Succeeds if there is nothing.
+result<void> remove_replica(sql_options connection, const profile& rules, const account_id& account,
+                            load_limits limits = {});
+
+} // namespace understudy

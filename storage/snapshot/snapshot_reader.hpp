@@ -1,0 +1,51 @@
+// Reads one account's rows under one read view, in chunks (R16).
+//
+// Blocking; one thread. The view lives as long as the reader.
+#pragma once
+#include "events/model/account_event.hpp"
+#include "storage/profile/profile.hpp"
+#include "storage/state/sql_session.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace understudy {
+
+struct snapshot_request {
+  account_id account;
+  mailbox_id mailbox; ///< the local mailbox id
+  std::string id;     ///< UUID of the snapshot
+};
+
+class snapshot_reader {
+public:
+  struct opened {
+    binlog_place place; ///< the view contains exactly what was committed before it
+    gtid_position gtid; ///< the same place as a GTID position
+    std::uint64_t rows_estimate = 0;
+    std::vector<std::shared_ptr<const shape>> shapes; ///< of every table that chunks will have rows of
+  };
+
+  /// Connects, opens the view and looks the account's tables up. Errors: the account's registry row isn't
+  /// there; a table can't be read (a column type named). Never waits for held commits (R6).
+  static result<std::unique_ptr<snapshot_reader>>
+  open(sql_options connection, std::shared_ptr<const profile> rules, const snapshot_request& request);
+  ~snapshot_reader();
+
+  const opened& start() const;
+
+  /// The next chunk, ordered by table and key; the registry row comes first. Empty behind the one that has
+  /// `last` set. A chunk holds at least one row and at most `max_rows`, and ends early above `max_bytes`
+  /// (of values). A DDL under way is an error that says so: the snapshot must be restarted (R16).
+  result<std::optional<snapshot_chunk>> next_chunk(std::size_t max_rows, std::size_t max_bytes);
+
+  std::uint64_t rows_read() const;
+
+private:
+  struct parts;
+  explicit snapshot_reader(std::unique_ptr<parts> p);
+  std::unique_ptr<parts> parts_;
+};
+
+} // namespace understudy
