@@ -1,0 +1,82 @@
+// R30: row locks that keep an account's writers before their COMMIT during a planned promotion.
+//
+// One transaction, READ COMMITTED, `SELECT … FOR UPDATE` over the account's existing rows in the profile's
+// guard tables by an index that begins with the mailbox (never a scan of others' rows, no gap locks), the
+// mailbox row last: the mail server's own order. Inserts then wait by their foreign keys. Nothing is
+// committed by it; a row written to understudy.guard gives the transaction an id that only it has.
+//
+// Blocking; one thread at a time. It has two sessions of its own: the one that holds the locks, and one that
+// looks at them and ends waiters. The role row (R29) is written by a third, the caller's: the guard's
+// transaction touches neither `role` nor any row that its writing needs.
+#pragma once
+#include "storage/profile/profile.hpp"
+#include "storage/profile/schema_catalog.hpp"
+#include "storage/state/mailstore_queries.hpp"
+#include "storage/state/sql_session.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace understudy {
+
+struct guard_options {
+  /// From the first lock to the last; locks that can't be had within it are given up ([limits] guard).
+  std::chrono::milliseconds limit{2000};
+};
+
+struct guard_report {
+  std::uint64_t rows = 0;            ///< locked
+  std::chrono::microseconds took{0}; ///< first lock to last
+  unsigned attempts = 1;             ///< more: it was a deadlock's victim in between
+  std::vector<std::string>
+      not_guarded; ///< logical names of account tables that it can't or doesn't cover (R35)
+};
+
+class guard {
+public:
+  /// Takes all locks or none. Failure (lock wait, killed, connection lost, out of time) leaves nothing
+  /// locked; it is retryable where waiting longer may help.
+  static result<std::unique_ptr<guard>> take(const sql_options& connection,
+                                             std::shared_ptr<const profile> rules,
+                                             const schema_catalog& catalog, const registered_account& account,
+                                             const guard_options& options);
+  ~guard(); ///< releases
+  guard(const guard&) = delete;
+  guard& operator=(const guard&) = delete;
+
+  const guard_report& report() const { return report_; }
+  const registered_account& account() const { return account_; }
+
+  /// The very transaction that took the locks is still open. Up to 0.1 s old: the server refreshes
+  /// information_schema's lock tables no more often.
+  result<bool> still_stands();
+
+  /// KILL QUERY ID for every statement that waits for the guard's locks, repeated until none is left or
+  /// `limit` is over: their transactions get an error before COMMIT and roll back. Returns how many were
+  /// ended. To be called before `release`, else they would go on here.
+  result<std::uint64_t> end_waiters(std::chrono::milliseconds limit);
+
+  /// Rolls the guard's transaction back. False = the transaction was already gone.
+  result<bool> release();
+
+  /// The session that holds the locks, for applying inside the guard (R29: the account goes back to S). Its
+  /// transaction may then be committed instead of rolled back, with `commit_and_release`.
+  sql_session& session() { return *holder_; }
+  sql_result<void> commit_and_release();
+
+private:
+  guard(std::unique_ptr<sql_session> holder, std::unique_ptr<sql_session> watcher,
+        registered_account account);
+  std::unique_ptr<sql_session> holder_;
+  std::unique_ptr<sql_session> watcher_;
+  registered_account account_;
+  guard_report report_;
+  std::string transaction_; ///< innodb_trx.trx_id
+  bool released_ = false;
+};
+
+} // namespace understudy

@@ -1,0 +1,74 @@
+// What the node writes through the binlog: role rows (R11), the positions of replicas (R36), the mark of our
+// own transactions, the probe (R10). Each call blocks; outside a transaction of the caller's it commits by
+// itself, and so waits like any COMMIT while commits are held.
+#pragma once
+#include "events/model/ids.hpp"
+#include "storage/state/sql_session.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace understudy {
+
+/// What this mailstore is to an account.
+enum class account_role : std::uint8_t { none, source, replica };
+std::string_view text_of(account_role role); ///< 'none', 'source', 'replica': as in the tables
+std::optional<account_role> parse_role(std::string_view text);
+
+struct role_record {
+  account_id account;
+  epoch term;
+  account_role role = account_role::none;
+  kafka_offset decision; ///< of the control record it carries out
+  bool operator==(const role_record&) const = default;
+};
+
+enum class replica_state : std::uint8_t { loading, ready };
+
+/// How far an account has been replayed here; loading = its snapshot isn't whole, never promotable.
+struct replica_record {
+  account_id account;
+  mailbox_id mailbox; ///< the local one
+  epoch term;
+  sequence applied; ///< last applied
+  partition_id partition;
+  kafka_offset next{0}; ///< in understudy.accounts: everything of the account below it is applied or void
+  replica_state state = replica_state::loading;
+  std::string snapshot; ///< UUID of the snapshot it was or is being loaded from
+  bool operator==(const replica_record&) const = default;
+};
+
+/// Uses the session given, which must write to the binlog; one thread at a time. Keeps no state of its own.
+class logged_state {
+public:
+  explicit logged_state(sql_session& session)
+      : session_(session) {}
+
+  /// Inserts or overwrites. Always changes the row, hence the binlog: a row equal to what is there would
+  /// leave no event and capture would wait for ever (facts §2), so the table has a counter of writes.
+  result<void> write_role(const role_record& role);
+  result<std::optional<role_record>> role_of(const account_id& account);
+  result<std::vector<role_record>> roles();
+
+  result<void> write_replica(const replica_record& replica);
+  /// R36: moves on only from `from`, exactly one row. Any other number of rows is an error that names what
+  /// was found. The applier's batches build the same condition themselves.
+  sql_result<void> advance_replica(const account_id& account, sequence from, sequence to, epoch term,
+                                   kafka_offset next);
+  result<std::optional<replica_record>> replica_of(const account_id& account);
+  result<std::vector<replica_record>> replicas();
+  result<void> remove_replica(const account_id& account);
+
+  /// Marks the transaction under way as ours where it touches no row of `replica` (R36). Locks one row until
+  /// the transaction ends; `slot` (0..255) spreads parallel writers over several rows.
+  sql_result<void> mark_origin(std::uint8_t slot);
+  /// Writes the probe row; capture sees `n` again in the binlog (R10).
+  sql_result<void> write_probe(std::uint64_t n);
+
+private:
+  sql_session& session_;
+};
+
+} // namespace understudy

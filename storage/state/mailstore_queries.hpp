@@ -1,0 +1,81 @@
+// Questions to the mailstore's own tables, by the profile's names: accounts, items, volumes, mailbox ids.
+#pragma once
+#include "events/model/gtid.hpp"
+#include "storage/profile/profile.hpp"
+#include "storage/state/sql_session.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace understudy {
+
+/// A row of the registry.
+struct registered_account {
+  account_id account;
+  std::string name; ///< address; empty when the registry has none
+  mailbox_id mailbox;
+  group_number group;
+  bool operator==(const registered_account&) const = default;
+};
+
+struct volume {
+  std::int64_t id = 0;
+  std::int64_t type = 0;
+  std::string name;
+  std::string path;
+  bool holds_blobs = false;
+  bool holds_index = false;
+  bool is_centralised = false;
+  bool by_mailbox_id = true; ///< blobs addressed by mailbox id, not by locator
+  bool is_current = false;   ///< new blobs (or index) go here
+  bool operator==(const volume&) const = default;
+};
+
+/// Who this server is; a change between two connections is a change of server (R9 goes further).
+struct server_identity {
+  std::string version;
+  std::string server_uid; ///< @@server_uid of 10.11 where there is one, else empty
+  std::uint32_t server_id = 0;
+  std::uint64_t uptime_seconds = 0;
+};
+
+/// Blocking; one thread at a time; keeps no state but the session's.
+class mailstore_queries {
+public:
+  mailstore_queries(sql_session& session, std::shared_ptr<const profile> rules)
+      : session_(&session)
+      , rules_(std::move(rules)) {}
+
+  result<void> each_account(const std::function<void(registered_account)>& each);
+  /// By account ids or names (addresses, compared as the table's collation does); unknown ones are left out.
+  result<std::vector<registered_account>> find_by_id(const std::vector<account_id>& ids);
+  result<std::vector<registered_account>> find_by_name(const std::vector<std::string>& names);
+
+  /// getAccountStatus' itemId: highest item id of each mailbox; 0 = none. One index look-up a mailbox.
+  result<std::map<mailbox_id, std::uint64_t>> highest_items(const std::vector<registered_account>& accounts);
+  result<std::vector<volume>> volumes();
+  /// Volume number of the host's current index volume.
+  result<std::int64_t> current_index_volume();
+
+  /// Takes the next mailbox id as the mail server does and commits it: `logged` is a session that writes to
+  /// the binlog, outside a transaction. The id is burnt if it isn't used.
+  result<mailbox_id> allocate_mailbox(sql_session& logged);
+  /// For mailbox_mode::same: makes sure that the mail server will never give out `wanted`, by raising the
+  /// next id above it; fails when a mailbox has it already.
+  result<void> reserve_mailbox(sql_session& logged, mailbox_id wanted, const account_id& account);
+
+  /// @@gtid_binlog_pos: answers while commits are held (R6).
+  result<gtid_position> binlog_position();
+  result<server_identity> identity();
+
+private:
+  sql_session* session_;
+  std::shared_ptr<const profile> rules_;
+};
+
+} // namespace understudy

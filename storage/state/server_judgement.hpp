@@ -1,0 +1,59 @@
+// The judgement whether a MariaDB is set up so that it can be captured (DESIGN §4.1) and `synchronous` be
+// promised (R5), from what it said about itself. Pure; storage/state/server_checks asks the server.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace understudy {
+
+enum class check_outcome : std::uint8_t {
+  ok,
+  warn, ///< works, but something is worth less than it should be
+  fail, ///< `blocks` says what isn't possible
+};
+
+/// What a failed check makes impossible.
+enum class check_scope : std::uint8_t {
+  capture,     ///< nothing can be captured
+  synchronous, ///< captured, but no protection can be promised (R5)
+  apply,       ///< the node can't be a destination
+};
+
+struct server_check {
+  std::string name; ///< of the variable or privilege: stable, for --json and metrics
+  check_outcome outcome = check_outcome::ok;
+  check_scope blocks = check_scope::synchronous;
+  std::string found;  ///< what was found
+  std::string remedy; ///< the exact option-file line(s) or GRANT; empty when ok
+};
+
+struct server_check_options {
+  /// Semi-synchronous clients that are ours and now attached (0 or 1): more than that is somebody else's.
+  unsigned own_semi_sync_clients = 0;
+  /// The server id that our dump registers with (must differ from the server's own); 0 = don't check.
+  std::uint32_t dump_server_id = 0;
+};
+
+/// What a server says about itself.
+struct server_facts {
+  /// SHOW GLOBAL VARIABLES, names in lower case; a missing name = this server has no such variable.
+  std::map<std::string, std::string, std::less<>> variables;
+  /// SHOW GLOBAL STATUS, names in lower case.
+  std::map<std::string, std::string, std::less<>> status;
+  /// Global privileges of our user as SHOW GRANTS names them, in upper case; "ALL PRIVILEGES" stands for all.
+  std::set<std::string, std::less<>> privileges;
+  std::string user; ///< CURRENT_USER(), for the GRANT to print
+};
+
+/// One entry a condition, in a fixed order, the good ones too.
+std::vector<server_check> judge_server(const server_facts& facts, const server_check_options& options);
+
+/// True if nothing blocks the scope (and, for synchronous, capture).
+bool allows(const std::vector<server_check>& checks, check_scope scope);
+
+} // namespace understudy
