@@ -1,0 +1,26 @@
+// How to reach Kafka, and where its client's log goes.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace understudy {
+
+enum class log_level : std::uint8_t { debug, info, warning, error };
+
+/// Called from librdkafka's threads: must be thread-safe, quick, and not call back into the log's objects.
+/// The lines are already limited in number (case O01).
+using log_sink = std::function<void(log_level, std::string_view)>;
+
+struct kafka_settings {
+  std::string brokers; ///< host:port,…
+  /// Handed to librdkafka as they are (security.protocol, sasl.*, ssl.*, …). What R15 and C01 depend on
+  /// (acks, enable.idempotence, message.timeout.ms, auto.offset.reset, …) is refused here, by name.
+  std::map<std::string, std::string> properties;
+  std::string client_id = "understudy"; ///< shown in the brokers' logs and quotas
+  log_sink log;                         ///< may be empty
+};
+
+} // namespace understudy
