@@ -1,0 +1,76 @@
+// The epochs of one account as control decided them: what decide, the line of an account and a source need.
+#pragma once
+#include "events/control/control_event.hpp"
+#include "events/control/shared_name.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace understudy {
+
+enum class term_origin : std::uint8_t { enrolment, planned, unplanned };
+enum class term_state : std::uint8_t {
+  decided,   ///< not active yet
+  activated, ///< its primary takes writes; every earlier epoch is closed
+  aborted,   ///< by the source before its fence: it never began
+  declined,  ///< by its primary before its role row: nothing was ever written in it
+};
+
+struct term_entry {
+  epoch term;
+  shared_name primary;
+  kafka_offset decision;  ///< of the enrolment or decision in understudy.control
+  kafka_offset closed{};  ///< offset of aborted or declined; meaningful in those states only
+  kafka_offset fence{-1}; ///< offset in the account's partition, known from `activated`
+  term_origin origin = term_origin::enrolment;
+  term_state state = term_state::decided;
+  bool return_source = true;
+  std::shared_ptr<const std::vector<claim_reference>> claims; ///< null: none
+  bool names_claim_on(const node_name& node) const;
+  bool is_void_before(kafka_offset decision) const; ///< aborted or declined before that decision
+  bool operator==(const term_entry& other) const;
+};
+
+/// A reader that lags behind by more promotions than this needs a new snapshot.
+inline constexpr std::size_t max_terms_kept = 64;
+
+class account_terms {
+public:
+  std::span<const term_entry> all() const { return entries_; } ///< oldest first, terms ascending
+  /// First epoch of the present enrolment: records of earlier epochs concern nobody. 0: never enrolled.
+  epoch first() const { return first_; }
+  const term_entry* find(epoch term) const;
+  /// The last that is neither aborted nor declined: whose facts count; null: none.
+  const term_entry* current() const;
+  /// The last activated one: whose primary takes the writes; null: none yet.
+  const term_entry* active() const;
+  /// A decision that isn't activated, aborted or declined; null: none. The first epoch counts too.
+  const term_entry* pending() const;
+  /// The highest epoch whose fence is known from control to lie before `offset` in the account's partition,
+  /// else the first of the enrolment: what is in force for a reader that begins at `offset`.
+  epoch in_force_at(kafka_offset offset) const;
+  /// Epochs in which somebody may still write: neither aborted, declined, nor below an activated one or
+  /// `fenced`, the highest epoch whose fence was read (R24).
+  std::vector<const term_entry*> unclosed(epoch fenced = {}) const;
+  epoch next_term() const;
+  /// True if entries older than max_terms_kept were dropped: `term` may have existed.
+  bool forgot(epoch term) const { return term < forgotten_; }
+
+  void enrol(term_entry entry); ///< begins a new enrolment
+  void add(term_entry entry);
+  term_entry* edit(epoch term);
+
+  // for the codec
+  epoch forgotten_below() const { return forgotten_; }
+  void restore(epoch first, epoch forgotten, std::vector<term_entry> entries);
+  bool operator==(const account_terms& other) const = default;
+
+private:
+  epoch first_;
+  epoch forgotten_; ///< terms below were dropped
+  std::vector<term_entry> entries_;
+};
+
+} // namespace understudy

@@ -1,0 +1,204 @@
+// What was decided and what happened, as understudy.control keeps it for ever (R25).
+#pragma once
+#include "events/control/commands.hpp"
+#include "events/model/ids.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace understudy {
+
+/// A claim that a decision rests on: `offset` in understudy.leases, against `node` (R22).
+struct claim_reference {
+  node_name node;
+  kafka_offset offset;
+  bool operator==(const claim_reference&) const = default;
+};
+
+// --- decisions about an account: applied only at the version they expect ---
+
+/// Also enrols again after withdrawn{}: epochs and version go on, the partition stays.
+struct enrolled {
+  std::string name;
+  node_name home;
+  partition_id partition; ///< of understudy.accounts; never moves
+  bool operator==(const enrolled&) const = default;
+};
+
+/// A new destination, or a new priority of one.
+struct destination_set {
+  node_name node;
+  std::uint32_t priority = 0;
+  bool operator==(const destination_set&) const = default;
+};
+
+struct destination_removed {
+  node_name node;
+  bool operator==(const destination_removed&) const = default;
+};
+
+/// The account isn't replicated any more.
+struct withdrawn {
+  bool operator==(const withdrawn&) const = default;
+};
+
+struct promotion_decided {
+  epoch term; ///< the new one
+  node_name from, to;
+  promotion_kind kind = promotion_kind::planned;
+  std::vector<claim_reference>
+      claims;                ///< unplanned: one for each primary of an unclosed epoch but `to` (R24)
+  bool return_source = true; ///< `from` becomes a replica with the priority that `to` had (R34)
+  bool operator==(const promotion_decided&) const = default;
+};
+
+struct paused {
+  bool operator==(const paused&) const = default;
+};
+struct resumed {
+  bool operator==(const resumed&) const = default;
+};
+struct renamed {
+  std::string name;
+  bool operator==(const renamed&) const = default;
+};
+
+// --- facts about an account: checked against the epoch or request they speak of ---
+
+/// The replica on the writer's node is whole: it has everything up to `number`. `request` is the account's
+/// destination_state::requested that it answers, so that an answer to an older request is void.
+struct replica_ready {
+  node_name node;
+  kafka_offset request;
+  std::string snapshot; ///< UUID; empty: without a snapshot (R33, R34)
+  sequence number;
+  bool operator==(const replica_ready&) const = default;
+};
+
+/// The replica on `node` needs a new snapshot.
+struct replica_reset {
+  node_name node;
+  std::string reason;
+  bool operator==(const replica_reset&) const = default;
+};
+
+/// By the primary of `term`, read back before the first unprotected write is acknowledged (P1).
+struct unprotected {
+  epoch term;
+  std::string reason;
+  sequence since; ///< the first sequence that isn't promised
+  bool operator==(const unprotected&) const = default;
+};
+
+/// By the primary of `term`; holding has begun before this is appended (R4).
+struct protected_again {
+  epoch term;
+  bool operator==(const protected_again&) const = default;
+};
+
+/// By the source of a planned decision, before it hands over the fence (R28).
+struct promotion_aborted {
+  epoch term;
+  std::string reason;
+  bool operator==(const promotion_aborted&) const = default;
+};
+
+/// By the primary of `term`: it read the valid fence (at `fence` in the account's partition; -1 for the first
+/// epoch of an enrolment), applied up to it, and its capture met its role row. `gap` says why its writes
+/// aren't protected; empty: they are.
+struct activated {
+  epoch term;
+  kafka_offset fence{-1};
+  sequence cut; ///< the last sequence before the fence
+  std::string gap;
+  bool operator==(const activated&) const = default;
+};
+
+/// By the primary of `term`, before its role row: it will never write in that epoch (R24).
+struct declined {
+  epoch term;
+  std::string reason;
+  bool operator==(const declined&) const = default;
+};
+
+using account_change_body =
+    std::variant<enrolled, destination_set, destination_removed, withdrawn, promotion_decided, paused,
+                 resumed, renamed, replica_ready, replica_reset, unprotected, protected_again,
+                 promotion_aborted, activated, declined>;
+
+/// True for what is applied only at the expected version; the others are facts.
+bool is_decision(const account_change_body& body);
+
+struct account_change {
+  account_id account;
+  account_version expected; ///< of decisions; 0 = the account was never seen
+  account_change_body body;
+  bool operator==(const account_change&) const = default;
+};
+
+// --- nodes and operations ---
+
+/// "My life in this log begins": records of older lives of the same node behind it are void (R12).
+struct control_incarnation {
+  bool operator==(const control_incarnation&) const = default;
+};
+
+enum class durability : std::uint8_t { synchronous, asynchronous };
+
+struct volume {
+  std::uint32_t id = 0;
+  std::uint32_t type = 0;
+  std::string name, path;
+  bool centralised = false;
+  bool operator==(const volume&) const = default;
+};
+
+/// The writer's node tells about itself at its start, and when something of it changed.
+struct node_announced {
+  std::string advertise;       ///< HOST:PORT of its gateway
+  std::string process;         ///< UUID of the process
+  std::int64_t started_ms = 0; ///< wall clock, for display
+  durability kind = durability::synchronous;
+  std::vector<volume> volumes;
+  bool operator==(const node_announced&) const = default;
+};
+
+/// The writer's node read the claims against it up to `claim` (offset in understudy.leases), has ended its
+/// commits and read control: decisions on those claims behind this are void (R22).
+struct returned {
+  kafka_offset claim;
+  bool operator==(const returned&) const = default;
+};
+
+struct operation_started {
+  operation_id id;
+  std::string kind; ///< "enrol", "promote", …
+  std::string by;
+  std::int64_t at_ms = 0;
+  std::uint64_t accounts = 0;
+  std::string text; ///< the command as typed
+  bool operator==(const operation_started&) const = default;
+};
+
+/// What became of one account in an operation.
+struct operation_outcome {
+  operation_id id;
+  account_id account;
+  bool ok = true;
+  std::string text;
+  bool operator==(const operation_outcome&) const = default;
+};
+
+struct operation_finished {
+  operation_id id;
+  std::int64_t at_ms = 0;
+  bool operator==(const operation_finished&) const = default;
+};
+
+using control_event = std::variant<account_change, control_incarnation, node_announced, returned,
+                                   operation_started, operation_outcome, operation_finished>;
+
+} // namespace understudy

@@ -1,0 +1,125 @@
+// The control log, folded. Every node folds the same records to the same state (R25).
+#pragma once
+#include "events/control/account_terms.hpp"
+#include "events/control/control_record.hpp"
+#include "events/control/shared_name.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace understudy {
+
+/// A replica that should exist.
+struct destination_state {
+  shared_name node;
+  std::uint32_t priority = 0; ///< lower first
+  /// Control offset of what asked for it: destination_set, replica_reset, activated. replica_ready names it.
+  kafka_offset requested;
+  bool ready = false;                           ///< whole: promotable as far as control knows
+  sequence from;                                ///< ready: the sequence its snapshot, or proof, ended at
+  std::shared_ptr<const std::string> snapshot;  ///< UUID; null: none
+  std::shared_ptr<const std::string> reset_why; ///< why a new one is needed; null: first one
+  bool operator==(const destination_state& other) const;
+};
+
+/// Why an account isn't protected, and since when.
+struct protection_gap {
+  std::string reason;
+  sequence since;
+  bool operator==(const protection_gap&) const = default;
+};
+
+/// Everything control knows about an account; about 350 bytes at rest.
+struct account_state {
+  account_id id;
+  std::string name;
+  partition_id partition{-1};
+  account_version version;
+  bool is_withdrawn = false; ///< kept, so that epochs and version go on if it is enrolled again
+  bool is_paused = false;
+  account_terms terms;
+  std::vector<destination_state> destinations; ///< by priority, then name
+  std::shared_ptr<const protection_gap> gap;   ///< null: protected
+  std::shared_ptr<const change_origin> origin; ///< of the last decision applied
+
+  /// The node that takes its writes now, or did last; empty name: none yet.
+  const node_name& primary() const;
+  /// A promotion that isn't finished; null: none. (The first epoch, not active yet, isn't a promotion.)
+  const term_entry* promotion() const;
+  const destination_state* destination(const node_name& node) const;
+  bool is_protected() const { return !gap; }
+  bool operator==(const account_state& other) const;
+};
+
+struct node_state {
+  node_name name;
+  incarnation life;          ///< the newest life seen in control (R12)
+  kafka_offset returned{-1}; ///< claims against it up to this offset are returned (R22); -1: none
+  node_announced announced;
+  kafka_offset announced_at{-1}; ///< -1: never announced itself
+  bool operator==(const node_state&) const = default;
+};
+
+struct operation_state {
+  operation_started started;
+  kafka_offset offset; ///< of its start, its order
+  node_name node;      ///< the supervisor that took it
+  std::uint64_t succeeded = 0, failed = 0;
+  std::vector<operation_outcome> outcomes; ///< bounded; the counters tell the rest
+  std::int64_t finished_ms = 0;            ///< 0: not finished
+  bool operator==(const operation_state&) const = default;
+};
+
+/// Commands are few: the last ones are kept for `ha monitor`, the log has all.
+inline constexpr std::size_t max_operations_kept = 64;
+/// Outcomes kept per operation; beyond it only failures are, up to twice as many, the rest is counted.
+inline constexpr std::size_t max_outcomes_kept = 5000;
+/// Ids of the last records: repeats come from a producer's own retry, so within a few requests.
+inline constexpr std::size_t max_record_ids_kept = 512;
+
+class control_state {
+public:
+  /// Everything below this offset is folded.
+  kafka_offset next() const { return next_; }
+
+  const account_state* account(const account_id& id) const; ///< null: never enrolled
+  const node_state* node(const node_name& name) const;      ///< null: never seen
+  const operation_state* operation(const operation_id& id) const;
+
+  const std::unordered_map<account_id, account_state>& accounts() const { return accounts_; }
+  const std::map<node_name, node_state>& nodes() const { return nodes_; }
+  const std::map<operation_id, operation_state>& operations() const { return operations_; }
+
+  // --- for evolve and the codec only ---
+  account_state& edit_account(const account_id& id); ///< makes one if absent
+  node_state& edit_node(const node_name& name);
+  operation_state* edit_operation(const operation_id& id);
+  /// Forgets the oldest above max_operations_kept; returns the forgotten, to be deleted where it is stored.
+  std::vector<operation_id> add_operation(operation_state operation);
+  bool remember_record(const std::string& id); ///< false: seen before
+  const std::deque<std::string>& record_ids() const { return record_ids_; }
+  void set_next(kafka_offset next) { next_ = next; }
+  shared_name share(const node_name& name) { return names_.share(name); }
+  /// One shared copy for all accounts that a record, or an operation, changed.
+  std::shared_ptr<const change_origin> share(const change_origin& origin);
+
+  bool operator==(const control_state& other) const;
+
+private:
+  kafka_offset next_{0};
+  std::unordered_map<account_id, account_state> accounts_;
+  std::map<node_name, node_state> nodes_;
+  std::map<operation_id, operation_state> operations_;
+  std::deque<std::string> record_ids_;
+  std::unordered_set<std::string> known_records_;
+  name_pool names_;
+  std::unordered_map<std::string, std::weak_ptr<const change_origin>> origins_;
+};
+
+} // namespace understudy

@@ -1,0 +1,87 @@
+// decide(state, command, facts) -> events, gates: runs once, on the supervisor that took the command (R25).
+#pragma once
+#include "events/control/commands.hpp"
+#include "events/control/control_event.hpp"
+#include "events/control/control_state.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace understudy {
+
+/// One condition of a decision, with the figures it was judged by (P10).
+struct gate {
+  std::string name; ///< stable, e.g. "snapshot ready"
+  bool passed = false;
+  std::string figures;
+  bool operator==(const gate&) const = default;
+};
+
+/// What only the live node of a replica knows.
+struct replica_facts {
+  std::optional<sequence> applied;          ///< none: its node didn't answer
+  std::optional<std::string> stopped;       ///< the error that stopped it
+  std::optional<bool> mailbox_loaded;       ///< R32: an old copy in the mail server's memory; none: not known
+  std::vector<std::string> missing_volumes; ///< volumes of the account that this node doesn't reach
+};
+
+struct account_facts {
+  std::optional<sequence> acknowledged; ///< by the source; none: it didn't answer
+  std::optional<sequence> in_log;       ///< the last read in the account's partition
+  epoch fenced;                         ///< the highest epoch whose valid fence this node read (R24)
+  std::map<node_name, replica_facts> replicas;
+};
+
+struct node_facts {
+  bool lease_runs = false;         ///< its renewals are fresh, no claim stands, it hasn't resigned
+  std::optional<std::string> sick; ///< it reports its own mailstore sick
+};
+
+/// A claim of this node (lease_view::claim_against()).
+struct claim_facts {
+  kafka_offset offset{-1}; ///< -1: none appended
+  bool ready = false;      ///< R22 is fulfilled: it carries a decision now
+  std::string figures;     ///< "3.2 s of 3.8 s waited", "returned", …
+};
+
+/// What decide needs beyond control. Everything may be missing; a missing fact never lets a gate pass that
+/// needs it.
+struct live_facts {
+  node_name self; ///< the deciding node
+  std::uint32_t partitions = 64;
+  std::map<node_name, node_facts> nodes;
+  std::map<node_name, claim_facts> claims;
+  std::unordered_map<account_id, account_facts> accounts;
+};
+
+struct account_decision {
+  account_id account;
+  std::string name;      ///< address, if known
+  bool decided = false;  ///< every gate passed: `events` holds something for it (or nothing was left to do)
+  std::string text;      ///< one sentence: what will be done, or why not
+  node_name destination; ///< of a promotion: the chosen one
+  std::vector<gate> gates;
+};
+
+/// The primary of a decided epoch that must say `declined` before another is decided (R24).
+struct decline_wanted {
+  account_id account;
+  node_name node;
+  epoch term;
+  bool operator==(const decline_wanted&) const = default;
+};
+
+struct decision {
+  std::vector<control_event> events; ///< to be cut by to_records(); empty: nothing to append
+  std::vector<account_decision> accounts;
+  std::vector<node_name> claims_needed; ///< append a claim against each, wait, decide again
+  std::vector<decline_wanted> declines; ///< ask these living nodes, decide again
+};
+
+/// Pure. Each account passes or holds by itself (R32). `--dry-run` and `explain` show the same result.
+decision decide(const control_state& state, const command& wanted, const live_facts& facts);
+
+} // namespace understudy

@@ -1,0 +1,150 @@
+// The arithmetic of leases and claims (R18–R24): one node's view of understudy.leases. Pure, one thread.
+#pragma once
+#include "events/control/lease.hpp"
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace understudy {
+
+struct lease_rules {
+  std::chrono::milliseconds lease{3000};        ///< T; above the brokers' session timeout (R23)
+  std::chrono::milliseconds skew{500};          ///< what brokers' clocks may differ by
+  std::chrono::milliseconds retention{3600000}; ///< of understudy.leases
+};
+
+/// Where and when a record was read.
+struct lease_place {
+  kafka_offset offset;
+  std::optional<broker_time> appended; ///< none unless the timestamp's type is LogAppendTime
+  boot_time read;                      ///< by this machine's clock
+};
+
+enum class claim_stage : std::uint8_t {
+  none,    ///< this process has no claim against that node
+  waiting, ///< not yet: `until`
+  ready,   ///< it carries a decision now
+  spoilt,  ///< it can't carry one any more: claim again; `why`
+};
+
+struct claim_status {
+  claim_stage stage = claim_stage::none;
+  kafka_offset offset{-1};
+  std::optional<boot_time> until; ///< waiting: the earliest time by which it may be ready
+  std::string why;                ///< figures for the gate
+};
+
+struct standing_claim {
+  kafka_offset offset;
+  node_name by;
+};
+
+/// What a peer's records look like to us.
+struct peer_lease {
+  std::optional<boot_time> last_renewal_read;
+  bool resigned = false; ///< its last record is a resignation
+  bool claimed = false;  ///< a claim against it stands
+  std::uint32_t rules = 0;
+  std::string process;
+};
+
+class lease_view {
+public:
+  /// `self` renews as `process`, started at `started_ms` (wall clock).
+  lease_view(node_name self, std::string process, std::int64_t started_ms, lease_rules rules);
+
+  // --- what is read ---
+  void fold(const lease_record& record, const lease_place& place);
+  /// Control applied `returned` of `node` for claims up to `claim`; that record lies at `control` and was
+  /// read at `read`.
+  void fold_returned(const node_name& node, kafka_offset claim, kafka_offset control, boot_time read);
+  /// Control is folded up to `next`.
+  void fold_control(kafka_offset next);
+  /// Our own resignation was handed over: only renewals sent after it count (R22).
+  void resigned(boot_time handed_over);
+
+  // --- our own lease ---
+  /// The lease runs (R18).
+  bool holds(boot_time now) const;
+  /// Until when; none: no renewal ever counted.
+  std::optional<boot_time> runs_until() const;
+  /// Since when it ran without a break, if it runs.
+  std::optional<boot_time> held_since(boot_time now) const;
+  /// A report of a record that the broker stamped `appended`, judged at `now`: whether it settles (R20).
+  bool counts(std::optional<broker_time> appended, boot_time now) const;
+  /// Claims against us that stand, oldest first: end the commits (R8), append `returned` of the last.
+  std::vector<standing_claim> claims_against_self() const;
+  /// Another process renews under our name and started later: this one must stop (R19).
+  bool replaced() const { return replaced_; }
+  /// Its UUID, to be named in the error.
+  const std::string& replaced_by() const { return replaced_by_; }
+
+  // --- others ---
+  /// The newest claim of this process against `node` (R22).
+  claim_status claim_against(const node_name& node, boot_time now) const;
+  /// `node` looks dead: T + skew after the later of its last renewal and the start of our own lease; or it
+  /// resigned. False while our own lease doesn't run: the trouble may be ours.
+  bool suspected(const node_name& node, boot_time now) const;
+  peer_lease peer(const node_name& node) const;
+  std::vector<node_name> peers() const;
+  kafka_offset next() const { return next_; }
+
+private:
+  struct seen_claim {
+    kafka_offset offset;
+    node_name by, against;
+    std::string process;
+    boot_time sent, read;
+    kafka_offset control;
+    std::optional<boot_time> last_renewal; ///< when the claimed node's last renewal before it was read
+    bool after_resignation = false;        ///< the claimed node's last record before it is a resignation
+  };
+  struct release {
+    kafka_offset claim, control;
+  };
+  struct peer_state {
+    incarnation life;
+    std::optional<boot_time> last_renewal;
+    bool resigned = false;
+    std::uint32_t rules = 0;
+    std::string process;
+    std::deque<release> returned;
+  };
+
+  void fold_renewal(const writer& from, const renewal& body, const lease_place& place);
+  void fold_claim(const writer& from, const claim& body, const lease_place& place);
+  bool returned_before(const node_name& node, kafka_offset claim, kafka_offset control) const;
+  bool is_void(const seen_claim& which) const;
+  bool stands(const seen_claim& which) const;
+  void forget_old(boot_time now);
+
+  node_name self_;
+  std::string process_;
+  std::int64_t started_ms_;
+  lease_rules rules_;
+  kafka_offset next_{0};
+  kafka_offset control_{0};
+  std::map<node_name, peer_state> peers_;
+  std::deque<seen_claim> claims_; ///< by offset
+  boot_time counts_from_{};       ///< renewals sent at or before don't count
+  std::optional<boot_time> until_, since_;
+  std::optional<broker_time> renewed_; ///< broker's timestamp of the last counted renewal
+  bool replaced_ = false;
+  std::string replaced_by_;
+};
+
+/// What must be true of a node that renews (R21).
+struct renewal_facts {
+  std::optional<boot_time> control_read_to_end;
+  std::optional<boot_time>
+      committed; ///< the last probe that committed, or came back through the binlog (R10)
+  bool capture_attached = false;
+};
+/// Empty: it may renew; else why not, for the operator.
+std::string why_not_renew(const renewal_facts& facts, boot_time now, const lease_rules& rules);
+
+} // namespace understudy
