@@ -191,11 +191,11 @@ void read_services(config_file& file, node_config& config) {
   file.section("licence", [&](section_reader& in) { in.read("file", config.licence_file, file.base()); });
   file.section("log", [&](section_reader& in) {
     in.read_choice("level", config.level,
-                   {{"trace", log_level::trace},
-                    {"debug", log_level::debug},
-                    {"info", log_level::info},
-                    {"warn", log_level::warn},
-                    {"error", log_level::error}});
+                   {{"trace", log_threshold::trace},
+                    {"debug", log_threshold::debug},
+                    {"info", log_threshold::info},
+                    {"warn", log_threshold::warn},
+                    {"error", log_threshold::error}});
     in.read_choice("format", config.format, {{"text", log_format::text}, {"json", log_format::json}});
   });
 }

@@ -66,7 +66,7 @@ struct tls_section {
 
 enum class directory_kind : std::uint8_t { embedded, ldap };
 enum class failover_mode : std::uint8_t { off, confirm, on };
-enum class log_level : std::uint8_t { trace, debug, info, warn, error };
+enum class log_threshold : std::uint8_t { trace, debug, info, warn, error };
 enum class log_format : std::uint8_t { text, json };
 
 struct notify_section {
@@ -87,7 +87,7 @@ struct node_config {
   failover_mode failover = failover_mode::off;
   notify_section notify;
   std::filesystem::path licence_file; ///< empty: unlimited
-  log_level level = log_level::info;
+  log_threshold level = log_threshold::info;
   log_format format = log_format::text;
 };
 

@@ -23,7 +23,7 @@ struct registered_account {
   bool operator==(const registered_account&) const = default;
 };
 
-struct volume {
+struct mailstore_volume {
   std::int64_t id = 0;
   std::int64_t type = 0;
   std::string name;
@@ -33,7 +33,7 @@ struct volume {
   bool is_centralised = false;
   bool by_mailbox_id = true; ///< blobs addressed by mailbox id, not by locator
   bool is_current = false;   ///< new blobs (or index) go here
-  bool operator==(const volume&) const = default;
+  bool operator==(const mailstore_volume&) const = default;
 };
 
 /// Who this server is; a change between two connections is a change of server (R9 goes further).
@@ -58,7 +58,7 @@ public:
 
   /// getAccountStatus' itemId: highest item id of each mailbox; 0 = none. One index look-up a mailbox.
   result<std::map<mailbox_id, std::uint64_t>> highest_items(const std::vector<registered_account>& accounts);
-  result<std::vector<volume>> volumes();
+  result<std::vector<mailstore_volume>> volumes();
   /// Volume number of the host's current index volume.
   result<std::int64_t> current_index_volume();
 
