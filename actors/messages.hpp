@@ -1,0 +1,163 @@
+// Every message that the node's actors send each other, in one place to read: who sends what to whom, and what
+// answers. All of them stay inside the process: the gateway's own actor system is the only one a peer can reach.
+#pragma once
+#include "actors/source/settlement.hpp"
+#include "events/model/account_event.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+
+namespace understudy {
+
+// --- capture -> account actor ---------------------------------------------------------------------------
+
+/// The rows that one transaction changed of this account. No answer: the report of its delivery goes to the
+/// settlement and comes back as `slice_confirmed`.
+struct slice_captured {
+  settlement::slice_ptr check;
+  gtid id;
+  binlog_place end;
+  std::int64_t captured_us = 0;
+  std::shared_ptr<const std::vector<row_change>> changes;
+};
+
+/// The role row of this account was met in the binlog: everything before it was sent (R11, R29).
+/// As primary of `term` the account writes from `start` on; as anything else it writes no more.
+struct role_met {
+  account_id account;
+  epoch term;
+  std::string role;
+  kafka_offset decision;
+  sequence last; ///< of the account at this place, as capture knows it
+};
+
+// --- account actor -> supervisor -------------------------------------------------------------------------
+
+/// Kafka or the codec refused an event of this account for good; its slices wait for `unprotected` (R3).
+struct account_refused {
+  account_id account;
+  epoch term;
+  sequence since;
+  std::string reason;
+};
+
+/// The fence was handed over to Kafka and confirmed (R28).
+struct fence_written {
+  account_id account;
+  epoch term;
+  sequence cut;
+  kafka_offset offset;
+};
+
+/// The marker of a snapshot is in Kafka (R16).
+struct marker_written {
+  account_id account;
+  std::string snapshot;
+  sequence number;
+  kafka_offset offset;
+};
+
+// --- supervisor -> account actor -------------------------------------------------------------------------
+
+/// `unprotected` was read back from control: what waits of this account settles (R3).
+struct settle_unprotected {
+  std::string reason;
+};
+
+/// The account is protected again from here on: slices hold their commits.
+struct protect {};
+
+/// A view is about to be opened: hold what is captured from now on until its place is known (R16).
+struct snapshot_opening {
+  std::string snapshot;
+};
+
+/// The view lies behind everything up to `place`: the marker goes there, then what was held.
+struct snapshot_opened {
+  std::string snapshot;
+  binlog_place place;
+  partition_id partition;
+  kafka_offset first;
+};
+
+/// The view couldn't be opened: what was held goes out without a marker.
+struct snapshot_abandoned {
+  std::string snapshot;
+};
+
+/// Control or a fence ended this account's epoch without it, and the commits that waited were ended (R8, R20):
+/// what waits settles, nothing more is produced.
+struct epoch_closed {
+  epoch term;
+};
+
+// --- account_log (producer's thread) -> account actor ---------------------------------------------------
+
+struct slice_confirmed {
+  sequence number;
+};
+struct slice_refused {
+  sequence number;
+  std::string reason;
+};
+
+// --- replica side -> supervisor ---------------------------------------------------------------------------
+
+/// A valid fence was read and everything before it is applied here.
+struct fence_applied {
+  account_id account;
+  epoch term;
+  sequence cut;
+  kafka_offset offset;
+  bool is_protected = true;
+};
+
+/// A snapshot was loaded whole; the replica follows from here on.
+struct replica_loaded {
+  account_id account;
+  std::string snapshot;
+  sequence number;
+};
+
+/// The replica of this account stopped: with the error, its coordinates and what to do.
+struct replica_stopped {
+  account_id account;
+  std::string reason;
+  bool needs_snapshot = false; ///< its events are gone or its rows differ: it can't go on by itself
+};
+
+// --- capture -> supervisor ----------------------------------------------------------------------------------
+
+/// Rows of an account changed on a mailstore that isn't its primary (R35).
+struct foreign_write {
+  account_id account;
+  gtid id;
+  std::shared_ptr<const std::vector<row_change>> rows;
+};
+
+/// Capture can't vouch for what happened to these rows (statement-format DML, TRUNCATE, DDL): new snapshots.
+struct rows_unseen {
+  std::string what;
+  std::string database;       ///< whose accounts are concerned; empty: unknown, so all
+  bool rows_may_have_changed; ///< true: they need new snapshots
+};
+
+} // namespace understudy
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::slice_captured)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::role_met)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::account_refused)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::fence_written)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::marker_written)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::settle_unprotected)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::protect)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::snapshot_opening)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::snapshot_opened)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::snapshot_abandoned)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::epoch_closed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::slice_confirmed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::slice_refused)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::fence_applied)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::replica_loaded)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::replica_stopped)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::foreign_write)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::rows_unseen)

@@ -1,0 +1,183 @@
+#include "actors/source/account.hpp"
+
+#include <caf/send.hpp>
+
+namespace understudy {
+
+account_actor::account_actor(caf::actor_config& config, std::shared_ptr<const account_surroundings> around,
+                             account_start start)
+    : caf::event_based_actor(config)
+    , around_(std::move(around))
+    , account_(std::move(start.account))
+    , term_(start.term)
+    , last_(start.last)
+    , partition_(start.partition)
+    , protected_(start.is_protected) {
+  if (!start.known.empty())
+    busy().known = std::move(start.known);
+}
+
+caf::behavior account_actor::make_behavior() {
+  return {
+      [this](slice_captured& slice) { on_slice(slice); },
+      [this](const role_met& role) { on_role(role); },
+      [this](const slice_confirmed& confirmed) {
+        busy().in_flight.erase(confirmed.number);
+        rest_if_idle();
+      },
+      [this](const slice_refused& refused) { on_refused(refused); },
+      [this](const snapshot_opening& opening) { busy().opening = opening.snapshot; },
+      [this](const snapshot_opened& opened) { on_opened(opened); },
+      [this](const snapshot_abandoned& abandoned) {
+        if (busy().opening == abandoned.snapshot)
+          release_held();
+        rest_if_idle();
+      },
+      [this](const settle_unprotected&) {
+        protected_ = false;
+        settle_all();
+      },
+      [this](const protect&) { protected_ = true; },
+      [this](const epoch_closed& ended) {
+        if (ended.term < term_)
+          return;
+        closed_ = true;
+        settle_all();
+      },
+  };
+}
+
+void account_actor::on_slice(slice_captured& slice) {
+  if (work_ && !work_->opening.empty())
+    work_->held.push_back(std::move(slice));
+  else
+    forward(slice);
+}
+
+void account_actor::forward(slice_captured& slice) {
+  if (closed_) { // captured behind the end of its epoch: a foreign write, reported by capture (R35)
+    around_->settle->release(slice.check);
+    return;
+  }
+  if (work_ && !work_->known.empty()) {
+    const auto known = work_->known.find(slice.id);
+    if (known != work_->known.end()) { // in Kafka since a former life of this node (R12)
+      last_ = std::max(last_, known->second.number);
+      around_->settle->delivered(slice.check, known->second.where);
+      work_->known.erase(known);
+      rest_if_idle();
+      return;
+    }
+    work_->known.clear();
+  }
+  produce(slice);
+}
+
+void account_actor::produce(slice_captured& slice) {
+  last_ = last_.next();
+  transaction_event event{account_, term_, last_, slice.id, slice.captured_us, *slice.changes};
+  const bool holds = protected_;
+  if (holds)
+    busy().in_flight.emplace(last_, slice.check);
+  else
+    around_->settle->release(slice.check);
+  around_->log->produce(
+      partition_, std::move(event),
+      [settle = around_->settle, check = slice.check, self = caf::actor_cast<caf::actor>(this), holds,
+       number = last_, partition = partition_](const delivery_outcome& outcome) {
+        if (outcome.refused) {
+          caf::anon_send(self, slice_refused{number, outcome.refused->what});
+        } else if (holds) {
+          settle->delivered(check, {partition, outcome.offset, outcome.stamp});
+          caf::anon_send(self, slice_confirmed{number});
+        }
+      });
+}
+
+void account_actor::on_refused(const slice_refused& refused) {
+  send(around_->supervisor, account_refused{account_, term_, refused.number, refused.reason});
+}
+
+void account_actor::settle_all() {
+  if (!work_)
+    return;
+  for (const auto& [number, check] : work_->in_flight)
+    around_->settle->release(check);
+  work_->in_flight.clear();
+  rest_if_idle();
+}
+
+void account_actor::on_role(const role_met& role) {
+  if (work_ && !work_->opening.empty())
+    release_held(); // the snapshot's marker would lie behind the fence: void (R16)
+  if (role.role == "source") {
+    if (role.term <= term_ && !closed_)
+      return;
+    term_ = role.term;
+    closed_ = false;
+    around_->log->repeat_shapes(partition_);
+  } else if (role.term > term_ && !closed_) {
+    write_fence(role.term, role.decision);
+  }
+}
+
+void account_actor::write_fence(epoch term, kafka_offset decision) {
+  closed_ = true; // irrevocable from the moment it is handed over (R28)
+  around_->log->produce(
+      partition_, fence_event{account_, term, decision, protected_},
+      [supervisor = around_->supervisor, account = account_, term, cut = last_](const delivery_outcome& outcome) {
+        if (!outcome.refused)
+          caf::anon_send(supervisor, fence_written{account, term, cut, outcome.offset});
+      });
+}
+
+void account_actor::on_opened(const snapshot_opened& opened) {
+  if (!work_ || work_->opening != opened.snapshot)
+    return; // abandoned meanwhile
+  auto held = std::move(work_->held);
+  work_->held.clear();
+  work_->opening.clear();
+  while (!held.empty() && held.front().end <= opened.place) {
+    forward(held.front());
+    held.pop_front();
+  }
+  write_marker(opened);
+  for (auto& slice : held)
+    forward(slice);
+  rest_if_idle();
+}
+
+void account_actor::write_marker(const snapshot_opened& opened) {
+  if (closed_)
+    return;
+  around_->log->repeat_shapes(partition_);
+  snapshot_event marker{account_, term_, last_, opened.snapshot, opened.partition, opened.first};
+  around_->log->produce(partition_, std::move(marker),
+                        [supervisor = around_->supervisor, account = account_, snapshot = opened.snapshot,
+                         number = last_](const delivery_outcome& outcome) {
+                          if (!outcome.refused)
+                            caf::anon_send(supervisor,
+                                           marker_written{account, snapshot, number, outcome.offset});
+                        });
+}
+
+void account_actor::release_held() {
+  auto held = std::move(work_->held);
+  work_->held.clear();
+  work_->opening.clear();
+  for (auto& slice : held)
+    forward(slice);
+}
+
+account_actor::work& account_actor::busy() {
+  if (!work_)
+    work_ = std::make_unique<work>();
+  return *work_;
+}
+
+void account_actor::rest_if_idle() {
+  if (work_ && work_->in_flight.empty() && work_->held.empty() && work_->opening.empty() && work_->known.empty())
+    work_.reset();
+}
+
+} // namespace understudy

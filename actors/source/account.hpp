@@ -1,0 +1,83 @@
+// The account actor in its source role (DESIGN §4.2): numbers the account's slices and hands them to Kafka.
+//
+// Takes (see actors/messages.hpp):
+//   slice_captured      from capture, in binlog order
+//   role_met            from capture, at the role row's place: begins the epoch, or ends it with the fence (R29)
+//   snapshot_opening/opened/abandoned, settle_unprotected, protect, epoch_closed   from the supervisor
+//   slice_confirmed/refused from the account log's thread
+// Tells the supervisor: account_refused, fence_written, marker_written.
+// It never blocks and holds only what it waits for. If it dies, capture's next slice finds it gone, which is
+// fatal for the node: an account without its actor would hold every commit for ever.
+#pragma once
+#include "actors/messages.hpp"
+#include "actors/source/account_log.hpp"
+
+#include <caf/event_based_actor.hpp>
+
+namespace understudy {
+
+/// What all account actors of a node share.
+struct account_surroundings {
+  std::shared_ptr<account_log> log;
+  std::shared_ptr<settlement> settle;
+  caf::actor supervisor;
+};
+
+/// An event of the account that Kafka held already when this process began (R12).
+struct known_event {
+  sequence number;
+  settlement::report where;
+};
+
+/// Where an account begins to write.
+struct account_start {
+  account_id account;
+  epoch term;
+  sequence last;
+  partition_id partition;
+  bool is_protected = true;
+  /// Events behind the settled position that Kafka holds already, by GTID, from a former life (R12):
+  /// they are settled without being produced again.
+  std::map<gtid, known_event> known;
+};
+
+class account_actor final : public caf::event_based_actor {
+public:
+  account_actor(caf::actor_config& config, std::shared_ptr<const account_surroundings> around,
+                account_start start);
+  const char* name() const override { return "account"; }
+  caf::behavior make_behavior() override;
+
+private:
+  void on_slice(slice_captured& slice);
+  void on_role(const role_met& role);
+  void write_fence(epoch term, kafka_offset decision);
+  void on_opened(const snapshot_opened& opened);
+  void release_held();
+  void on_refused(const slice_refused& refused);
+  void settle_all();
+  void forward(slice_captured& slice);
+  void produce(slice_captured& slice);
+  void write_marker(const snapshot_opened& opened);
+
+  std::shared_ptr<const account_surroundings> around_;
+  account_id account_;
+  epoch term_;
+  sequence last_;
+  partition_id partition_;
+  bool protected_ = true;
+  /// A fence was handed over, or the epoch was closed: nothing is produced any more (R28).
+  bool closed_ = false;
+  /// Present only while something is in flight or held: an account at rest costs no more than its ids.
+  struct work {
+    std::map<sequence, settlement::slice_ptr> in_flight;
+    std::deque<slice_captured> held;
+    std::string opening; ///< the snapshot whose place isn't known yet
+    std::map<gtid, known_event> known;
+  };
+  work& busy();
+  void rest_if_idle();
+  std::unique_ptr<work> work_;
+};
+
+} // namespace understudy

@@ -1,0 +1,318 @@
+#include "actors/source/account_log.hpp"
+
+#include "events/codec/encode.hpp"
+#include "events/codec/parts.hpp"
+#include "events/log/topic_names.hpp"
+
+namespace understudy {
+namespace {
+
+/// Records that concern no account (shapes, incarnations) have no report to wait for.
+constexpr std::uint64_t no_token = 0;
+
+const std::string& key_of(const account_event_body& body) {
+  static const std::string none;
+  return std::visit(
+      [](const auto& b) -> const std::string& {
+        if constexpr (requires { b.account; })
+          return b.account.value;
+        else
+          return none;
+      },
+      body);
+}
+
+} // namespace
+
+account_log::account_log(options o)
+    : options_(std::move(o))
+    , life_(options_.first_life) {}
+
+account_log::~account_log() { stop(); }
+
+result<void> account_log::start() {
+  if (auto opened = open_producer(); !opened)
+    return opened;
+  maintenance_ = std::thread([this] { run_maintenance(); });
+  return {};
+}
+
+result<void> account_log::open_producer() {
+  producer_options limits;
+  limits.max_message_bytes = options_.max_message_bytes;
+  producer_callbacks callbacks;
+  callbacks.on_delivery = [this](delivery&& report) { on_report(std::move(report)); };
+  callbacks.on_fatal = [this](const error& why) {
+    options_.report(fmt::format("the Kafka producer gave up ({}); a new one produces again what isn't "
+                                "confirmed",
+                                why.what));
+    const std::lock_guard lock(mutex_);
+    fatal_ = true;
+    changed_.notify_all();
+  };
+  callbacks.on_connection = options_.on_connection;
+  auto opened = producer::start(options_.kafka, limits, std::move(callbacks));
+  if (!opened)
+    return tl::make_unexpected(opened.error());
+  producer_ = std::move(*opened);
+  return {};
+}
+
+void account_log::stop() {
+  std::shared_ptr<producer> last;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    last = producer_;
+    changed_.notify_all();
+  }
+  if (maintenance_.joinable())
+    maintenance_.join();
+  if (last)
+    last->stop(std::chrono::milliseconds::zero());
+}
+
+void account_log::run_maintenance() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return stopping_ || fatal_; });
+    if (stopping_)
+      return;
+    fatal_ = false;
+    lock.unlock();
+    replace_producer();
+    lock.lock();
+  }
+}
+
+void account_log::replace_producer() {
+  std::shared_ptr<producer> old;
+  {
+    const std::lock_guard lock(mutex_);
+    old = std::move(producer_);
+    backlog_.clear();
+    life_ = life_.next(); // reports of the old life no longer count (R12)
+    partitions_.clear();
+  }
+  if (old)
+    old->stop(std::chrono::milliseconds::zero());
+  const std::lock_guard lock(mutex_);
+  if (auto opened = open_producer(); !opened) {
+    options_.report(opened.error().what);
+    fatal_ = true;
+    return;
+  }
+  for (auto& [number, event] : pending_) {
+    event.confirmed = 0;
+    if (auto records = encode_body(event.body, life_))
+      write_locked(number, std::move(*records));
+  }
+}
+
+void account_log::produce(partition_id partition, account_event_body body, on_delivery done) {
+  incarnation life;
+  {
+    const std::lock_guard lock(mutex_);
+    life = life_;
+  }
+  auto records = encode_body(body, life);
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    number = next_number_++;
+    auto& event = pending_[number];
+    event.partition = partition;
+    event.outcome.account = account_id(key_of(body));
+    event.body = std::move(body);
+    event.done = std::move(done);
+    event.since = std::chrono::steady_clock::now();
+    if (records && life != life_) // a new life began meanwhile
+      records = encode_body(event.body, life_);
+    if (records) {
+      for (const auto& record : *records)
+        event.bytes += record.size();
+      pending_bytes_ += event.bytes;
+      write_locked(number, std::move(*records));
+      return;
+    }
+  }
+  finish(number, records.error());
+}
+
+result<account_log::encoded> account_log::encode_body(const account_event_body& body, incarnation life) const {
+  const writer from{options_.node, life};
+  std::string whole;
+  if (auto done = encode_to(whole, from, body); !done)
+    return tl::make_unexpected(done.error());
+  const auto limit = payload_limit(options_.max_message_bytes, key_of(body).size());
+  const auto* transaction = std::get_if<transaction_event>(&body);
+  encoded records;
+  if (whole.size() <= limit || transaction == nullptr) {
+    records.push_back(std::move(whole));
+    return records;
+  }
+  auto parts = split(whole, from, transaction->account, transaction->term, transaction->number, limit);
+  if (!parts)
+    return tl::make_unexpected(parts.error());
+  for (auto& part : *parts) {
+    std::string text;
+    if (auto done = encode_to(text, from, std::move(part)); !done)
+      return tl::make_unexpected(done.error());
+    records.push_back(std::move(text));
+  }
+  return records;
+}
+
+void account_log::write_locked(std::uint64_t number, encoded records) {
+  auto& event = pending_.at(number);
+  event.records = records.size();
+  say_first_locked(event.partition, event.body);
+  for (auto& record : records)
+    send_locked({event.partition, key_of(event.body), std::move(record), number});
+}
+
+void account_log::say_first_locked(partition_id partition, const account_event_body& body) {
+  auto& state = partitions_[partition];
+  if (!state.begun) {
+    state.begun = true;
+    say_locked(partition, incarnation_event{});
+  }
+  const auto* transaction = std::get_if<transaction_event>(&body);
+  if (transaction == nullptr)
+    return;
+  const shape* said = nullptr;
+  for (const auto& change : transaction->changes) {
+    if (change.table.get() == said)
+      continue;
+    said = change.table.get();
+    if (state.shapes_said.emplace(said, change.table).second)
+      say_locked(partition, shape_event{*said});
+  }
+}
+
+void account_log::say_locked(partition_id partition, const account_event_body& body) {
+  std::string text;
+  if (auto done = encode_to(text, {options_.node, life_}, body); !done) {
+    options_.report(done.error().what);
+    return;
+  }
+  send_locked({partition, {}, std::move(text), no_token});
+}
+
+void account_log::send_locked(unsent record) {
+  if (!backlog_.empty() || !producer_) {
+    backlog_.push_back(std::move(record));
+    return;
+  }
+  const auto taken =
+      producer_->produce(topic::accounts, record.partition, record.key, record.payload, record.token);
+  if (!taken && taken.error().kind == produce_outcome::queue_full)
+    backlog_.push_back(std::move(record));
+  // Any other refusal is the producer's end: on_fatal follows, and a new life writes it again.
+}
+
+void account_log::send_backlog_locked() {
+  while (!backlog_.empty() && producer_) {
+    auto& record = backlog_.front();
+    const auto taken =
+        producer_->produce(topic::accounts, record.partition, record.key, record.payload, record.token);
+    if (!taken && taken.error().kind == produce_outcome::queue_full)
+      return;
+    backlog_.pop_front();
+  }
+}
+
+void account_log::on_report(delivery&& report) {
+  std::optional<error> refused;
+  {
+    const std::lock_guard lock(mutex_);
+    send_backlog_locked();
+    if (report.token == no_token) {
+      if (report.outcome == produce_outcome::too_large || report.outcome == produce_outcome::refused)
+        options_.report(fmt::format("partition {} refuses a record about shapes or incarnations: {}",
+                                    report.partition, report.text));
+      return;
+    }
+    const auto found = pending_.find(report.token);
+    if (found == pending_.end())
+      return;
+    auto& event = found->second;
+    switch (report.outcome) {
+    case produce_outcome::held:
+      event.outcome.offset = std::max(event.outcome.offset, report.offset);
+      // Without LogAppendTime a report never counts (R20): the latest possible time says so.
+      event.outcome.stamp =
+          std::max(event.outcome.stamp, report.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()}));
+      if (++event.confirmed < event.records)
+        return;
+      break;
+    case produce_outcome::too_large:
+    case produce_outcome::refused:
+      refused = error{fmt::format("Kafka refuses an event of account {}: {}", event.outcome.account, report.text),
+                      "raise the topic's max.message.bytes, then initialise the account's replicas anew"};
+      break;
+    case produce_outcome::purged:
+    case produce_outcome::fatal:
+    case produce_outcome::queue_full:
+      return; // the next life writes it again
+    }
+  }
+  finish(report.token, std::move(refused));
+}
+
+void account_log::finish(std::uint64_t number, std::optional<error> refused) {
+  pending event;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = pending_.find(number);
+    if (found == pending_.end())
+      return;
+    event = std::move(found->second);
+    pending_.erase(found);
+    pending_bytes_ -= event.bytes;
+    changed_.notify_all();
+  }
+  event.outcome.refused = std::move(refused);
+  if (options_.observe_ack && !event.outcome.refused)
+    options_.observe_ack(std::chrono::duration<double>(std::chrono::steady_clock::now() - event.since).count());
+  event.done(event.outcome);
+}
+
+void account_log::repeat_shapes(partition_id partition) {
+  const std::lock_guard lock(mutex_);
+  partitions_[partition].shapes_said.clear();
+}
+
+void account_log::begin_life(partition_id partition) {
+  const std::lock_guard lock(mutex_);
+  auto& state = partitions_[partition];
+  if (!std::exchange(state.begun, true))
+    say_locked(partition, incarnation_event{});
+}
+
+incarnation account_log::life() const {
+  const std::lock_guard lock(mutex_);
+  return life_;
+}
+
+std::size_t account_log::in_flight() const {
+  const std::lock_guard lock(mutex_);
+  return pending_.size();
+}
+
+std::size_t account_log::in_flight_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return pending_bytes_;
+}
+
+bool account_log::connected() const {
+  const std::lock_guard lock(mutex_);
+  return producer_ && producer_->connected();
+}
+
+bool account_log::drain(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, limit, [this] { return pending_.empty(); });
+}
+
+} // namespace understudy

@@ -1,0 +1,117 @@
+// What this node writes to understudy.accounts: one producer, its incarnations and shapes (R12, R14, R15),
+// and the events it hasn't seen confirmed yet. Thread-safe; never blocks.
+#pragma once
+#include "actors/source/settlement.hpp"
+#include "events/log/producer.hpp"
+#include "events/model/account_event.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+namespace understudy {
+
+/// What became of one event.
+struct delivery_outcome {
+  account_id account;
+  kafka_offset offset; ///< of its last part
+  broker_time stamp;   ///< the latest of its parts
+  std::optional<error> refused; ///< Kafka refused it for good: this account can't be protected any longer (R3)
+};
+
+class account_log {
+public:
+  struct options {
+    kafka_settings kafka;
+    node_name node;
+    incarnation first_life; ///< greater than any this node used before (start time in µs)
+    std::size_t max_message_bytes = 1'000'000; ///< of the topic: larger events are split (R13)
+    /// A problem of the producer, in words; any thread.
+    std::function<void(const std::string&)> report;
+    /// False: no broker can be reached.
+    std::function<void(bool)> on_connection;
+    std::function<void(double)> observe_ack; ///< seconds from producing to Kafka's report
+  };
+
+  /// Called on the producer's thread when every part of an event is confirmed or one was refused.
+  using on_delivery = std::function<void(const delivery_outcome&)>;
+
+  explicit account_log(options o);
+  ~account_log();
+  result<void> start();
+
+  /// Produces the event behind everything produced before it to the same partition: first this life's
+  /// incarnation record and the shapes it needs. Keeps it until confirmed and produces it again, in order,
+  /// with a new producer if librdkafka gives up (case P01).
+  void produce(partition_id partition, account_event_body body, on_delivery done);
+
+  /// Shapes of this partition are said again before the next event (R14: at a snapshot, at an epoch).
+  void repeat_shapes(partition_id partition);
+  /// This process's life in a partition, as written; nothing if none was begun there yet.
+  incarnation life() const;
+  /// Begins this life in a partition even if there's nothing else to write, so that a start can read up to it.
+  void begin_life(partition_id partition);
+
+  std::size_t in_flight() const;
+  std::size_t in_flight_bytes() const;
+  bool connected() const;
+  /// Waits until everything is confirmed or the limit is over; for a clean stop. Blocking.
+  bool drain(std::chrono::milliseconds limit);
+  /// Ends the producer; nothing is reported any more. Blocking.
+  void stop();
+
+private:
+  struct pending {
+    partition_id partition;
+    account_event_body body; ///< kept until confirmed: a new life must write it anew
+    std::size_t records = 1; ///< the event, or its parts
+    std::size_t confirmed = 0;
+    std::size_t bytes = 0;
+    delivery_outcome outcome;
+    on_delivery done;
+    std::chrono::steady_clock::time_point since;
+  };
+  struct partition_state {
+    bool begun = false;
+    /// By address: the slicer shares one object per table structure, so no hash is taken per event.
+    std::unordered_map<const shape*, std::shared_ptr<const shape>> shapes_said;
+  };
+  struct unsent {
+    partition_id partition;
+    std::string key;
+    std::string payload;
+    std::uint64_t token;
+  };
+  using encoded = std::vector<std::string>; ///< an event's records
+
+  result<void> open_producer();
+  void run_maintenance();
+  void replace_producer();
+  result<encoded> encode_body(const account_event_body& body, incarnation life) const;
+  void write_locked(std::uint64_t number, encoded records);
+  void say_first_locked(partition_id partition, const account_event_body& body);
+  void say_locked(partition_id partition, const account_event_body& body);
+  void send_locked(unsent record);
+  void send_backlog_locked();
+  void on_report(delivery&& report);
+  void finish(std::uint64_t number, std::optional<error> refused);
+
+  options options_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<producer> producer_;
+  incarnation life_;
+  std::uint64_t next_number_ = 1;
+  std::map<std::uint64_t, pending> pending_; ///< not confirmed yet, in the order of producing
+  std::size_t pending_bytes_ = 0;
+  std::deque<unsent> backlog_; ///< the producer's queue was full
+  std::unordered_map<partition_id, partition_state> partitions_;
+  bool fatal_ = false;
+  bool stopping_ = false;
+  std::thread maintenance_;
+};
+
+} // namespace understudy

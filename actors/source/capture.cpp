@@ -1,0 +1,297 @@
+#include "actors/source/capture.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+
+#include <random>
+
+namespace understudy {
+namespace {
+
+/// First and longest pause between two attempts to connect (case S06: never a storm).
+constexpr std::chrono::milliseconds first_pause{100};
+constexpr std::chrono::milliseconds longest_pause{5000};
+
+std::int64_t wall_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+} // namespace
+
+capture::capture(options o)
+    : options_(std::move(o)) {}
+
+capture::~capture() { stop(); }
+
+void capture::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void capture::stop() {
+  stopping_ = true;
+  options_.around->settle->stop();
+  {
+    const std::lock_guard lock(source_mutex_);
+    if (source_)
+      source_->interrupt();
+  }
+  wake_.notify_all();
+  if (thread_.joinable())
+    thread_.join();
+}
+
+void capture::acknowledge(const binlog_place& place) {
+  const std::lock_guard lock(source_mutex_);
+  // A failed write means that the connection is gone; the place is acknowledged again when it is back.
+  if (source_)
+    (void)source_->send_ack(place);
+}
+
+void capture::run() {
+  std::minstd_rand random{std::random_device{}()};
+  auto pause = first_pause;
+  while (!stopping_) {
+    const auto began = std::chrono::steady_clock::now();
+    auto outcome = run_connection();
+    options_.attached(false, outcome ? std::string{} : outcome.error().what);
+    {
+      const std::lock_guard lock(source_mutex_);
+      source_.reset();
+    }
+    if (stopping_)
+      return;
+    if (!outcome && !outcome.error().retryable) {
+      options_.stuck(outcome.error());
+      return;
+    }
+    if (std::chrono::steady_clock::now() - began > longest_pause)
+      pause = first_pause;
+    const auto jitter = std::chrono::milliseconds(random() % static_cast<unsigned>(pause.count()));
+    std::unique_lock lock(source_mutex_);
+    wake_.wait_for(lock, pause + jitter, [this] { return stopping_.load(); });
+    pause = std::min(pause * 2, longest_pause);
+  }
+}
+
+result<void> capture::run_connection() {
+  auto resumption = options_.around->settle->resume();
+  auto stream = options_.stream;
+  stream.start = resumption.start;
+  auto opened = capture_source::open(stream, options_.routing);
+  if (!opened)
+    return tl::make_unexpected(opened.error());
+  capture_source* source = opened->get();
+  {
+    const std::lock_guard lock(source_mutex_);
+    source_ = std::move(*opened);
+    if (stopping_)
+      source_->interrupt();
+  }
+  options_.attached(true, {});
+  std::deque<gtid> outstanding(resumption.outstanding.begin(), resumption.outstanding.end());
+  while (!stopping_) {
+    options_.around->settle->wait_for_room();
+    auto next = source->next_transaction();
+    if (!next)
+      return tl::make_unexpected(next.error());
+    if (!*next)
+      return {};
+    auto before = read_before(**next, outstanding);
+    if (!before)
+      return tl::make_unexpected(before.error());
+    if (!*before)
+      on_transaction(std::move(**next));
+  }
+  return {};
+}
+
+result<bool> capture::read_before(const sliced_transaction& transaction, std::deque<gtid>& outstanding) {
+  if (outstanding.empty())
+    return false;
+  if (outstanding.front() != transaction.id)
+    return failure(fmt::format("the binlog continues with {} where {} was read before: this server's history "
+                               "isn't the one that was captured",
+                               transaction.id.text(), outstanding.front().text()),
+                   "its accounts are initialised anew; look for a restored backup or a binlog that was cut");
+  outstanding.pop_front();
+  options_.around->settle->read_again(transaction.end);
+  return true;
+}
+
+void capture::on_transaction(sliced_transaction&& transaction) {
+  const std::lock_guard lock(mutex_);
+  on_registry(transaction, false);
+  struct part {
+    entry* account;
+    std::vector<row_change>* changes;
+  };
+  std::vector<part> own;
+  std::vector<part> foreign;
+  for (auto& slice : transaction.slices) {
+    auto* account = by_mailbox(slice.mailbox);
+    if (account == nullptr)
+      continue;
+    auto& list = account->info.role == "source" && !account->closed ? own : foreign;
+    list.push_back({account, &slice.changes});
+  }
+  const auto number = options_.around->settle->begin(
+      transaction.id, transaction.end, static_cast<std::uint32_t>(own.size()), transaction.bytes);
+  for (auto& [account, changes] : own) {
+    slice_captured message{std::make_shared<settlement::slice>(settlement::slice{number}), transaction.id,
+                           transaction.end, wall_us(),
+                           std::make_shared<const std::vector<row_change>>(std::move(*changes))};
+    account->sent = account->sent.next();
+    caf::anon_send(account->actor, std::move(message));
+  }
+  for (auto& [account, changes] : foreign)
+    if (account->info.term != epoch{})
+      caf::anon_send(options_.around->supervisor,
+                     foreign_write{account->info.account, transaction.id,
+                                   std::make_shared<const std::vector<row_change>>(std::move(*changes))});
+  for (const auto& row : transaction.roles)
+    on_role(row, transaction.end);
+  on_registry(transaction, true);
+  if (std::find(transaction.own_tables.begin(), transaction.own_tables.end(), "probe") !=
+      transaction.own_tables.end())
+    options_.probe_seen();
+  report_unseen(transaction);
+}
+
+void capture::on_registry(const sliced_transaction& transaction, bool removals) {
+  for (const auto& row : transaction.registry) {
+    if ((row.kind == change_kind::remove) != removals)
+      continue;
+    if (removals) {
+      mailboxes_.erase(row.mailbox);
+      continue;
+    }
+    const auto found = accounts_.find(row.account);
+    if (found == accounts_.end())
+      continue;
+    found->second->info.mailbox = row.mailbox;
+    mailboxes_[row.mailbox] = found->second.get();
+  }
+}
+
+void capture::on_role(const sliced_transaction::role_row& row, const binlog_place& place) {
+  const auto found = accounts_.find(row.account);
+  if (found == accounts_.end())
+    return; // forgotten meanwhile: removed from control before its role row was read
+  auto& account = *found->second;
+  const role_met met{row.account, row.term, row.role, row.decision, account.sent};
+  account.info.term = row.term;
+  account.info.role = row.role;
+  account.closed = false;
+  if (row.role == "source" && !account.actor)
+    begin_writing(account);
+  if (account.actor)
+    caf::anon_send(account.actor, met);
+  if (row.role != "source" && account.actor) {
+    account.info.last = account.sent;
+    account.actor = nullptr; // it ends when what is in flight is confirmed and nobody speaks to it any more
+  }
+  role_changes_.push_back({place, account.info});
+  role_changes_.back().as_of.known.clear();
+  caf::anon_send(options_.around->supervisor, met);
+}
+
+void capture::begin_writing(entry& account) {
+  auto& info = account.info;
+  account.sent = info.last;
+  account_start start{info.account, info.term, info.last, info.partition, info.is_protected,
+                      std::move(info.known)};
+  info.known.clear();
+  account.actor =
+      options_.system->spawn<account_actor, caf::lazy_init>(options_.around, std::move(start));
+}
+
+void capture::report_unseen(const sliced_transaction& transaction) {
+  for (const auto& warning : transaction.unseen)
+    caf::anon_send(options_.around->supervisor,
+                   rows_unseen{fmt::format("{} at {}: {}", transaction.id.text(), transaction.end.file,
+                                           warning.statement),
+                               warning.database, warning.rows_may_have_changed});
+}
+
+void capture::expect(known_account account) {
+  const std::lock_guard lock(mutex_);
+  auto& slot = accounts_[account.account];
+  if (!slot) {
+    slot = std::make_unique<entry>();
+    slot->info = std::move(account);
+    slot->sent = slot->info.last;
+    if (slot->info.role == "source")
+      begin_writing(*slot);
+  } else {
+    if (slot->info.mailbox != account.mailbox)
+      mailboxes_.erase(slot->info.mailbox);
+    slot->info.mailbox = account.mailbox;
+    slot->info.partition = account.partition;
+    if (!slot->actor) {
+      slot->info.last = slot->sent = account.last;
+      slot->info.is_protected = account.is_protected;
+    }
+  }
+  if (slot->info.mailbox != mailbox_id{})
+    mailboxes_[slot->info.mailbox] = slot.get();
+}
+
+void capture::close_epoch(const account_id& account, epoch term) {
+  const std::lock_guard lock(mutex_);
+  const auto found = accounts_.find(account);
+  if (found == accounts_.end() || found->second->info.term > term)
+    return;
+  found->second->closed = true;
+  if (found->second->actor)
+    caf::anon_send(found->second->actor, epoch_closed{term});
+}
+
+void capture::set_protected(const account_id& account, bool is_protected) {
+  const std::lock_guard lock(mutex_);
+  const auto found = accounts_.find(account);
+  if (found == accounts_.end())
+    return;
+  found->second->info.is_protected = is_protected;
+  if (!found->second->actor)
+    return;
+  if (is_protected)
+    caf::anon_send(found->second->actor, protect{});
+  else
+    caf::anon_send(found->second->actor, settle_unprotected{});
+}
+
+void capture::forget(const account_id& account) {
+  const std::lock_guard lock(mutex_);
+  const auto found = accounts_.find(account);
+  if (found == accounts_.end())
+    return;
+  if (found->second->actor)
+    caf::anon_send(found->second->actor, epoch_closed{found->second->info.term});
+  mailboxes_.erase(found->second->info.mailbox);
+  accounts_.erase(found);
+}
+
+caf::actor capture::actor_of(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = accounts_.find(account);
+  return found == accounts_.end() ? caf::actor{} : found->second->actor;
+}
+
+std::vector<capture::known_account> capture::changed_roles(const binlog_place& place) {
+  const std::lock_guard lock(mutex_);
+  std::vector<known_account> changed;
+  auto first_later = role_changes_.begin();
+  for (; first_later != role_changes_.end() && first_later->place <= place; ++first_later)
+    changed.push_back(std::move(first_later->as_of));
+  role_changes_.erase(role_changes_.begin(), first_later);
+  return changed;
+}
+
+capture::entry* capture::by_mailbox(mailbox_id mailbox) {
+  const auto found = mailboxes_.find(mailbox);
+  return found == mailboxes_.end() ? nullptr : found->second;
+}
+
+} // namespace understudy

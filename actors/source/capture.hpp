@@ -1,0 +1,106 @@
+// Capture: the dedicated thread that reads the local MariaDB's binlog and gives each account its slices
+// (DESIGN §4.1, rules A). Everything it knows of accounts it was told, or met in the binlog.
+#pragma once
+#include "actors/source/account.hpp"
+#include "storage/binlog/capture_source.hpp"
+
+#include <caf/actor.hpp>
+
+#include <atomic>
+#include <thread>
+#include <unordered_map>
+
+namespace caf {
+class actor_system;
+}
+
+namespace understudy {
+
+class capture {
+public:
+  struct options {
+    stream_options stream;
+    std::shared_ptr<const table_routing> routing;
+    caf::actor_system* system = nullptr;
+    std::shared_ptr<const account_surroundings> around;
+    /// Told about the connection: attached or not, and why not. Any moment, capture's thread.
+    std::function<void(bool attached, const std::string& why)> attached;
+    /// The node's own probe row came back through the binlog (R10).
+    std::function<void()> probe_seen;
+    /// Capture can't go on: the server's history isn't the one in Kafka, or the binlog can't be read (R9, B09).
+    std::function<void(const error&)> stuck;
+  };
+
+  /// An account of this node, as the supervisor knows it.
+  struct known_account {
+    account_id account;
+    mailbox_id mailbox; ///< in the local database; 0 = none yet
+    partition_id partition;
+    epoch term;         ///< 0: no role row was met yet
+    std::string role;   ///< "source", "replica", "none": as of the settled position (R11)
+    sequence last;      ///< last one of the account in Kafka
+    bool is_protected = true;
+    std::map<gtid, known_event> known;
+  };
+
+  capture(options o);
+  ~capture();
+  /// Starts reading behind the settlement's settled position. Once.
+  void start();
+  /// Stops reading; what was read stays with the account actors. Any thread, blocking until the thread ended.
+  void stop();
+
+  /// Any thread. Tells capture of an account before its role row is written, or at the start. Later calls
+  /// renew what isn't decided by the binlog: mailbox, partition, `last` if no role was met since.
+  void expect(known_account account);
+  /// Any thread. The account's epoch ended without this node (R20): its slices are foreign from now on.
+  void close_epoch(const account_id& account, epoch term);
+  /// Any thread.
+  void set_protected(const account_id& account, bool is_protected);
+  void forget(const account_id& account);
+  /// The account's actor while it is a source here; null otherwise.
+  caf::actor actor_of(const account_id& account) const;
+
+  /// What a checkpoint must hold of accounts: roles as of `place`, and the mailbox ids; only those that changed
+  /// since the last call.
+  std::vector<known_account> changed_roles(const binlog_place& place);
+
+  /// For the settlement: writes the ACK over the connection of the moment. Any thread, never blocks long.
+  void acknowledge(const binlog_place& place);
+
+private:
+  struct entry {
+    known_account info;
+    bool closed = false;
+    caf::actor actor;
+    sequence sent; ///< last number that its actor gives, as far as capture sent slices
+  };
+  struct role_change {
+    binlog_place place;
+    known_account as_of;
+  };
+
+  void run();
+  result<void> run_connection();
+  /// True: the transaction was read over an earlier connection and is on its way (R7).
+  result<bool> read_before(const sliced_transaction& transaction, std::deque<gtid>& outstanding);
+  void on_transaction(sliced_transaction&& transaction);
+  void on_registry(const sliced_transaction& transaction, bool removals);
+  void on_role(const sliced_transaction::role_row& row, const binlog_place& place);
+  void report_unseen(const sliced_transaction& transaction);
+  void begin_writing(entry& account);
+  entry* by_mailbox(mailbox_id mailbox);
+
+  options options_;
+  std::unique_ptr<capture_source> source_; ///< under source_mutex_
+  mutable std::mutex mutex_; ///< of accounts_, mailboxes_, role_changes_
+  std::unordered_map<account_id, std::unique_ptr<entry>> accounts_;
+  std::unordered_map<mailbox_id, entry*> mailboxes_;
+  std::vector<role_change> role_changes_;
+  std::mutex source_mutex_;
+  std::condition_variable wake_;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+} // namespace understudy

@@ -1,0 +1,131 @@
+#include "actors/source/settlement.hpp"
+
+namespace understudy {
+
+settlement::settlement(options o)
+    : options_(std::move(o)) {}
+
+void settlement::begin_at(const gtid_position& settled) {
+  const std::lock_guard lock(mutex_);
+  tracker_.reset(settled);
+}
+
+settlement::resumption settlement::resume() const {
+  const std::lock_guard lock(mutex_);
+  resumption from{tracker_.settled(), {}};
+  from.outstanding.reserve(open_.size());
+  for (const auto& transaction : open_)
+    from.outstanding.push_back(transaction.id);
+  return from;
+}
+
+void settlement::read_again(const binlog_place& end) {
+  const std::lock_guard lock(mutex_);
+  if (!stopped_ && end <= released_)
+    options_.acknowledge(released_);
+}
+
+settlement::ticket settlement::begin(gtid id, binlog_place end, std::uint32_t slices, std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto number = tracker_.begin(id, end, slices);
+  open_.push_back({number, id, std::move(end), std::chrono::steady_clock::now(), bytes, {}});
+  outstanding_bytes_ += bytes;
+  if (slices == 0)
+    acknowledge_locked();
+  return number;
+}
+
+void settlement::wait_for_room() {
+  std::unique_lock lock(mutex_);
+  room_.wait(lock, [&] { return stopped_ || outstanding_bytes_ < options_.memory_limit; });
+}
+
+void settlement::delivered(const slice_ptr& part, const report& where) {
+  const std::lock_guard lock(mutex_);
+  auto& last = confirmed_up_to_[where.partition];
+  last = std::max(last, where.offset);
+  if (!open_.empty() && part->number >= open_.front().number)
+    open_[part->number - open_.front().number].held_at.emplace_back(where.partition, where.offset);
+  if (options_.counts(where.stamp))
+    settle_locked(*part);
+  else if (!part->settled)
+    uncounted_.push_back({part, where.stamp});
+}
+
+void settlement::release(const slice_ptr& part) {
+  const std::lock_guard lock(mutex_);
+  settle_locked(*part);
+}
+
+void settlement::judge_again() {
+  const std::lock_guard lock(mutex_);
+  auto waiting = std::move(uncounted_);
+  uncounted_.clear();
+  for (const auto& report : waiting) {
+    if (options_.counts(report.stamp))
+      settle_locked(*report.part);
+    else if (!report.part->settled)
+      uncounted_.push_back(report);
+  }
+}
+
+void settlement::stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  room_.notify_all();
+}
+
+gtid_position settlement::settled() const {
+  const std::lock_guard lock(mutex_);
+  return tracker_.settled();
+}
+
+std::size_t settlement::unsettled() const {
+  const std::lock_guard lock(mutex_);
+  return tracker_.unsettled();
+}
+
+std::chrono::steady_clock::duration settlement::oldest_wait() const {
+  const std::lock_guard lock(mutex_);
+  return open_.empty() ? std::chrono::steady_clock::duration::zero()
+                       : std::chrono::steady_clock::now() - open_.front().at;
+}
+
+settlement::checkpoint settlement::take_checkpoint() const {
+  const std::lock_guard lock(mutex_);
+  checkpoint taken{tracker_.settled(), released_, {}};
+  for (const auto& [partition, offset] : confirmed_up_to_)
+    taken.read_from[partition] = offset.next();
+  for (const auto& transaction : open_)
+    for (const auto& [partition, offset] : transaction.held_at) {
+      auto& from = taken.read_from[partition];
+      from = std::min(from, offset);
+    }
+  return taken;
+}
+
+void settlement::settle_locked(slice& part) {
+  if (std::exchange(part.settled, true))
+    return;
+  tracker_.settle(part.number);
+  acknowledge_locked();
+}
+
+void settlement::acknowledge_locked() {
+  auto released = tracker_.take_release();
+  if (!released)
+    return;
+  if (!stopped_)
+    options_.acknowledge(released->place);
+  released_ = released->place;
+  const auto now = std::chrono::steady_clock::now();
+  while (!open_.empty() && open_.front().end <= released_) {
+    if (options_.observe_hold)
+      options_.observe_hold(std::chrono::duration<double>(now - open_.front().at).count());
+    outstanding_bytes_ -= open_.front().bytes;
+    open_.pop_front();
+  }
+  room_.notify_one();
+}
+
+} // namespace understudy

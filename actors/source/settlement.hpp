@@ -1,0 +1,120 @@
+// The thread-safe shell of the ACK tracker: joins Kafka's delivery reports with the lease (R2, R3, R20)
+// and writes the ACK to MariaDB the moment everything below a place has settled.
+#pragma once
+#include "events/model/ids.hpp"
+#include "storage/settle/ack_tracker.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <vector>
+
+namespace understudy {
+
+class settlement {
+public:
+  using ticket = ack_tracker::ticket;
+
+  /// One account's part of a captured transaction; settles once, whoever comes first: Kafka's report, or the
+  /// decision that it needs no protection.
+  struct slice {
+    ticket number = 0;
+    bool settled = false; ///< the settlement's alone
+  };
+  using slice_ptr = std::shared_ptr<slice>;
+
+  /// Where Kafka holds a slice.
+  struct report {
+    partition_id partition;
+    kafka_offset offset;
+    broker_time stamp; ///< LogAppendTime
+  };
+
+  struct options {
+    /// What may be captured but unsettled, in bytes of binlog; capture waits beyond it (P7).
+    std::size_t memory_limit = 128U << 20;
+    /// R20: does a report with this broker timestamp, arriving now, count under our lease?
+    std::function<bool(broker_time)> counts;
+    /// Writes the ACK; called with the lock held, so in order; must not block.
+    std::function<void(const binlog_place&)> acknowledge;
+    /// Seconds from reading a transaction to its ACK, one call each released transaction.
+    std::function<void(double)> observe_hold;
+  };
+
+  explicit settlement(options o);
+
+  /// Before the first connection: everything up to `settled` was settled in a former life.
+  void begin_at(const gtid_position& settled);
+
+  /// What a (re)connection starts from (R7): behind the settled position; `outstanding` were read over the
+  /// connection before, are on their way, and will be read again in this order: they keep their tickets.
+  struct resumption {
+    gtid_position start;
+    std::vector<gtid> outstanding;
+  };
+  resumption resume() const;
+  /// An outstanding transaction was read again: if it was released meanwhile, its ACK is due again.
+  void read_again(const binlog_place& end);
+
+  /// Capture thread only: takes up a transaction with its number of slices (0 settles at once).
+  ticket begin(gtid id, binlog_place end, std::uint32_t slices, std::size_t bytes);
+  /// Capture thread only: returns when there's room for another transaction, or when `stop` was called.
+  void wait_for_room();
+
+  /// A slice is in Kafka with this broker timestamp. Judged by the lease now, and again when it is renewed.
+  void delivered(const slice_ptr& part, const report& where);
+  /// A slice that needs no protection (R3): settles without a lease.
+  void release(const slice_ptr& part);
+  /// A renewal was counted: reports that came while no lease ran are judged again.
+  void judge_again();
+  /// Ends wait_for_room; from then on nothing is acknowledged.
+  void stop();
+
+  /// The position to resume from after a reconnect or restart (R7).
+  gtid_position settled() const;
+  std::size_t unsettled() const;
+  /// How long the oldest unsettled transaction has waited; zero if there's none.
+  std::chrono::steady_clock::duration oldest_wait() const;
+
+  /// A consistent place to start from after a restart: nothing settled is behind it, and every event of a
+  /// transaction that isn't settled lies at or behind its partition's offset (R12).
+  struct checkpoint {
+    gtid_position settled;
+    binlog_place place; ///< the same as a place; empty before the first release
+    std::map<partition_id, kafka_offset> read_from;
+  };
+  checkpoint take_checkpoint() const;
+
+private:
+  void settle_locked(slice& part);
+  void acknowledge_locked();
+
+  options options_;
+  mutable std::mutex mutex_;
+  std::condition_variable room_;
+  ack_tracker tracker_;
+  std::size_t outstanding_bytes_ = 0;
+  bool stopped_ = false;
+  struct waiting_report {
+    slice_ptr part;
+    broker_time stamp;
+  };
+  std::vector<waiting_report> uncounted_;
+  /// A transaction that isn't released yet.
+  struct opened {
+    ticket number;
+    gtid id;
+    binlog_place end;
+    std::chrono::steady_clock::time_point at;
+    std::size_t bytes;
+    std::vector<std::pair<partition_id, kafka_offset>> held_at;
+  };
+  std::deque<opened> open_;
+  binlog_place released_;
+  std::map<partition_id, kafka_offset> confirmed_up_to_;
+};
+
+} // namespace understudy
