@@ -37,9 +37,9 @@ struct account_table {
   const catalog_table* definition = nullptr; ///< lives in the catalog
 };
 
-/// The account tables of one group as the catalog has them: the group database's, the shared ones, and the
-/// registry last. Sorted so that a table comes after those its foreign keys refer to (self-references
-/// aside), which is the order to load in and, backwards, to delete in.
+/// The account tables of one group as the catalog has them: the registry first, then the shared tables and
+/// the group database's, each behind those that its foreign keys refer to (self-references aside). That is
+/// the order to load in and, backwards, to delete in.
 std::vector<account_table> account_tables(const profile& rules, const schema_catalog& catalog,
                                           group_number group);
 

@@ -2,6 +2,7 @@
 // storage/state/catalog_reader, used by routing, apply plan, snapshot and guard. Plain data, no I/O.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -70,6 +71,8 @@ struct catalog_table {
 class schema_catalog {
 public:
   void add(catalog_table table);
+  /// What `fresh` says of one database stands for what was known of it (after DDL there).
+  void replace_database(std::string_view database, const schema_catalog& fresh);
   const catalog_table* find(std::string_view database, std::string_view table) const;
   /// All tables of a database, by name.
   std::vector<const catalog_table*> tables_of(std::string_view database) const;
