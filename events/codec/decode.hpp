@@ -1,4 +1,4 @@
-// Versioned JSON -> account_event (DESIGN §4.3). The format is described in docs/events.md.
+// Versioned JSON -> account_event (DESIGN §4.3). The format is described in events/codec/FORMAT.md.
 #pragma once
 #include "events/codec/shape_registry.hpp"
 #include "events/model/account_event.hpp"

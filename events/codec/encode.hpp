@@ -1,4 +1,4 @@
-// account_event -> versioned JSON (DESIGN §4.3). The format is described in docs/events.md.
+// account_event -> versioned JSON (DESIGN §4.3). The format is described in events/codec/FORMAT.md.
 #pragma once
 #include "events/model/account_event.hpp"
 #include "events/model/error.hpp"
