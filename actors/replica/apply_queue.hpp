@@ -1,0 +1,130 @@
+// What was read and isn't applied yet, account by account, and what an applier takes next. Pure.
+#pragma once
+#include "storage/apply/applier.hpp"
+
+#include <chrono>
+#include <deque>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+namespace understudy {
+
+/// A place in an account's line: behind transaction `number`, to be continued from `next` in its partition.
+struct replay_point {
+  epoch term;
+  sequence number;
+  kafka_offset next;
+  bool operator==(const replay_point&) const = default;
+};
+
+struct queued_event {
+  std::shared_ptr<const transaction_event> event;
+  kafka_offset next;
+  std::size_t bytes = 0; ///< what it takes in memory, about
+};
+
+/// A valid fence in its place: everything before it is applied when its turn comes (R29, F01).
+struct queued_fence {
+  epoch term;
+  node_name primary;
+  sequence cut;
+  kafka_offset offset;
+  bool is_protected = true;
+};
+
+using queued_item = std::variant<queued_event, queued_fence>;
+
+class apply_queue {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  struct limits {
+    /// Accounts are spread over lanes, one an applier; a lane is served by others only while it is stuck.
+    unsigned lanes = 2;
+    /// Transactions in a batch: more gain nothing (DESIGN §11) and make a repeated batch dearer.
+    std::size_t events = 2000;
+    /// Bytes in a batch: with two appliers at most a quarter of the default share of memory is in flight.
+    std::size_t bytes = std::size_t{16} << 20;
+    /// An account that met a lock is tried again after this pause.
+    std::chrono::milliseconds again{1000};
+  };
+
+  struct taken {
+    std::vector<account_batch> batches;
+    std::vector<std::pair<account_placement, queued_fence>> fences;
+    bool alone = false; ///< one account that met a lock: it holds up nobody but itself
+    bool empty() const { return batches.empty() && fences.empty(); }
+  };
+
+  explicit apply_queue(limits l);
+
+  /// Takes up an account at `at`; what was queued of it is dropped.
+  void open(account_placement where, replay_point at);
+  /// Drops the account. True: nothing of it is in an applier's hands; false: closed when finish() comes.
+  bool close(const account_id& account);
+  bool is_open(const account_id& account) const;
+
+  /// Ignored for accounts that aren't open.
+  void push(const account_id& account, queued_item item);
+  /// Drops what no applier has; reading must go on from the point returned. Nothing: not open.
+  std::optional<replay_point> withdraw(const account_id& account);
+
+  /// What this lane's applier does next; empty: nothing to do (`next_try` says when to look again).
+  taken take(unsigned lane, time_point now);
+  std::optional<time_point> next_try(unsigned lane) const;
+
+  /// The applier is done with the account's batch. Returns false if the account was closed meanwhile (it is
+  /// free now).
+  bool finish(const apply_outcome& outcome);
+  /// The fence's turn came and the position row says so.
+  bool finish_fence(const account_id& account, const queued_fence& fence,
+                    std::shared_ptr<const volume_map> volumes);
+  /// The batch wasn't done in good time: its accounts are tried alone from now on, after a pause.
+  /// Returns accounts that were closed meanwhile.
+  std::vector<account_id> give_back(const taken& batch, time_point now);
+
+  /// Queued and in flight.
+  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes_of(const account_id& account) const;
+  bool idle(const account_id& account) const; ///< nothing queued, nothing in flight
+  /// Behind the last item that is known to be applied.
+  std::optional<replay_point> applied(const account_id& account) const;
+  /// Accounts that wait because of a lock and have something queued.
+  std::vector<account_id> delayed() const;
+  /// The account with the most bytes queued that no applier has; nothing: none.
+  std::optional<std::pair<account_id, std::size_t>> largest() const;
+  std::size_t waiting_events() const { return events_; }
+
+private:
+  struct slot {
+    account_placement where;
+    replay_point applied;
+    replay_point taken;
+    std::deque<queued_item> queue;
+    std::deque<queued_item> in_flight;
+    std::size_t queued_bytes = 0;
+    std::size_t flight_bytes = 0;
+    bool ready = false;  ///< in its lane's list
+    bool closed = false; ///< to be removed when the applier is done
+    bool alone = false;
+    time_point not_before{};
+  };
+
+  slot* find(const account_id& account);
+  const slot* find(const account_id& account) const;
+  unsigned lane_of(const account_id& account) const;
+  void make_ready(const account_id& account, slot& s);
+  void drop_queue(slot& s);
+  void land(slot& s);
+  bool settle(const account_id& account, slot& s);
+  void fill(slot& s, taken& out, std::size_t& events, std::size_t& bytes);
+
+  limits limits_;
+  std::unordered_map<account_id, slot> slots_;
+  std::vector<std::deque<account_id>> lanes_;
+  std::size_t bytes_ = 0;
+  std::size_t events_ = 0;
+};
+
+} // namespace understudy

@@ -1,0 +1,120 @@
+// The destination's half of a node (DESIGN §4.4): reads the partitions of the accounts replicated here and
+// replays them into the local MariaDB. The supervisor's only door to it.
+//
+// Threads: one reader, the appliers, two loaders, one for the local state; an actor for each account.
+// Tells the supervisor (actors/messages.hpp): fence_applied, replica_loaded, replica_stopped.
+// fence_applied may come again for the same fence after a restart or a redelivery.
+#pragma once
+#include "actors/messages.hpp"
+#include "actors/replica/decision_source.hpp"
+#include "events/log/kafka_settings.hpp"
+#include "storage/apply/placement.hpp"
+#include "storage/profile/profile.hpp"
+#include "storage/state/sql_session.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/fwd.hpp>
+
+namespace understudy {
+
+/// Callbacks for metrics; any thread, must be quick; each may be empty.
+struct replica_observers {
+  std::function<void(std::uint64_t events)> applied;
+  std::function<void(double seconds)> lag; ///< capture at the source to commit here, one call an event
+  std::function<void(std::size_t accounts)> batch; ///< accounts in one committed batch
+  /// Lines for the log: partition purged, account parked, MariaDB away, …
+  std::function<void(log_level, const std::string&)> report;
+};
+
+class replica_side {
+public:
+  struct options {
+    caf::actor_system* system = nullptr;
+    caf::actor supervisor;
+    sql_options sql; ///< socket, user; `setup` is replaced
+    std::shared_ptr<const profile> rules;
+    kafka_settings kafka;
+    node_name node;
+    /// What may be read and not applied, in bytes of memory; beyond it accounts are parked, then reading
+    /// pauses.
+    std::size_t memory_limit = std::size_t{128} << 20;
+    unsigned appliers = 2;
+    unsigned loaders = 2;
+    std::shared_ptr<const decision_source> decisions;
+    /// Volume numbers of that node's mailstore to ours; null = the same. Called on appliers' and loaders'
+    /// threads.
+    std::function<std::shared_ptr<const volume_map>(const node_name& source)> volumes;
+    /// A load without a new chunk for so long is given up.
+    std::chrono::milliseconds load_patience{60'000};
+    replica_observers observe;
+  };
+
+  struct followed {
+    account_id account;
+    std::string name; ///< address
+    partition_id partition;
+    epoch term; ///< of the control state; used where nothing better is known
+    bool wants_snapshot =
+        false; ///< true: whatever rows there are, they are replaced from the next valid marker
+    mailbox_id source_mailbox; ///< at its source, for profiles with mailbox_id = "same"; 0 = unknown
+  };
+
+  struct figures {
+    epoch term;
+    sequence applied;
+    kafka_offset next;
+    std::string state;  ///< waiting_for_snapshot, loading, ready, paused, stopped
+    std::string reason; ///< why it is stopped, or needs a snapshot
+    mailbox_id mailbox;
+    std::int64_t lag_us = 0;       ///< of the last event applied
+    std::uint64_t rows_loaded = 0; ///< while loading
+    std::uint64_t rows_total = 0;
+  };
+
+  /// Counts for metrics.
+  struct totals {
+    std::size_t accounts = 0;
+    std::size_t parked = 0;
+    std::size_t backlog_bytes = 0;
+    std::size_t backlog_events = 0;
+    bool kafka_connected = false;
+    bool reading_paused = false; ///< the memory limit is reached by accounts that do move
+  };
+
+  explicit replica_side(options o);
+  ~replica_side(); ///< stop()
+
+  /// Makes the tables of its own, loads positions, shapes and reasons of stopping; blocking. Fails while
+  /// MariaDB is away (retryable). Nothing is read before the first control_folded().
+  result<void> start();
+  /// What is being applied ends, positions are stored. Blocking; not from an actor.
+  void stop();
+
+  /// Makes sure that the partition is read and says from where: what a request for a snapshot names. Asks the
+  /// partition's leader if it wasn't read before; blocking up to 10 s. Not from an actor.
+  result<kafka_offset> read_partition(partition_id partition);
+
+  /// At a start: call for all accounts before the first control_folded(). Later: before a snapshot is asked
+  /// for. An account that is followed already isn't touched, but for wants_snapshot. Without wants_snapshot
+  /// an account that has no whole copy here is reported as needing a snapshot.
+  void follow(followed what);
+  /// The account isn't replicated here any more. Its rows go if `remove_rows`.
+  void unfollow(const account_id& account, bool remove_rows);
+  /// It will be written here: no more is applied; what an applier has in its hands was committed when `done`
+  /// is called (on any thread). The position row stays.
+  void become_source(const account_id& account, std::function<void()> done = {});
+  void pause(const account_id& account);
+  /// Goes on after pause(); heals an account that stopped (restartReplicas): what failed is tried again.
+  void resume(const account_id& account);
+  /// The decision source can answer for everything below `next`. The first call begins the reading.
+  void control_folded(kafka_offset next);
+
+  std::optional<figures> figures_of(const account_id& account) const;
+  totals totals_now() const;
+
+private:
+  struct parts;
+  std::unique_ptr<parts> parts_;
+};
+
+} // namespace understudy
