@@ -42,11 +42,12 @@ public:
   /// First epoch of the present enrolment: records of earlier epochs concern nobody. 0: never enrolled.
   epoch first() const { return first_; }
   const term_entry* find(epoch term) const;
-  /// The last that is neither aborted nor declined: whose facts count; null: none.
+  /// The last that wasn't aborted: only its primary's facts count. (A declined one stays current: what came
+  /// before it may have been fenced, so only its source's abort, or a further decision, goes on.) Null: none.
   const term_entry* current() const;
   /// The last activated one: whose primary takes the writes; null: none yet.
   const term_entry* active() const;
-  /// A decision that isn't activated, aborted or declined; null: none. The first epoch counts too.
+  /// current(), if it is neither activated nor declined; null: none. The first epoch counts too.
   const term_entry* pending() const;
   /// The highest epoch whose fence is known from control to lie before `offset` in the account's partition,
   /// else the first of the enrolment: what is in force for a reader that begins at `offset`.

@@ -62,6 +62,7 @@ struct command {
   operation_id operation;
   std::string by;         ///< administrator, or "failover"
   std::int64_t at_ms = 0; ///< wall clock, for display only
+  std::string text;       ///< as typed
   command_body body;
 };
 

@@ -50,7 +50,10 @@ struct promotion_decided {
   node_name from, to;
   promotion_kind kind = promotion_kind::planned;
   std::vector<claim_reference>
-      claims;                ///< unplanned: one for each primary of an unclosed epoch but `to` (R24)
+      claims; ///< unplanned: one for each primary of an unclosed epoch but `to` (R24)
+  /// The highest epoch whose valid fence the decider had read in the account's partition: epochs below are
+  /// closed and need no claim (R24). 0: none.
+  epoch fenced;
   bool return_source = true; ///< `from` becomes a replica with the priority that `to` had (R34)
   bool operator==(const promotion_decided&) const = default;
 };

@@ -57,12 +57,23 @@ struct account_state {
   bool operator==(const account_state& other) const;
 };
 
+/// "Claims up to this offset are over": said at `at` in control (R22).
+struct claim_return {
+  kafka_offset claim, at;
+  bool operator==(const claim_return&) const = default;
+};
+
+/// Only claims within the short retention of the leases can still be judged by them.
+inline constexpr std::size_t max_returns_kept = 64;
+
 struct node_state {
   node_name name;
-  incarnation life;          ///< the newest life seen in control (R12)
-  kafka_offset returned{-1}; ///< claims against it up to this offset are returned (R22); -1: none
+  incarnation life;                  ///< the newest life seen in control (R12)
+  std::vector<claim_return> returns; ///< of the claims against it, oldest first, bounded
   node_announced announced;
   kafka_offset announced_at{-1}; ///< -1: never announced itself
+  /// Claims against it up to this offset are over; -1: none was ever returned.
+  kafka_offset returned() const { return returns.empty() ? kafka_offset(-1) : returns.back().claim; }
   bool operator==(const node_state&) const = default;
 };
 

@@ -15,6 +15,7 @@ namespace understudy {
 /// One condition of a decision, with the figures it was judged by (P10).
 struct gate {
   std::string name; ///< stable, e.g. "snapshot ready"
+  node_name about;  ///< the node that it judges; empty: the account itself
   bool passed = false;
   std::string figures;
   bool operator==(const gate&) const = default;
@@ -47,8 +48,8 @@ struct claim_facts {
   std::string figures;     ///< "3.2 s of 3.8 s waited", "returned", …
 };
 
-/// What decide needs beyond control. Everything may be missing; a missing fact never lets a gate pass that
-/// needs it.
+/// What decide needs beyond control. No decision depends on an answer from a peer (case O04): what a peer
+/// didn't tell is shown as unknown and blocks nothing; what it told, and the leases, do.
 struct live_facts {
   node_name self; ///< the deciding node
   std::uint32_t partitions = 64;

@@ -102,6 +102,7 @@ private:
     kafka_offset control;
     std::optional<boot_time> last_renewal; ///< when the claimed node's last renewal before it was read
     bool after_resignation = false;        ///< the claimed node's last record before it is a resignation
+    bool judged = false, is_void = false;  ///< for good: control is folded as far as the claimer's was
   };
   struct release {
     kafka_offset claim, control;
@@ -118,9 +119,9 @@ private:
   void fold_renewal(const writer& from, const renewal& body, const lease_place& place);
   void fold_claim(const writer& from, const claim& body, const lease_place& place);
   bool returned_before(const node_name& node, kafka_offset claim, kafka_offset control) const;
-  bool is_void(const seen_claim& which) const;
+  void judge_claims();
+  void judge(seen_claim& which) const;
   bool stands(const seen_claim& which) const;
-  void forget_old(boot_time now);
 
   node_name self_;
   std::string process_;

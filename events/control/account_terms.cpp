@@ -1,0 +1,93 @@
+#include "events/control/account_terms.hpp"
+
+#include <algorithm>
+
+namespace understudy {
+
+bool term_entry::names_claim_on(const node_name& node) const {
+  return claims && std::any_of(claims->begin(), claims->end(),
+                               [&](const claim_reference& claim) { return claim.node == node; });
+}
+
+bool term_entry::is_void_before(kafka_offset decision) const {
+  return (state == term_state::aborted || state == term_state::declined) && closed < decision;
+}
+
+bool term_entry::operator==(const term_entry& other) const {
+  const bool same_claims = claims && other.claims ? *claims == *other.claims : claims == other.claims;
+  return same_claims && term == other.term && primary == other.primary && decision == other.decision &&
+         closed == other.closed && fence == other.fence && origin == other.origin && state == other.state &&
+         return_source == other.return_source;
+}
+
+const term_entry* account_terms::find(epoch term) const {
+  const auto at = std::lower_bound(entries_.begin(), entries_.end(), term,
+                                   [](const term_entry& e, epoch t) { return e.term < t; });
+  return at != entries_.end() && at->term == term ? &*at : nullptr;
+}
+
+const term_entry* account_terms::current() const {
+  for (auto entry = entries_.rbegin(); entry != entries_.rend() && entry->term >= first_; ++entry)
+    if (entry->state != term_state::aborted)
+      return &*entry;
+  return nullptr;
+}
+
+const term_entry* account_terms::active() const {
+  for (auto entry = entries_.rbegin(); entry != entries_.rend() && entry->term >= first_; ++entry)
+    if (entry->state == term_state::activated)
+      return &*entry;
+  return nullptr;
+}
+
+const term_entry* account_terms::pending() const {
+  const auto* entry = current();
+  return entry && entry->state == term_state::decided ? entry : nullptr;
+}
+
+epoch account_terms::in_force_at(kafka_offset offset) const {
+  epoch in_force = first_;
+  for (const auto& entry : entries_)
+    if (entry.term > first_ && entry.fence.value >= 0 && entry.fence < offset)
+      in_force = entry.term;
+  return in_force;
+}
+
+std::vector<const term_entry*> account_terms::unclosed(epoch fenced) const {
+  const auto* last_active = active();
+  const epoch floor = std::max({first_, fenced, last_active ? last_active->term : epoch{}});
+  std::vector<const term_entry*> open;
+  for (const auto& entry : entries_)
+    if (entry.term >= floor && entry.state != term_state::aborted && entry.state != term_state::declined)
+      open.push_back(&entry);
+  return open;
+}
+
+epoch account_terms::next_term() const {
+  return entries_.empty() ? std::max(forgotten_, epoch{1}) : entries_.back().term.next();
+}
+
+void account_terms::enrol(term_entry entry) {
+  first_ = entry.term;
+  add(std::move(entry));
+}
+
+void account_terms::add(term_entry entry) {
+  entries_.push_back(std::move(entry));
+  if (entries_.size() > max_terms_kept) {
+    forgotten_ = entries_.front().term.next();
+    entries_.erase(entries_.begin());
+  }
+}
+
+term_entry* account_terms::edit(epoch term) {
+  return const_cast<term_entry*>(std::as_const(*this).find(term));
+}
+
+void account_terms::restore(epoch first, epoch forgotten, std::vector<term_entry> entries) {
+  first_ = first;
+  forgotten_ = forgotten;
+  entries_ = std::move(entries);
+}
+
+} // namespace understudy

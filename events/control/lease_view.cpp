@@ -1,0 +1,258 @@
+#include "events/control/lease_view.hpp"
+
+#include <algorithm>
+
+namespace understudy {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+boot_time after(boot_time start, nanoseconds span) {
+  return boot_time(start.value + span.count());
+}
+
+/// Longer than the lease by what two machines' clocks may differ in speed, and then some (R22).
+nanoseconds takeover_wait(const lease_rules& rules) {
+  return nanoseconds(rules.lease) * 11 / 10 + rules.skew;
+}
+
+std::string seconds(nanoseconds span) {
+  return fmt::format("{:.1f} s", std::chrono::duration<double>(span).count());
+}
+
+/// Releases that are kept per node. Each covers all claims before it, so only the order of the last few
+/// against the last few claims can matter.
+constexpr std::size_t max_releases_kept = 64;
+
+} // namespace
+
+lease_view::lease_view(node_name self, std::string process, std::int64_t started_ms, lease_rules rules)
+    : self_(std::move(self))
+    , process_(std::move(process))
+    , started_ms_(started_ms)
+    , rules_(rules) {}
+
+void lease_view::fold(const lease_record& record, const lease_place& place) {
+  next_ = place.offset.next();
+  auto& peer = peers_[record.from.node];
+  if (record.from.life < peer.life)
+    return; // an older life's record that landed behind the new one's first (R12)
+  peer.life = record.from.life;
+  if (const auto* body = std::get_if<renewal>(&record.body)) {
+    fold_renewal(record.from, *body, place);
+  } else if (const auto* against = std::get_if<claim>(&record.body)) {
+    fold_claim(record.from, *against, place);
+    peer.resigned = false;
+  } else {
+    peer.resigned = std::holds_alternative<resignation>(record.body);
+  }
+}
+
+void lease_view::fold_renewal(const writer& from, const renewal& body, const lease_place& place) {
+  auto& peer = peers_[from.node];
+  peer.last_renewal = place.read;
+  peer.resigned = false;
+  peer.rules = body.rules;
+  peer.process = body.process;
+  if (from.node != self_)
+    return;
+  if (body.process != process_) {
+    const bool later = std::tie(body.started_ms, body.process) > std::tie(started_ms_, process_);
+    if (later && !replaced_) {
+      replaced_ = true;
+      replaced_by_ = body.process;
+    }
+    return;
+  }
+  if (!place.appended || body.sent <= counts_from_ || !claims_against_self().empty())
+    return;
+  const auto until = after(body.sent, rules_.lease);
+  if (!until_ || place.read > *until_)
+    since_ = place.read; // it had run out, or never ran
+  until_ = std::max(until_.value_or(until), until);
+  renewed_ = place.appended;
+}
+
+void lease_view::fold_claim(const writer& from, const claim& body, const lease_place& place) {
+  seen_claim seen;
+  seen.offset = place.offset;
+  seen.by = from.node;
+  seen.against = body.against;
+  seen.process = body.process;
+  seen.sent = body.sent;
+  seen.read = place.read;
+  seen.control = body.control;
+  if (const auto known = peers_.find(body.against); known != peers_.end()) {
+    seen.last_renewal = known->second.last_renewal;
+    seen.after_resignation = known->second.resigned;
+  }
+  claims_.push_back(std::move(seen));
+  // What a node doesn't return within the retention is gone from the partition too; a claim against a node
+  // that never comes back would else be kept for ever.
+  std::erase_if(claims_, [&](const seen_claim& old) {
+    return after(old.read, rules_.retention) < place.read && old.against != self_;
+  });
+  judge_claims();
+}
+
+void lease_view::fold_returned(const node_name& node, kafka_offset claim, kafka_offset control,
+                               boot_time read) {
+  auto& releases = peers_[node].returned;
+  releases.push_back({claim, control});
+  if (releases.size() > max_releases_kept)
+    releases.pop_front();
+  if (node == self_)
+    counts_from_ = std::max(counts_from_, read);
+}
+
+void lease_view::fold_control(kafka_offset next) {
+  control_ = std::max(control_, next);
+  judge_claims();
+}
+
+void lease_view::resigned(boot_time handed_over) {
+  counts_from_ = std::max(counts_from_, handed_over);
+}
+
+bool lease_view::holds(boot_time now) const {
+  return until_ && now < *until_ && !replaced_;
+}
+
+std::optional<boot_time> lease_view::runs_until() const {
+  return until_;
+}
+
+std::optional<boot_time> lease_view::held_since(boot_time now) const {
+  return holds(now) ? since_ : std::nullopt;
+}
+
+bool lease_view::counts(std::optional<broker_time> appended, boot_time now) const {
+  if (!holds(now) || !appended || !renewed_)
+    return false;
+  const auto limit = rules_.lease - rules_.skew;
+  return appended->value < renewed_->value + limit.count();
+}
+
+bool lease_view::returned_before(const node_name& node, kafka_offset claim, kafka_offset control) const {
+  const auto known = peers_.find(node);
+  if (known == peers_.end())
+    return false;
+  const auto& releases = known->second.returned;
+  return std::any_of(releases.begin(), releases.end(),
+                     [&](const release& r) { return claim <= r.claim && r.control < control; });
+}
+
+void lease_view::judge_claims() {
+  for (auto& seen : claims_) {
+    if (!seen.judged)
+      judge(seen);
+    if (!seen.judged)
+      return; // the ones behind may depend on it
+  }
+}
+
+/// A claim by a node against which one stood when it claimed is void. Judged by the two logs alone, so that
+/// all judge alike, once control is folded as far as the claimer's was.
+void lease_view::judge(seen_claim& which) const {
+  if (control_ < which.control)
+    return;
+  which.judged = true;
+  which.is_void = std::any_of(claims_.begin(), claims_.end(), [&](const seen_claim& earlier) {
+    return earlier.offset < which.offset && earlier.against == which.by && !earlier.is_void &&
+           !returned_before(which.by, earlier.offset, which.control);
+  });
+}
+
+/// What isn't judged yet counts as good against us: better no ACK than a wrong one.
+bool lease_view::stands(const seen_claim& which) const {
+  return !which.is_void && !returned_before(which.against, which.offset, control_);
+}
+
+std::vector<standing_claim> lease_view::claims_against_self() const {
+  std::vector<standing_claim> standing;
+  for (const auto& seen : claims_)
+    if (seen.against == self_ && stands(seen))
+      standing.push_back({seen.offset, seen.by});
+  return standing;
+}
+
+claim_status lease_view::claim_against(const node_name& node, boot_time now) const {
+  claim_status status;
+  const auto newest = std::find_if(claims_.rbegin(), claims_.rend(), [&](const seen_claim& seen) {
+    return seen.by == self_ && seen.against == node && seen.process == process_;
+  });
+  if (newest == claims_.rend())
+    return status;
+  status.offset = newest->offset;
+  const auto spoil = [&](std::string why) {
+    status.stage = claim_stage::spoilt;
+    status.why = std::move(why);
+    return status;
+  };
+  if (returned_before(node, newest->offset, control_))
+    return spoil(fmt::format("{} has returned", node));
+  if (newest->is_void)
+    return spoil("void: a claim against this node stood before it");
+  if (after(newest->read, rules_.retention / 2) <= now)
+    return spoil("too old: records before it may be gone from the log");
+  const auto since = held_since(now);
+  if (!since || *since > newest->sent)
+    return spoil("this node's own lease ran out since");
+  const auto from = newest->last_renewal.value_or(newest->read);
+  const auto ready = newest->after_resignation ? newest->read : after(from, takeover_wait(rules_));
+  status.stage = now >= ready && newest->judged ? claim_stage::ready : claim_stage::waiting;
+  status.until = ready;
+  status.why = newest->after_resignation
+                   ? fmt::format("{} had resigned", node)
+                   : fmt::format("{} of {} waited", seconds(nanoseconds(now.value - from.value)),
+                                 seconds(takeover_wait(rules_)));
+  return status;
+}
+
+bool lease_view::suspected(const node_name& node, boot_time now) const {
+  const auto since = held_since(now);
+  if (!since)
+    return false;
+  const auto known = peers_.find(node);
+  if (known == peers_.end())
+    return after(*since, rules_.lease + rules_.skew) <= now;
+  if (known->second.resigned)
+    return true;
+  const auto seen = std::max(*since, known->second.last_renewal.value_or(*since));
+  return after(seen, rules_.lease + rules_.skew) <= now;
+}
+
+peer_lease lease_view::peer(const node_name& node) const {
+  peer_lease view;
+  const auto known = peers_.find(node);
+  if (known == peers_.end())
+    return view;
+  view.last_renewal_read = known->second.last_renewal;
+  view.resigned = known->second.resigned;
+  view.rules = known->second.rules;
+  view.process = known->second.process;
+  view.claimed = std::any_of(claims_.begin(), claims_.end(),
+                             [&](const seen_claim& seen) { return seen.against == node && stands(seen); });
+  return view;
+}
+
+std::vector<node_name> lease_view::peers() const {
+  std::vector<node_name> names;
+  for (const auto& [name, peer] : peers_)
+    names.push_back(name);
+  return names;
+}
+
+std::string why_not_renew(const renewal_facts& facts, boot_time now, const lease_rules& rules) {
+  const auto fresh = [&](const std::optional<boot_time>& at) { return at && now < after(*at, rules.lease); };
+  if (!fresh(facts.control_read_to_end))
+    return "control was not read to its end within the lease's time";
+  if (!facts.capture_attached)
+    return "the capture is not attached to MariaDB's binlog";
+  if (!fresh(facts.committed))
+    return "MariaDB has not committed within the lease's time";
+  return {};
+}
+
+} // namespace understudy
