@@ -64,7 +64,8 @@ public:
   /// Marks the transaction under way as ours where it touches no row of `replica` (R36). Locks one row until
   /// the transaction ends; `slot` (0..255) spreads parallel writers over several rows.
   sql_result<void> mark_origin(std::uint8_t slot);
-  /// Writes the probe row; capture sees `n` again in the binlog (R10).
+  /// Writes the probe row; capture sees `n` again in the binlog (R10). `n` must differ from the last one
+  /// written: an unchanged row isn't logged.
   sql_result<void> write_probe(std::uint64_t n);
 
 private:

@@ -2,6 +2,7 @@
 #pragma once
 #include "events/model/gtid.hpp"
 #include "storage/profile/profile.hpp"
+#include "storage/profile/volume.hpp"
 #include "storage/state/sql_session.hpp"
 
 #include <cstdint>
@@ -21,19 +22,6 @@ struct registered_account {
   mailbox_id mailbox;
   group_number group;
   bool operator==(const registered_account&) const = default;
-};
-
-struct mailstore_volume {
-  std::int64_t id = 0;
-  std::int64_t type = 0;
-  std::string name;
-  std::string path;
-  bool holds_blobs = false;
-  bool holds_index = false;
-  bool is_centralised = false;
-  bool by_mailbox_id = true; ///< blobs addressed by mailbox id, not by locator
-  bool is_current = false;   ///< new blobs (or index) go here
-  bool operator==(const mailstore_volume&) const = default;
 };
 
 /// Who this server is; a change between two connections is a change of server (R9 goes further).
@@ -58,8 +46,9 @@ public:
 
   /// getAccountStatus' itemId: highest item id of each mailbox; 0 = none. One index look-up a mailbox.
   result<std::map<mailbox_id, std::uint64_t>> highest_items(const std::vector<registered_account>& accounts);
+  /// This host's volumes, with `is_current` set.
   result<std::vector<mailstore_volume>> volumes();
-  /// Volume number of the host's current index volume.
+  /// Number of the volume that this host indexes on: for column_policy::own_index_volume.
   result<std::int64_t> current_index_volume();
 
   /// Takes the next mailbox id as the mail server does and commits it: `logged` is a session that writes to

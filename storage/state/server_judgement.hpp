@@ -3,7 +3,6 @@
 #pragma once
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -43,9 +42,11 @@ struct server_check_options {
 struct server_facts {
   /// SHOW GLOBAL VARIABLES, names in lower case; a missing name = this server has no such variable.
   std::map<std::string, std::string, std::less<>> variables;
+  /// Where a variable's value comes from, as information_schema.SYSTEM_VARIABLES has it ("CONFIG", "SQL", …).
+  std::map<std::string, std::string, std::less<>> origins;
   /// SHOW GLOBAL STATUS, names in lower case.
   std::map<std::string, std::string, std::less<>> status;
-  /// Global privileges of our user as SHOW GRANTS names them, in upper case; "ALL PRIVILEGES" stands for all.
+  /// Global privileges of our user as information_schema.USER_PRIVILEGES names them.
   std::set<std::string, std::less<>> privileges;
   std::string user; ///< CURRENT_USER(), for the GRANT to print
 };

@@ -1,0 +1,43 @@
+// Volumes of a mailstore: which are centralised, how blobs are found on them, and which of another host's
+// volumes is which of ours (pure).
+#pragma once
+#include "storage/profile/profile.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace understudy {
+
+struct mailstore_volume {
+  std::int64_t id = 0;
+  std::int64_t type = 0;
+  std::string name;
+  std::string path;
+  bool holds_blobs = false;
+  bool holds_index = false;
+  bool is_centralised = false;
+  bool by_mailbox_id = true; ///< blobs are addressed by mailbox id, not by locator
+  bool is_current = false;   ///< new blobs (or index) go here
+  bool operator==(const mailstore_volume&) const = default;
+};
+
+/// A volume as the profile understands its row. `is_current` is left to the caller.
+mailstore_volume describe_volume(const volume_rule& rules, std::int64_t id, std::int64_t type,
+                                 std::string name, std::string path, std::string_view metadata);
+
+/// Another host's volume numbers to ours.
+struct volume_map {
+  std::map<std::int64_t, std::int64_t> numbers;
+  /// Volumes there that hold blobs and have no centralised namesake here with the same path: an account with
+  /// blobs on them can't be replicated to here.
+  std::vector<mailstore_volume> unreachable;
+};
+
+/// By name and path. A volume that isn't centralised on both sides reaches nobody: two hosts' own disks may
+/// well have the same name and path.
+volume_map map_volumes(const std::vector<mailstore_volume>& there, const std::vector<mailstore_volume>& here);
+
+} // namespace understudy

@@ -1,0 +1,184 @@
+#include "storage/state/logged_state.hpp"
+
+#include "storage/state/sql_fields.hpp"
+
+#include <fmt/format.h>
+
+namespace understudy {
+namespace {
+
+constexpr std::string_view role_columns = "account_id, term, role, decision";
+constexpr std::string_view replica_columns =
+    "account_id, mailbox_id, term, sequence, partition_no, next_offset, state, snapshot";
+
+role_record role_from(const sql_row& row) {
+  return {account_id(to_text(row[0])), to_id<epoch>(row[1]),
+          parse_role(to_text(row[2])).value_or(account_role::none), to_id<kafka_offset>(row[3])};
+}
+
+replica_record replica_from(const sql_row& row) {
+  replica_record out;
+  out.account = account_id(to_text(row[0]));
+  out.mailbox = to_id<mailbox_id>(row[1]);
+  out.term = to_id<epoch>(row[2]);
+  out.applied = to_id<sequence>(row[3]);
+  out.partition = to_id<partition_id>(row[4]);
+  out.next = to_id<kafka_offset>(row[5]);
+  out.state = to_text(row[6]) == "ready" ? replica_state::ready : replica_state::loading;
+  out.snapshot = to_text(row[7]);
+  return out;
+}
+
+std::string where_account(const account_id& account) {
+  return " WHERE account_id=" + sql_text(account.value);
+}
+
+} // namespace
+
+std::string_view text_of(account_role role) {
+  switch (role) {
+  case account_role::source:
+    return "source";
+  case account_role::replica:
+    return "replica";
+  case account_role::none:
+    break;
+  }
+  return "none";
+}
+
+std::optional<account_role> parse_role(std::string_view text) {
+  for (const auto role : {account_role::none, account_role::source, account_role::replica})
+    if (text == text_of(role))
+      return role;
+  return std::nullopt;
+}
+
+result<void> logged_state::write_role(const role_record& role) {
+  session_.doing(fmt::format("write the role of account {} in epoch {}", role.account, role.term));
+  auto done = session_.execute(fmt::format(
+      "INSERT INTO understudy.role({}) VALUES ({}, {}, {}, {}) ON DUPLICATE KEY UPDATE term=VALUES(term), "
+      "role=VALUES(role), decision=VALUES(decision), writes=writes+1",
+      role_columns, sql_text(role.account.value), role.term, sql_text(text_of(role.role)), role.decision));
+  if (!done)
+    return passed_on(done);
+  return {};
+}
+
+result<std::optional<role_record>> logged_state::role_of(const account_id& account) {
+  session_.doing(fmt::format("read the role of account {}", account));
+  auto found =
+      session_.query(fmt::format("SELECT {} FROM understudy.role{}", role_columns, where_account(account)));
+  if (!found)
+    return passed_on(found);
+  if (found->rows.empty())
+    return std::optional<role_record>{};
+  return std::optional(role_from(found->rows.front()));
+}
+
+result<std::vector<role_record>> logged_state::roles() {
+  session_.doing("read the roles of accounts");
+  auto found =
+      session_.query(fmt::format("SELECT {} FROM understudy.role ORDER BY account_id", role_columns));
+  if (!found)
+    return passed_on(found);
+  std::vector<role_record> out;
+  out.reserve(found->rows.size());
+  for (const auto& row : found->rows)
+    out.push_back(role_from(row));
+  return out;
+}
+
+result<void> logged_state::write_replica(const replica_record& replica) {
+  session_.doing(fmt::format("write the replica position of account {}", replica.account));
+  auto done = session_.execute(fmt::format(
+      "INSERT INTO understudy.replica({}) VALUES ({}, {}, {}, {}, {}, {}, {}, {}) ON DUPLICATE KEY UPDATE "
+      "mailbox_id=VALUES(mailbox_id), term=VALUES(term), sequence=VALUES(sequence), "
+      "partition_no=VALUES(partition_no), next_offset=VALUES(next_offset), state=VALUES(state), "
+      "snapshot=VALUES(snapshot)",
+      replica_columns, sql_text(replica.account.value), replica.mailbox, replica.term, replica.applied,
+      replica.partition, replica.next, sql_text(replica.state == replica_state::ready ? "ready" : "loading"),
+      sql_text(replica.snapshot)));
+  if (!done)
+    return passed_on(done);
+  return {};
+}
+
+sql_result<void> logged_state::advance_replica(const account_id& account, sequence from, sequence to,
+                                               epoch term, kafka_offset next) {
+  session_.doing(fmt::format("advance the replica of account {} from {} to {}", account, from, to));
+  auto moved = session_.execute(
+      fmt::format("UPDATE understudy.replica SET sequence={}, term={}, next_offset={}{} AND sequence={}", to,
+                  term, next, where_account(account), from));
+  if (!moved)
+    return tl::make_unexpected(moved.error());
+  if (*moved == 1)
+    return {};
+  auto there = replica_of(account);
+  sql_error unexpected_place;
+  unexpected_place.what = fmt::format(
+      "the replica of account {} should stand at sequence {} to go to {}, but {}", account, from, to,
+      !there               ? there.error().what
+      : there->has_value() ? fmt::format("it stands at {}", (*there)->applied)
+                           : "there is none");
+  unexpected_place.todo = "nothing, if the event was applied already; else re-initialise the account here";
+  return tl::make_unexpected(std::move(unexpected_place));
+}
+
+result<std::optional<replica_record>> logged_state::replica_of(const account_id& account) {
+  session_.doing(fmt::format("read the replica position of account {}", account));
+  auto found = session_.query(
+      fmt::format("SELECT {} FROM understudy.replica{}", replica_columns, where_account(account)));
+  if (!found)
+    return passed_on(found);
+  if (found->rows.empty())
+    return std::optional<replica_record>{};
+  return std::optional(replica_from(found->rows.front()));
+}
+
+result<std::vector<replica_record>> logged_state::replicas() {
+  session_.doing("read the replica positions");
+  auto found =
+      session_.query(fmt::format("SELECT {} FROM understudy.replica ORDER BY account_id", replica_columns));
+  if (!found)
+    return passed_on(found);
+  std::vector<replica_record> out;
+  out.reserve(found->rows.size());
+  for (const auto& row : found->rows)
+    out.push_back(replica_from(row));
+  return out;
+}
+
+result<void> logged_state::remove_replica(const account_id& account) {
+  session_.doing(fmt::format("remove the replica position of account {}", account));
+  auto done = session_.execute("DELETE FROM understudy.replica" + where_account(account));
+  if (!done)
+    return passed_on(done);
+  return {};
+}
+
+sql_result<void> logged_state::mark_origin(std::uint8_t slot) {
+  session_.doing("mark a transaction as our own");
+  auto marked = session_.execute(fmt::format("UPDATE understudy.origin SET n=n+1 WHERE id={}", slot));
+  if (!marked)
+    return tl::make_unexpected(marked.error());
+  if (*marked == 1)
+    return {};
+  sql_error missing;
+  missing.what =
+      fmt::format("row {} of understudy.origin is missing: a transaction can't be marked as our own", slot);
+  missing.todo = "restart understudyd, which makes it again";
+  return tl::make_unexpected(std::move(missing));
+}
+
+sql_result<void> logged_state::write_probe(std::uint64_t n) {
+  session_.doing("write the probe row");
+  // Inserts too: a probe that finds its row gone must still come back through the binlog.
+  auto done = session_.execute(
+      fmt::format("INSERT INTO understudy.probe(id, n) VALUES (1, {0}) ON DUPLICATE KEY UPDATE n={0}", n));
+  if (!done)
+    return tl::make_unexpected(done.error());
+  return {};
+}
+
+} // namespace understudy

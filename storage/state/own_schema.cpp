@@ -1,0 +1,98 @@
+#include "storage/state/own_schema.hpp"
+
+#include "storage/state/sql_fields.hpp"
+
+#include <fmt/format.h>
+
+namespace understudy {
+namespace {
+
+/// Ids are compared byte by byte: an account's UUID in other case is another account.
+constexpr const char* table_options = " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin";
+
+/// Rows of `origin`: as many writers may mark their transactions at a time without waiting for each other.
+constexpr unsigned origin_slots = 256;
+
+std::string origin_rows() {
+  std::string out = "INSERT IGNORE INTO understudy.origin(id, n) VALUES ";
+  for (unsigned slot = 0; slot < origin_slots; ++slot)
+    out += fmt::format("{}({},0)", slot == 0 ? "" : ",", slot);
+  return out;
+}
+
+} // namespace
+
+std::vector<std::string> own_schema_statements() {
+  const auto table = [](const char* definition) {
+    return std::string("CREATE TABLE IF NOT EXISTS understudy.") + definition + table_options;
+  };
+  return {
+      "CREATE DATABASE IF NOT EXISTS understudy DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+      table("schema_version(id TINYINT UNSIGNED PRIMARY KEY, version INT UNSIGNED NOT NULL)"),
+      // Through the binlog. `writes` makes each write change the row: an unchanged row leaves no event.
+      table("role(account_id VARCHAR(127) PRIMARY KEY, term BIGINT UNSIGNED NOT NULL, role VARCHAR(16) NOT "
+            "NULL,"
+            " decision BIGINT NOT NULL, writes BIGINT UNSIGNED NOT NULL DEFAULT 1)"),
+      table("replica(account_id VARCHAR(127) PRIMARY KEY, mailbox_id INT UNSIGNED NOT NULL,"
+            " term BIGINT UNSIGNED NOT NULL, sequence BIGINT UNSIGNED NOT NULL, partition_no INT NOT NULL,"
+            " next_offset BIGINT NOT NULL, state VARCHAR(16) NOT NULL, snapshot VARCHAR(64) NOT NULL)"),
+      table("origin(id TINYINT UNSIGNED PRIMARY KEY, n BIGINT UNSIGNED NOT NULL)"),
+      table("probe(id TINYINT UNSIGNED PRIMARY KEY, n BIGINT UNSIGNED NOT NULL)"),
+      table("guard(account_id VARCHAR(127) PRIMARY KEY, connection BIGINT UNSIGNED NOT NULL)"),
+      // Never through the binlog.
+      table("capture(id TINYINT UNSIGNED PRIMARY KEY, gtid TEXT NOT NULL, file VARCHAR(512) NOT NULL,"
+            " place BIGINT UNSIGNED NOT NULL)"),
+      table("capture_account(account_id VARCHAR(127) PRIMARY KEY, mailbox_id INT UNSIGNED NOT NULL,"
+            " term BIGINT UNSIGNED NOT NULL, role VARCHAR(16) NOT NULL, sequence BIGINT UNSIGNED NOT NULL,"
+            " partition_no INT NOT NULL, is_protected TINYINT(1) NOT NULL)"),
+      table("capture_partition(partition_no INT PRIMARY KEY, next_offset BIGINT NOT NULL)"),
+      table("reader(partition_no INT PRIMARY KEY, next_offset BIGINT NOT NULL)"),
+      table("stopped(account_id VARCHAR(127) PRIMARY KEY, next_offset BIGINT NOT NULL, reason TEXT NOT NULL,"
+            " at BIGINT NOT NULL)"),
+      table("control(id TINYINT UNSIGNED PRIMARY KEY, next_offset BIGINT NOT NULL,"
+            " rules_version INT UNSIGNED NOT NULL)"),
+      table("control_account(account_id VARCHAR(127) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
+      table("control_node(name VARCHAR(255) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
+      table("control_operation(id VARCHAR(64) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
+      origin_rows(),
+      "INSERT IGNORE INTO understudy.probe(id, n) VALUES (1, 0)",
+  };
+}
+
+result<void> ensure_own_schema(sql_session& local) {
+  local.doing("create the database understudy");
+  auto logged = local.query_value("SELECT @@SESSION.sql_log_bin");
+  if (!logged)
+    return passed_on(logged);
+  if (*logged != "0")
+    return failure("the database understudy must not be created through the binlog",
+                   "open the session with local_setup()");
+  auto exists =
+      local.query_value("SELECT 1 FROM information_schema.tables WHERE table_schema='understudy' AND "
+                        "table_name='schema_version'");
+  if (!exists)
+    return passed_on(exists);
+  if (exists->has_value()) {
+    auto version = local.query_value("SELECT version FROM understudy.schema_version WHERE id=1");
+    if (!version)
+      return passed_on(version);
+    const auto found = to_number<std::uint32_t>(*version);
+    if (found > own_schema_version)
+      return failure(fmt::format("the database understudy has version {}, this program knows {} at most",
+                                 found, own_schema_version),
+                     "run the newer understudyd on this host");
+  }
+  // Repeated at each start: whatever is missing, also after a half-done first time, is made.
+  for (const auto& statement : own_schema_statements())
+    if (auto done = local.execute(statement); !done)
+      return passed_on(done);
+  auto done =
+      local.execute(fmt::format("INSERT INTO understudy.schema_version(id, version) VALUES (1, {0}) ON "
+                                "DUPLICATE KEY UPDATE version={0}",
+                                own_schema_version));
+  if (!done)
+    return passed_on(done);
+  return {};
+}
+
+} // namespace understudy

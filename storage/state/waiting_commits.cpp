@@ -1,0 +1,47 @@
+#include "storage/state/waiting_commits.hpp"
+
+namespace understudy {
+namespace {
+
+/// After so many rounds new commits come faster than they are ended: the caller tries again.
+constexpr int most_rounds = 200;
+
+// The leader of a group commit shows "Waiting for semi-sync ACK from slave", its followers "Commit" (tried).
+constexpr const char* followers = "SELECT id FROM information_schema.processlist WHERE state IN "
+                                  "('Commit', 'Writing to binlog') AND id <> CONNECTION_ID()";
+constexpr const char* leaders = "SELECT id FROM information_schema.processlist WHERE state LIKE "
+                                "'Waiting for semi-sync ACK%' AND id <> CONNECTION_ID()";
+
+result<std::uint64_t> kill_all(sql_session& session, const char* selection) {
+  auto found = session.query(selection);
+  if (!found)
+    return tl::make_unexpected(static_cast<const error&>(found.error()));
+  for (const auto& row : found->rows)
+    // One that ended meanwhile is no error: it isn't waiting any more.
+    (void)session.execute("KILL CONNECTION " + row.at(0).value_or("0"));
+  return found->rows.size();
+}
+
+} // namespace
+
+result<std::uint64_t> end_waiting_commits(sql_session& session) {
+  std::uint64_t ended = 0;
+  for (int round = 0; round < most_rounds; ++round) {
+    const auto following = kill_all(session, followers);
+    if (!following)
+      return following;
+    ended += *following;
+    if (*following > 0)
+      continue;
+    const auto leading = kill_all(session, leaders);
+    if (!leading)
+      return leading;
+    ended += *leading;
+    if (*leading == 0)
+      return ended;
+  }
+  return failure(fmt::format("after ending {} connections there are still commits that wait", ended), {},
+                 true);
+}
+
+} // namespace understudy
