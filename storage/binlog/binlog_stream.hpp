@@ -62,11 +62,10 @@ public:
   /// Any thread, any number of times: a blocking next() returns empty, and so does every later one.
   void interrupt();
 
+  /// Whether the server took us as semi-synchronous, by what it last sent (case S04). Any thread.
   bool synchronous() const;
   /// Different for each connection of this process, growing (R7); never 0.
   std::uint64_t generation() const;
-  /// The server's own id, and its identity over a restart, as it named them at connect.
-  std::uint32_t server_id_of_source() const;
   std::uint64_t packets() const; ///< any thread
   std::uint64_t bytes() const;   ///< any thread
 

@@ -40,6 +40,9 @@ struct sliced_transaction {
       statement_dml, ///< DML logged as a statement (a session with binlog_format=STATEMENT, LOAD DATA)
       truncate,
       ddl,
+      /// Row events of an account table whose structure can't be read or attributed; `statement` says why,
+      /// naming the column.
+      unreadable,
       lost_xa, ///< XA COMMIT of a transaction prepared before this connection's start: its rows weren't read
     };
     kind what = kind::ddl;
