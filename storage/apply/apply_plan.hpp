@@ -47,6 +47,7 @@ struct planned_row {
   std::shared_ptr<const destination_table> target;
   std::vector<cell> before; ///< the row's key, or every column (R40), without the mailbox's
   std::vector<cell> after;  ///< ordered by column; values already mapped to the local host
+  std::string text;         ///< its part of a statement over several rows; made when the plan is complete
 };
 
 /// Rows that one statement changes.
@@ -76,9 +77,6 @@ apply_plan make_plan(const std::vector<account_work>& batch, const table_resolve
 
 /// The SQL of a statement. Pieces of at most `limits.bytes` are made by make_plan already.
 std::string sql_of(const planned_statement& statement, const std::vector<account_work>& batch);
-
-/// Bytes that the row takes at most in a statement of its own: compared with max_allowed_packet.
-std::size_t sql_bytes_of(const planned_row& row);
 
 /// "table mboxgroup/mail_item, key (id=5), sequence 17, before (…), after (…)", for errors (R38).
 std::string describe(const planned_row& row);

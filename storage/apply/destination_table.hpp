@@ -37,8 +37,6 @@ struct destination_column {
   column_rule rule = column_rule::as_is;
   std::int64_t reset_value = 0;
   key_equality equality = key_equality::bytes;
-  /// MariaDB's type name where the literal depends on it: "uuid", "inet6", "json", …
-  std::string data_type;
   std::string charset;   ///< of text types
   std::string collation; ///< of text types
 };
@@ -48,7 +46,6 @@ struct destination_unique {
   std::string name;
   std::vector<std::uint16_t> columns;
   std::vector<std::uint32_t> prefixes; ///< characters; 0 = the whole column
-  bool has_mailbox = true;             ///< false: its values can clash across accounts (pop3_message)
 };
 
 /// A foreign key of this table as the child, to another replicated table. Keys to the registry aren't listed:
@@ -67,9 +64,13 @@ struct destination_table {
   std::vector<destination_column> columns; ///< by the shape's index
   std::vector<destination_unique> uniques;
   std::vector<destination_reference> references;
-  /// Columns (shape's index) that some foreign key refers to, in this table as the parent.
-  std::vector<std::uint16_t> referenced;
+  /// Sets of columns (shape's index) that foreign keys refer to, in this table as the parent; each once.
+  std::vector<std::vector<std::uint16_t>> referenced;
+  /// Name of the local index over exactly the shape's key; empty = there is none.
+  std::string key_index;
   bool registry = false;
+  /// A delete here reaches, over ON DELETE CASCADE, tables that others refer to in turn.
+  bool cascades_further = false;
   bool self_pruned = false; ///< every host prunes it by itself: a missing row is forgiven (R38)
 };
 

@@ -9,9 +9,8 @@
 
 namespace understudy {
 
-/// Appends the literal of `content` for a column of shape `source` that is stored in `target`.
-void append_literal(std::string& out, const column& source, const destination_column& target,
-                    const value& content);
+/// Appends the literal of `content` for a column of shape `source`.
+void append_literal(std::string& out, const column& source, const value& content);
 
 /// The same for a value in a derived table or behind `=` with an indexed column: text in the column's own
 /// character set and collation, so that the comparison uses the index and no mix of collations arises.
@@ -21,7 +20,7 @@ void append_key_literal(std::string& out, const column& source, const destinatio
 /// `column <=> literal`, byte-exact and NULL-safe (R40): text and binary types compare as bytes, FLOAT as the
 /// double that it is exactly. `sql_column` is the quoted column.
 void append_exact_match(std::string& out, const std::string& sql_column, const column& source,
-                        const destination_column& target, const value& content);
+                        const value& content);
 
 /// True if the value can't be stored in a strict sql_mode: ENUM's error value (index 0).
 bool needs_lenient_mode(const column& source, const value& content);

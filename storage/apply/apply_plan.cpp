@@ -1,0 +1,205 @@
+#include "storage/apply/apply_plan.hpp"
+
+#include "storage/apply/change_order.hpp"
+#include "storage/apply/literal.hpp"
+#include "storage/apply/localize.hpp"
+#include "storage/apply/statement_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <tuple>
+
+namespace understudy {
+namespace {
+
+/// Above this an update goes by itself: as part of a derived table its values would be copied into a
+/// temporary table on disk.
+constexpr std::size_t joined_update_bytes = 16 * 1024;
+/// Statement text around the rows: names of a table's columns, twice, and the rest of the syntax.
+constexpr std::size_t statement_frame_bytes = 8 * 1024;
+
+/// A self-pruned table may still have a row that the source pruned long ago: it's removed first, and the
+/// insert stays an insert (R38: never an upsert).
+std::unique_ptr<planned_row> removal_before(const planned_row& insert) {
+  auto removal = std::make_unique<planned_row>(insert);
+  removal->kind = change_kind::remove;
+  removal->forgiven = true;
+  removal->lenient = false;
+  removal->after.clear();
+  for (const auto column : insert.table->key)
+    if (const auto* content = cell_value(insert.after, column); content != nullptr)
+      removal->before.push_back({column, *content});
+  std::sort(removal->before.begin(), removal->before.end(),
+            [](const cell& a, const cell& b) { return a.column < b.column; });
+  return removal;
+}
+
+class planner {
+public:
+  planner(const std::vector<account_work>& batch, const table_resolver& resolve, const plan_limits& limits)
+      : batch_(batch)
+      , resolve_(resolve)
+      , limits_(limits) {}
+
+  apply_plan make() {
+    for (std::uint32_t i = 0; i < batch_.size(); ++i)
+      plan_account(i);
+    group_rows();
+    return std::move(plan_);
+  }
+
+private:
+  void plan_account(std::uint32_t account);
+  result<void> plan_event(std::uint32_t account, const transaction_event& event, change_order& order);
+  void group_rows();
+  void cut(const std::vector<const planned_row*>& rows);
+
+  const std::vector<account_work>& batch_;
+  const table_resolver& resolve_;
+  const plan_limits& limits_;
+  link_catalog links_;
+  apply_plan plan_;
+};
+
+result<void> planner::plan_event(std::uint32_t account, const transaction_event& event, change_order& order) {
+  const auto& where = *batch_[account].where;
+  order.begin_event();
+  for (const auto& change : event.changes) {
+    auto target = resolve_(*change.table, where.group);
+    if (!target)
+      return tl::make_unexpected(target.error());
+    auto row = localize(change, std::move(*target), where);
+    if (!row)
+      return tl::make_unexpected(row.error());
+    ++plan_.changes;
+    if (!*row)
+      continue;
+    (*row)->account = account;
+    (*row)->first = (*row)->last = event.number;
+    if ((*row)->kind == change_kind::insert && (*row)->target->self_pruned && !(*row)->table->key.empty())
+      order.take(removal_before(**row));
+    order.take(std::move(*row));
+  }
+  return {};
+}
+
+void planner::plan_account(std::uint32_t account) {
+  const auto first_row = plan_.rows.size();
+  const auto refuse = [&](sequence number, error why) {
+    plan_.refused.push_back({account, number, std::move(why)});
+    plan_.rows.resize(first_row);
+  };
+  change_order order(links_, plan_.rows);
+  for (const auto* event : batch_[account].events)
+    if (auto planned = plan_event(account, *event, order); !planned)
+      return refuse(event->number, planned.error());
+  for (auto i = first_row; i < plan_.rows.size(); ++i) {
+    auto& row = *plan_.rows[i];
+    render_row(row, *batch_[account].where);
+    if (row.text.size() + statement_frame_bytes > limits_.max_packet)
+      return refuse(row.last,
+                    error{fmt::format("{}: it takes {} bytes, but max_allowed_packet is {}", describe(row),
+                                      row.text.size() + statement_frame_bytes, limits_.max_packet),
+                          "raise max_allowed_packet on this MariaDB, then run restartReplicas"});
+  }
+}
+
+/// What rows of one statement have in common; ordered so that the session's flags change rarely.
+using group_key = std::tuple<std::uint32_t, bool, bool, bool, bool, std::string_view, change_kind,
+                             const shape*, std::vector<std::uint16_t>>;
+
+group_key key_of(const planned_row& row) {
+  std::vector<std::uint16_t> columns;
+  columns.reserve(row.after.size());
+  for (const auto& c : row.after)
+    columns.push_back(c.column);
+  return {row.level,   row.foreign_keys_off, row.unique_checks_off,
+          row.lenient, row.forgiven,         row.target->sql_name,
+          row.kind,    row.table.get(),      std::move(columns)};
+}
+
+void planner::group_rows() {
+  std::map<group_key, std::vector<const planned_row*>> groups;
+  for (const auto& row : plan_.rows)
+    groups[key_of(*row)].push_back(row.get());
+  for (const auto& [key, rows] : groups)
+    cut(rows);
+}
+
+void planner::cut(const std::vector<const planned_row*>& rows) {
+  const bool shared = can_share_statement(*rows.front());
+  const std::size_t bytes = std::min(limits_.bytes, limits_.max_packet - statement_frame_bytes);
+  std::size_t taken = 0;
+  bool open = false;
+  for (const auto* row : rows) {
+    const bool alone =
+        !shared || (row->kind == change_kind::update && row->text.size() > joined_update_bytes);
+    if (!open || alone || plan_.statements.back().rows.size() >= limits_.rows ||
+        taken + row->text.size() + 1 > bytes) {
+      plan_.statements.emplace_back();
+      taken = 0;
+    }
+    open = !alone;
+    auto& statement = plan_.statements.back();
+    statement.rows.push_back(row);
+    ++statement.expected;
+    taken += row->text.size() + 1;
+  }
+}
+
+std::string readable_cells(const shape& table, const std::vector<cell>& cells) {
+  std::string out = "(";
+  for (const auto& c : cells) {
+    if (out.size() > 1)
+      out += ", ";
+    out += table.columns[c.column].name + "=" + readable(table.columns[c.column], c.content);
+  }
+  return out + ")";
+}
+
+} // namespace
+
+apply_plan make_plan(const std::vector<account_work>& batch, const table_resolver& resolve,
+                     const plan_limits& limits) {
+  return planner(batch, resolve, limits).make();
+}
+
+std::string sql_of(const planned_statement& statement, const std::vector<account_work>& batch) {
+  return statement_text(statement, *batch[statement.like().account].where);
+}
+
+std::string describe(const planned_row& row) {
+  const char* kind = row.kind == change_kind::insert   ? "insert into"
+                     : row.kind == change_kind::update ? "update of"
+                                                       : "delete from";
+  std::string out = row.first == row.last ? fmt::format("sequence {}", row.last)
+                                          : fmt::format("sequences {} to {}", row.first, row.last);
+  out += fmt::format(": {} {}", kind, row.target->sql_name);
+  if (row.kind != change_kind::insert)
+    out += (row.table->key.empty() ? ", row " : ", key ") + readable_cells(*row.table, row.before);
+  if (row.kind != change_kind::remove)
+    out += (row.kind == change_kind::insert ? ", row " : ", new values ") +
+           readable_cells(*row.table, row.after);
+  return out;
+}
+
+std::string applier_sql_mode(bool lenient) {
+  // No NO_ZERO_*: zero and incomplete dates are values like others (T05). Strict: a value is stored as it is
+  // or not at all.
+  return lenient ? "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
+                 : "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION,STRICT_ALL_TABLES";
+}
+
+std::vector<std::string> applier_setup() {
+  // eq_range_index_dive_limit: long IN lists are estimated from statistics. optimizer_max_sel_arg_weight: a
+  // long IN list must not be given up for a scan of all accounts.
+  return {"SET SESSION sql_mode='" + applier_sql_mode(false) +
+          "', check_constraint_checks=0, explicit_defaults_for_timestamp=1, sql_safe_updates=0, "
+          "max_statement_time=0, eq_range_index_dive_limit=200, optimizer_max_sel_arg_weight=0, "
+          "max_sort_length=1024, tmp_memory_table_size=64*1024*1024, max_heap_table_size=64*1024*1024"};
+}
+
+} // namespace understudy
