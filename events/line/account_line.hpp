@@ -31,14 +31,17 @@ public:
 
   /// Continues behind `position`, e.g. a replica's stored one.
   explicit account_line(line_position position);
-  /// Nothing known: what is in force at `begin` comes from control at the first step.
+  /// Nothing known: what is in force at `begin` comes from control at the first step. Control must have been
+  /// read to its end after the partition reached `begin`; a promotion under way by then makes the line wait
+  /// for its end.
   explicit account_line(kafka_offset begin);
 
   line_verdict step(const writer& from, const transaction_event& event, const line_control& control);
   line_verdict step(const writer& from, const part_event& event, const line_control& control,
                     const part_decoder& decode);
   line_verdict step(const writer& from, const snapshot_event& event, const line_control& control);
-  line_verdict step(const writer& from, const fence_event& event, const line_control& control);
+  line_verdict step(const writer& from, const fence_event& event, kafka_offset offset,
+                    const line_control& control);
 
   const line_position& position() const { return position_; }
   const std::optional<error>& stopped() const { return stopped_; }
@@ -58,6 +61,7 @@ private:
     sequence number;
     gtid id;
   };
+  bool resolve(const account_terms& terms);
   std::optional<line_verdict> judge_writer(const writer& from, epoch term, const line_control& control);
   line_verdict accept(const transaction_event& event);
   line_verdict stop(error why);

@@ -5,6 +5,7 @@
 #include "events/model/error.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -12,7 +13,9 @@ namespace understudy {
 
 /// The next transaction of the account's line: apply it.
 struct line_deliver {
-  transaction_event transaction; ///< whole, also if it came in parts
+  /// Set if it came in parts and this record was the last: the whole. Else the record itself is the
+  /// transaction (not copied: it may be large).
+  std::optional<transaction_event> assembled;
 };
 
 /// A valid fence: the epoch before is cut here (R27).

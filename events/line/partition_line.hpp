@@ -21,7 +21,7 @@ public:
   line_verdict step(const account_event& event, kafka_offset offset, const terms_lookup& control);
   /// A record for which step() said line_wait, again: whether its writer's life was the newest was judged at
   /// its place, so later records of *other* accounts may be stepped between the two.
-  line_verdict retry(const account_event& event, const terms_lookup& control);
+  line_verdict retry(const account_event& event, kafka_offset offset, const terms_lookup& control);
 
   /// Null: no record of it was seen.
   const account_line* line(const account_id& account) const;

@@ -1,0 +1,208 @@
+#include "events/line/account_line.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace understudy {
+namespace {
+
+/// Repeats come from one producer's retries and from a restart, so they are near.
+constexpr std::size_t max_recent = 4;
+
+line_ignore ignore(std::string why) {
+  return {std::move(why)};
+}
+
+/// R27: a fence is its new primary's, or, if planned, its source's; and each epoch that it cuts is its
+/// writer's own, that of a primary whose claim the decision names, or one that control, before it decided,
+/// knew nobody would ever write in.
+std::string why_invalid(const writer& from, const account_terms& terms, epoch in_force,
+                        const term_entry& decided) {
+  if (decided.primary != from.node && decided.origin != term_origin::planned)
+    return fmt::format("the fence of epoch {} is {}'s to write, not {}'s", decided.term,
+                       decided.primary.get(), from.node);
+  for (const auto& cut : terms.all()) {
+    if (cut.term < in_force || cut.term >= decided.term)
+      continue;
+    if (cut.primary != from.node && !decided.names_claim_on(cut.primary) &&
+        !cut.is_void_before(decided.decision))
+      return fmt::format("the fence of epoch {} by {} may not cut epoch {} of {}", decided.term, from.node,
+                         cut.term, cut.primary.get());
+  }
+  return {};
+}
+
+} // namespace
+
+account_line::account_line(line_position position)
+    : position_(std::move(position)) {
+  if (position_.number && position_.id)
+    recent_.push_back({*position_.number, *position_.id});
+}
+
+account_line::account_line(kafka_offset begin)
+    : begin_(begin) {}
+
+line_verdict account_line::stop(error why) {
+  stopped_ = why;
+  return line_stop{std::move(why)};
+}
+
+/// Finds out which epoch is in force. False: a promotion is under way whose fence may lie before the line's
+/// begin; control tells once it is active, or given up.
+bool account_line::resolve(const account_terms& terms) {
+  if (begin_) {
+    auto in_force = terms.in_force_at(*begin_);
+    const auto* pending = terms.pending();
+    if (pending && pending->term > in_force && pending->origin != term_origin::enrolment)
+      return false;
+    // A decision that was superseded before it became active may have been fenced, or not: what it leaves
+    // open is left out, and the sequence will tell whoever needs it.
+    for (const auto& entry : terms.all())
+      if (entry.term > in_force && entry.state == term_state::decided)
+        in_force = entry.term;
+    position_.term = in_force;
+    begin_.reset();
+  }
+  if (position_.term < terms.first()) { // enrolled anew: numbers may begin anew too
+    position_ = {terms.first(), std::nullopt, std::nullopt};
+    recent_.clear();
+  }
+  return true;
+}
+
+/// What holds for every record but a fence: control knows the account, and the epoch in force is the
+/// record's. None: go on with it.
+std::optional<line_verdict> account_line::judge_writer(const writer& from, epoch term,
+                                                       const line_control& control) {
+  if (stopped_)
+    return line_stop{*stopped_};
+  if (!control.terms)
+    return line_wait{}; // its writer had read the enrolment
+  const auto& terms = *control.terms;
+  if (term < terms.first())
+    return ignore("of an earlier enrolment");
+  if (!resolve(terms))
+    return line_wait{};
+  if (term < position_.term)
+    return ignore(fmt::format("epoch {} was cut: epoch {} is in force", term, position_.term));
+  const auto* entry = terms.find(term);
+  if (!entry)
+    return line_wait{}; // decided further on in control
+  if (term > position_.term)
+    return stop(
+        {fmt::format("a record of epoch {} by {}, but no valid fence began that epoch", term, from.node),
+         "re-initialise the replica", false});
+  if (entry->primary != from.node)
+    return ignore(fmt::format("epoch {} is {}'s, not {}'s", term, entry->primary.get(), from.node));
+  return std::nullopt;
+}
+
+line_verdict account_line::step(const writer& from, const transaction_event& event,
+                                const line_control& control) {
+  if (auto verdict = judge_writer(from, event.term, control))
+    return *verdict;
+  return accept(event);
+}
+
+line_verdict account_line::accept(const transaction_event& event) {
+  const auto known =
+      std::find_if(recent_.begin(), recent_.end(), [&](const seen& s) { return s.number == event.number; });
+  if (known != recent_.end()) {
+    if (known->id == event.id)
+      return ignore(fmt::format("sequence {} was there before", event.number));
+    return stop({fmt::format("sequence {} of epoch {} came twice: GTID {} and GTID {}", event.number,
+                             event.term, known->id.text(), event.id.text()),
+                 "the source's history isn't the one in Kafka: re-initialise the account (R12)", false});
+  }
+  if (position_.number && event.number <= *position_.number)
+    return ignore(fmt::format("sequence {} is behind {}", event.number, *position_.number));
+  if (position_.number && event.number != position_.number->next())
+    return stop({fmt::format("gap: sequence {} follows {}", event.number, *position_.number),
+                 "re-initialise the replica", false});
+  position_.number = event.number;
+  position_.id = event.id;
+  if (recent_.size() == max_recent)
+    recent_.erase(recent_.begin());
+  recent_.push_back({event.number, event.id});
+  open_.reset();
+  return line_deliver{};
+}
+
+line_verdict account_line::step(const writer& from, const part_event& event, const line_control& control,
+                                const part_decoder& decode) {
+  if (auto verdict = judge_writer(from, event.term, control))
+    return *verdict;
+  if (event.index == 0)
+    open_ = parts{from, event.term, event.number, event.count, 0, {}};
+  if (!open_ || open_->from != from || open_->term != event.term || open_->number != event.number ||
+      open_->count != event.count || open_->next != event.index) {
+    open_.reset();
+    return ignore(fmt::format("part {} of {} of sequence {} without the ones before it", event.index + 1,
+                              event.count, event.number));
+  }
+  if (open_->body.size() + event.body.size() > max_transaction_bytes)
+    return stop({fmt::format("sequence {} is larger than {} bytes", event.number, max_transaction_bytes),
+                 "re-initialise the replica", false});
+  open_->body += event.body;
+  ++open_->next;
+  if (open_->next < open_->count)
+    return line_part{};
+  const auto whole = *std::exchange(open_, std::nullopt);
+  auto transaction = decode(whole.body);
+  if (!transaction)
+    return stop(transaction.error());
+  if (transaction->number != event.number || transaction->term != event.term ||
+      transaction->account != event.account)
+    return stop({fmt::format("the parts of sequence {} hold another transaction", event.number),
+                 "re-initialise the replica", false});
+  auto verdict = accept(*transaction);
+  if (auto* deliver = std::get_if<line_deliver>(&verdict))
+    deliver->assembled = std::move(*transaction);
+  return verdict;
+}
+
+line_verdict account_line::step(const writer& from, const snapshot_event& event,
+                                const line_control& control) {
+  if (auto verdict = judge_writer(from, event.term, control))
+    return *verdict;
+  const auto last = position_.number.value_or(event.number);
+  if (event.number > last)
+    return ignore(
+        fmt::format("snapshot {} is behind sequence {}, the line is at {}", event.id, event.number, last));
+  position_.number = last;
+  return line_snapshot{event, last.value - event.number.value};
+}
+
+line_verdict account_line::step(const writer& from, const fence_event& event, kafka_offset offset,
+                                const line_control& control) {
+  if (stopped_)
+    return line_stop{*stopped_};
+  if (control.folded <= event.decision)
+    return line_wait{event.decision.next()};
+  if (!control.terms)
+    return ignore("a fence of an account that was never enrolled");
+  const auto& terms = *control.terms;
+  if (event.term < terms.first())
+    return ignore("of an earlier enrolment");
+  if (!resolve(terms))
+    return line_wait{};
+  if (event.term <= position_.term)
+    return ignore(fmt::format("epoch {} is in force already", position_.term));
+  const auto* decided = terms.find(event.term);
+  if (!decided && terms.forgot(event.term))
+    return stop({fmt::format("epoch {} is too long ago: control keeps {} epochs", event.term, max_terms_kept),
+                 "re-initialise the replica", false});
+  if (!decided || decided->decision != event.decision)
+    return ignore(
+        fmt::format("the decision at {} for epoch {} was never applied", event.decision, event.term));
+  if (decided->fence != offset) // else its new primary found it valid, and control took it
+    if (auto why = why_invalid(from, terms, position_.term, *decided); !why.empty())
+      return ignore(std::move(why));
+  open_.reset(); // parts that aren't whole before the fence are void (R13)
+  position_.term = event.term;
+  return line_fence{event.account,    event.term,         event.decision,
+                    decided->primary, event.is_protected, position_.number.value_or(sequence{})};
+}
+
+} // namespace understudy
