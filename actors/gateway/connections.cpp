@@ -1,0 +1,94 @@
+#include "actors/gateway/connections.hpp"
+
+#include <caf/all.hpp>
+#include <caf/io/all.hpp>
+#include <caf/io/basp_broker.hpp>
+#include <sys/socket.h>
+
+#include <future>
+#include <thread>
+
+namespace understudy {
+
+namespace {
+
+/// Only valid in the network thread.
+caf::io::basp_broker& broker_of(caf::actor_system& system) {
+  auto handle = system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+  return *static_cast<caf::io::basp_broker*>(caf::actor_cast<caf::abstract_actor*>(handle));
+}
+
+/// CAF notices the end at its next read, and closes the descriptor.
+void shut(caf::io::connection_handle connection) {
+  ::shutdown(static_cast<int>(connection.id()), SHUT_RDWR);
+}
+
+} // namespace
+
+caf::io::network::multiplexer::supervisor_ptr bounded_multiplexer::make_supervisor() {
+  struct announcer : supervisor {
+    bounded_multiplexer& loop;
+    supervisor_ptr inner;
+    announcer(bounded_multiplexer& l, supervisor_ptr i)
+        : loop(l)
+        , inner(std::move(i)) {}
+    ~announcer() override {
+      // Before the inner one closes the pipe, behind which nothing gets through.
+      loop.post([l = &loop] { l->closing_ = true; });
+    }
+  };
+  return supervisor_ptr(new announcer(*this, default_multiplexer::make_supervisor()));
+}
+
+void bounded_multiplexer::run() {
+  while (num_socket_handlers() > 0 && !closing_)
+    poll_once(true);
+  constexpr auto patience = std::chrono::seconds(1);
+  auto end = std::chrono::steady_clock::now() + patience;
+  while (num_socket_handlers() > 0 && std::chrono::steady_clock::now() < end)
+    if (!poll_once(false))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+void in_network_thread(caf::actor_system& system, const std::function<void()>& work) {
+  std::promise<void> done;
+  system.middleman().backend().post([&] {
+    work();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+void end_connections(caf::actor_system& system) {
+  in_network_thread(system, [&] {
+    for (auto connection : broker_of(system).connections())
+      shut(connection);
+  });
+}
+
+std::size_t connection_watch::look(caf::actor_system& system, clock::time_point now) {
+  std::size_t ended = 0;
+  in_network_thread(system, [&] {
+    auto& broker = broker_of(system);
+    std::unordered_map<int, clock::time_point> unknown;
+    for (auto connection : broker.connections()) {
+      auto context = broker.ctx.find(connection);
+      // A peer has a name once its handshake is done.
+      if (context != broker.ctx.end() && context->second.id)
+        continue;
+      auto descriptor = static_cast<int>(connection.id());
+      auto known = unknown_since_.find(descriptor);
+      auto since = known == unknown_since_.end() ? now : known->second;
+      if (now - since > handshake_patience || unknown.size() >= unknown_limit) {
+        shut(connection);
+        ++ended;
+      } else {
+        unknown.emplace(descriptor, since);
+      }
+    }
+    unknown_since_ = std::move(unknown);
+  });
+  return ended;
+}
+
+} // namespace understudy

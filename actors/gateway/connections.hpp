@@ -1,0 +1,47 @@
+// The TCP connections of a gateway's CAF system. CAF 0.17.6 neither limits the time a peer has for its
+// handshake nor ends: at its shutdown it waits for each peer to close its side, so that one silent peer would
+// keep the process for ever (tried; case O04). Its connection handles are file descriptors: they're shut
+// here.
+#pragma once
+#include <caf/actor_system.hpp>
+#include <caf/io/network/default_multiplexer.hpp>
+
+#include <chrono>
+#include <unordered_map>
+
+namespace understudy {
+
+/// CAF's event loop, that ends at most a second after it was told to, whatever its peers do.
+class bounded_multiplexer : public caf::io::network::default_multiplexer {
+public:
+  using default_multiplexer::default_multiplexer;
+  supervisor_ptr make_supervisor() override;
+  void run() override;
+
+private:
+  bool closing_ = false; ///< set and read in the loop's own thread
+};
+
+/// Runs `work` in the thread that accepts and serves connections, and waits for its end.
+void in_network_thread(caf::actor_system& system, const std::function<void()>& work);
+
+/// Ends all connections, so that the system can be destroyed.
+void end_connections(caf::actor_system& system);
+
+/// Ends connections that didn't get through TLS and CAF's handshake in time, or that are too many.
+class connection_watch {
+public:
+  using clock = std::chrono::steady_clock;
+  /// Long enough for a slow network; a command line needs 10 ms.
+  static constexpr auto handshake_patience = std::chrono::seconds(10);
+  /// Of connections without a handshake yet: far below the usual limit of 1,024 descriptors.
+  static constexpr std::size_t unknown_limit = 256;
+
+  /// To be called once a second or so; returns how many were ended.
+  std::size_t look(caf::actor_system& system, clock::time_point now);
+
+private:
+  std::unordered_map<int, clock::time_point> unknown_since_;
+};
+
+} // namespace understudy
