@@ -1,0 +1,48 @@
+// What every librdkafka client needs: its log limited, and whether any broker can be reached.
+#pragma once
+#include "events/log/kafka_settings.hpp"
+#include "events/log/log_throttle.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <string_view>
+
+namespace understudy {
+
+/// The opaque of a client's callbacks. Any thread.
+class client_watch {
+public:
+  explicit client_watch(log_sink sink)
+      : sink_(std::move(sink)) {}
+  virtual ~client_watch() = default;
+  client_watch(const client_watch&) = delete;
+  client_watch& operator=(const client_watch&) = delete;
+
+  /// A line of librdkafka's, with its syslog level and its facility.
+  void log_line(int level, std::string_view facility, std::string_view text);
+  /// librdkafka's statistics, once a second: the only place that tells that a broker is back, and that
+  /// doesn't take an idle connection's end for an outage while another broker is up (case O01).
+  void statistics(std::string_view json);
+  /// error_cb
+  virtual void client_error(int code, std::string_view text);
+
+  bool connected() const { return connected_; }
+
+protected:
+  /// Outside the limit: state changes.
+  void say(log_level level, std::string_view text) const;
+  virtual void connection_changed(bool) {}
+
+private:
+  void limited(log_level level, std::string_view text);
+
+  log_sink sink_;
+  std::mutex guard_;
+  log_throttle throttle_;
+  std::atomic<bool> connected_ = false;
+  std::chrono::steady_clock::time_point changed_ = std::chrono::steady_clock::now();
+  bool said_ = false; ///< whether the present state has been logged
+};
+
+} // namespace understudy

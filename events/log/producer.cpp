@@ -1,0 +1,214 @@
+#include "events/log/producer.hpp"
+
+#include "events/log/client_handle.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+namespace understudy {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+/// How long the thread waits for reports at once: bounds how late it sees stop().
+constexpr int poll_ms = 50;
+constexpr int stopping_poll_ms = 5;
+/// librdkafka's own bounds of message.max.bytes.
+constexpr std::size_t least_message = 1000;
+constexpr std::size_t most_message = 1'000'000'000;
+
+produce_outcome outcome_of(rd_kafka_resp_err_t code) {
+  switch (code) {
+  case RD_KAFKA_RESP_ERR_NO_ERROR:
+    return produce_outcome::held;
+  case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+    return produce_outcome::queue_full;
+  case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+  case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+  case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    return produce_outcome::too_large;
+  case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+  case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
+  case RD_KAFKA_RESP_ERR__DESTROY:
+    return produce_outcome::purged;
+  case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+  case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+  case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    return produce_outcome::unknown_topic;
+  case RD_KAFKA_RESP_ERR__FATAL:
+    return produce_outcome::fatal;
+  default:
+    return produce_outcome::refused;
+  }
+}
+
+property_list fixed_properties(const producer_options& options) {
+  const auto largest = std::clamp(options.max_message_bytes, least_message, most_message);
+  return {
+      {"acks", "all"},
+      {"enable.idempotence", "true"},
+      {"message.timeout.ms", "0"}, // no report "timed out" that leaves open whether Kafka holds it
+      {"linger.ms", "0"},
+      {"max.in.flight.requests.per.connection", "5"},
+      // A record that is refused for good must not stop the others (P6).
+      {"enable.gapless.guarantee", "false"},
+      {"message.max.bytes", std::to_string(largest)},
+      {"queue.buffering.max.messages", std::to_string(options.most_records)},
+      {"queue.buffering.max.kbytes", std::to_string(std::max<std::size_t>(1, options.most_bytes / 1024))},
+  };
+}
+
+} // namespace
+
+struct producer::state final : client_watch {
+  state(log_sink sink, producer_callbacks c)
+      : client_watch(std::move(sink))
+      , callbacks(std::move(c)) {}
+
+  void client_error(int code, std::string_view text) override;
+  void connection_changed(bool up) override {
+    if (callbacks.on_connection)
+      callbacks.on_connection(up);
+  }
+  void report(const rd_kafka_message_t& message);
+  void run();
+  void give_up() const { rd_kafka_purge(client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT); }
+
+  static void on_report(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+    static_cast<state*>(static_cast<client_watch*>(opaque))->report(*message);
+  }
+
+  producer_callbacks callbacks;
+  std::atomic<std::size_t> in_flight = 0;
+  std::atomic<bool> fatal = false;
+  std::atomic<bool> stopping = false;
+  std::atomic<clock::time_point> deadline{clock::time_point::max()};
+  client_handle client;
+  std::thread thread;
+};
+
+void producer::state::client_error(int code, std::string_view text) {
+  if (code != RD_KAFKA_RESP_ERR__FATAL)
+    return client_watch::client_error(code, text);
+  if (fatal.exchange(true))
+    return;
+  std::array<char, 512> why{};
+  const auto cause = rd_kafka_fatal_error(client.get(), why.data(), why.size());
+  error e;
+  e.what = fmt::format("the Kafka producer ended with {}: {}", rd_kafka_err2name(cause), why.data());
+  e.retryable = true; // by a new producer
+  say(log_level::warning, e.what);
+  if (callbacks.on_fatal)
+    callbacks.on_fatal(e);
+}
+
+void producer::state::report(const rd_kafka_message_t& message) {
+  delivery d;
+  // NOLINTNEXTLINE: the token travels in the pointer itself.
+  d.token = reinterpret_cast<std::uintptr_t>(message._private);
+  d.partition = partition_id(message.partition);
+  d.outcome = outcome_of(message.err);
+  // Behind a fatal error reports carry its cause: that's the producer's end, not the record's.
+  if (d.outcome == produce_outcome::refused && rd_kafka_fatal_error(client.get(), nullptr, 0) != 0)
+    d.outcome = produce_outcome::fatal;
+  if (d.outcome == produce_outcome::held) {
+    d.offset = kafka_offset(message.offset);
+    // librdkafka fills this type in from the broker's answer only; otherwise it's the client's own clock.
+    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    const auto time = rd_kafka_message_timestamp(&message, &type);
+    if (type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME)
+      d.time = broker_time(time);
+  } else {
+    d.possibly_written = rd_kafka_message_status(&message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
+    d.text = rd_kafka_err2str(message.err);
+  }
+  callbacks.on_delivery(std::move(d));
+  --in_flight;
+}
+
+void producer::state::run() {
+  bool purged = false;
+  while (!stopping || in_flight > 0) {
+    rd_kafka_poll(client.get(), stopping ? stopping_poll_ms : poll_ms);
+    if (fatal || (stopping && clock::now() >= deadline.load())) {
+      // Once isn't enough: what produce() let in just before is reported as well.
+      if (!purged || in_flight > 0)
+        give_up();
+      purged = true;
+    }
+  }
+}
+
+producer::producer(std::unique_ptr<state> s)
+    : state_(std::move(s)) {}
+
+producer::~producer() {
+  stop(std::chrono::milliseconds(0));
+}
+
+result<std::unique_ptr<producer>> producer::start(const kafka_settings& settings,
+                                                  const producer_options& options,
+                                                  producer_callbacks callbacks) {
+  auto s = std::make_unique<state>(settings.log, std::move(callbacks));
+  auto conf = make_conf(settings, fixed_properties(options), *s);
+  if (!conf)
+    return tl::make_unexpected(std::move(conf.error()));
+  rd_kafka_conf_set_dr_msg_cb(conf->get(), state::on_report);
+  auto client = make_client(RD_KAFKA_PRODUCER, std::move(*conf));
+  if (!client)
+    return tl::make_unexpected(std::move(client.error()));
+  s->client = std::move(*client);
+  s->thread = std::thread([raw = s.get()] { raw->run(); });
+  return std::unique_ptr<producer>(new producer(std::move(s)));
+}
+
+tl::expected<void, produce_error> producer::produce(const std::string& topic, partition_id partition,
+                                                    std::string_view key, std::string_view payload,
+                                                    std::uint64_t token) {
+  auto code = RD_KAFKA_RESP_ERR__FATAL;
+  // Counted first: stop() waits for what is counted, so nothing slips in behind its last look.
+  ++state_->in_flight;
+  if (!state_->stopping && !state_->fatal) {
+    // librdkafka's varargs macros convert by C's rules.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+    code = rd_kafka_producev(
+        state_->client.get(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition.value),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data(), key.size()),
+        RD_KAFKA_V_VALUE(const_cast<char*>(payload.data()), payload.size()), // copied, not written to
+        RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(static_cast<std::uintptr_t>(token))), RD_KAFKA_V_END);
+#pragma GCC diagnostic pop
+  }
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+    return {};
+  --state_->in_flight;
+  produce_error e;
+  e.kind = outcome_of(code);
+  e.retryable = e.kind == produce_outcome::queue_full || e.kind == produce_outcome::unknown_topic;
+  e.what = fmt::format("a record of {} bytes for {} partition {} isn't taken: {}", payload.size(), topic,
+                       partition, rd_kafka_err2str(code));
+  return tl::make_unexpected(std::move(e));
+}
+
+void producer::stop(std::chrono::milliseconds patience) {
+  if (!state_->thread.joinable())
+    return;
+  state_->deadline = clock::now() + patience;
+  state_->stopping = true;
+  state_->thread.join();
+}
+
+std::size_t producer::in_flight() const {
+  return state_->in_flight;
+}
+bool producer::connected() const {
+  return state_->connected();
+}
+bool producer::is_fatal() const {
+  return state_->fatal;
+}
+
+} // namespace understudy
