@@ -37,7 +37,9 @@ produce_outcome outcome_of(rd_kafka_resp_err_t code) {
   case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
   case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
   case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    return produce_outcome::unknown_topic;
+  case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+  case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    return produce_outcome::topic_unavailable;
   case RD_KAFKA_RESP_ERR__FATAL:
     return produce_outcome::fatal;
   default:
@@ -187,7 +189,7 @@ tl::expected<void, produce_error> producer::produce(const std::string& topic, pa
   --state_->in_flight;
   produce_error e;
   e.kind = outcome_of(code);
-  e.retryable = e.kind == produce_outcome::queue_full || e.kind == produce_outcome::unknown_topic;
+  e.retryable = e.kind == produce_outcome::queue_full || e.kind == produce_outcome::topic_unavailable;
   e.what = fmt::format("a record of {} bytes for {} partition {} isn't taken: {}", payload.size(), topic,
                        partition, rd_kafka_err2str(code));
   return tl::make_unexpected(std::move(e));

@@ -22,9 +22,9 @@ enum class produce_outcome : std::uint8_t {
               ///< it are refused with it, and are within the limit when produced again alone
   purged,     ///< given up by stop() or after a fatal error; produce it again with a new producer
   fatal,      ///< this producer takes nothing any more (case P01)
-  unknown_topic, ///< the brokers don't know topic or partition: deleted, or a broker that has just started.
-                 ///< Not for good: produce it again, in order
-  refused,       ///< Kafka refuses this record for good: the text says why
+  topic_unavailable, ///< topic or partition can't be written at present: deleted, unknown to a broker that
+                     ///< has just started, access denied. Not this record's fault: produce it again, in order
+  refused, ///< Kafka refuses this record for good: the text says why
 };
 
 /// What became of one record. Exactly one for each record that produce() took.
@@ -74,7 +74,7 @@ public:
   producer& operator=(const producer&) = delete;
 
   /// Never blocks; copies key and payload. `token` comes back in the delivery. Any thread.
-  /// retryable: queue_full, unknown_topic.
+  /// retryable: queue_full, topic_unavailable.
   tl::expected<void, produce_error> produce(const std::string& topic, partition_id partition,
                                             std::string_view key, std::string_view payload,
                                             std::uint64_t token);

@@ -1,0 +1,211 @@
+// With librdkafka's mock cluster and without any broker; with a real one:
+// tests/integration/log_producer_test.cpp.
+#include "events/log/producer.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <vector>
+
+using namespace understudy;
+
+namespace {
+
+struct reports {
+  producer_callbacks callbacks() {
+    return {[this](delivery&& d) {
+              const std::lock_guard lock(guard);
+              all.push_back(std::move(d));
+              changed.notify_all();
+            },
+            [this](const error&) {
+              const std::lock_guard lock(guard);
+              ++fatals;
+              changed.notify_all();
+            },
+            {}};
+  }
+  void wait_for(std::size_t count) {
+    std::unique_lock lock(guard);
+    BOOST_REQUIRE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return all.size() >= count; }));
+  }
+  std::mutex guard;
+  std::condition_variable changed;
+  std::vector<delivery> all;
+  int fatals = 0;
+};
+
+/// A cluster inside of librdkafka whose answers can be chosen.
+class mock_cluster {
+public:
+  mock_cluster()
+      : client_(rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0))
+      , cluster_(rd_kafka_mock_cluster_new(client_, 1)) {}
+  ~mock_cluster() {
+    rd_kafka_mock_cluster_destroy(cluster_);
+    rd_kafka_destroy(client_);
+  }
+  mock_cluster(const mock_cluster&) = delete;
+  mock_cluster& operator=(const mock_cluster&) = delete;
+
+  kafka_settings settings() const { return {rd_kafka_mock_cluster_bootstraps(cluster_), {}, "test", {}}; }
+  void answer_next_produce(rd_kafka_resp_err_t code) {
+    constexpr std::int16_t produce_request = 0;
+    rd_kafka_mock_push_request_errors(cluster_, produce_request, 1, code);
+  }
+
+private:
+  rd_kafka_t* client_;
+  rd_kafka_mock_cluster_t* cluster_;
+};
+
+/// Nobody listens on port 1.
+const kafka_settings unreachable{"127.0.0.1:1", {}, "test", {}};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(p7_a_full_queue_refuses_and_stop_reports_each_record_once) {
+  reports got;
+  producer_options options;
+  options.most_records = 50;
+  auto p = producer::start(unreachable, options, got.callbacks()).value();
+  std::uint64_t taken = 0;
+  tl::expected<void, produce_error> last;
+  while (taken < 1000 && (last = p->produce("t", partition_id(0), "k", "payload", taken)))
+    ++taken;
+  BOOST_TEST(taken == 50U);
+  BOOST_REQUIRE(!last);
+  BOOST_CHECK(last.error().kind == produce_outcome::queue_full);
+  BOOST_TEST(last.error().retryable);
+  BOOST_TEST(p->in_flight() == 50U);
+  BOOST_TEST(!p->connected());
+
+  p->stop(std::chrono::milliseconds(0));
+  std::set<std::uint64_t> tokens;
+  for (const auto& d : got.all) {
+    BOOST_CHECK(d.outcome == produce_outcome::purged);
+    BOOST_TEST(!d.time);
+    BOOST_TEST(d.offset.value == -1);
+    tokens.insert(d.token);
+  }
+  BOOST_TEST(got.all.size() == 50U);
+  BOOST_TEST(tokens.size() == 50U);
+  BOOST_TEST(got.fatals == 0);
+  BOOST_CHECK(p->produce("t", partition_id(0), "k", "x", 1).error().kind == produce_outcome::fatal);
+}
+
+BOOST_AUTO_TEST_CASE(a_record_over_the_limit_is_refused_at_once) {
+  reports got;
+  producer_options options;
+  options.max_message_bytes = 2000;
+  auto p = producer::start(unreachable, options, got.callbacks()).value();
+  const auto done = p->produce("t", partition_id(0), "k", std::string(5000, 'x'), 1);
+  BOOST_REQUIRE(!done);
+  BOOST_CHECK(done.error().kind == produce_outcome::too_large);
+  BOOST_TEST(!done.error().retryable);
+  BOOST_TEST(p->in_flight() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(properties_that_the_rules_depend_on_are_refused_by_name) {
+  const auto refused = [](const std::string& name, const std::string& text) {
+    auto settings = unreachable;
+    settings.properties[name] = text;
+    const auto p = producer::start(settings, {}, reports().callbacks());
+    BOOST_REQUIRE(!p);
+    BOOST_TEST(p.error().what.find(name) != std::string::npos);
+    BOOST_TEST(!p.error().todo.empty());
+    BOOST_TEST(p.error().what.find(text) == std::string::npos); // it might be a secret
+  };
+  refused("acks", "leader1");
+  refused("message.timeout.ms", "30017");
+  refused("no.such.property", "hidden-value");
+  refused("security.protocol", "bad-value");
+}
+
+BOOST_AUTO_TEST_CASE(p6_held_records_are_reported_in_order_with_their_offsets) {
+  reports got;
+  auto settings = unreachable;
+  settings.properties["test.mock.num.brokers"] = "1";
+  auto p = producer::start(settings, {}, got.callbacks()).value();
+  for (std::uint64_t i = 0; i < 500; ++i)
+    BOOST_REQUIRE(p->produce("t", partition_id(static_cast<std::int32_t>(i % 2)), "k", "payload", i));
+  p->stop(std::chrono::seconds(20));
+  BOOST_REQUIRE_EQUAL(got.all.size(), 500U);
+  std::array<std::int64_t, 2> next{};
+  for (const auto& d : got.all) {
+    BOOST_CHECK(d.outcome == produce_outcome::held);
+    auto& expected = next.at(static_cast<std::size_t>(d.partition.value));
+    BOOST_TEST(d.offset.value == expected);
+    BOOST_TEST(d.token == static_cast<std::uint64_t>(expected * 2 + d.partition.value));
+    ++expected;
+  }
+}
+
+BOOST_AUTO_TEST_CASE(p01_a_fatal_error_is_told_once_and_every_record_is_reported) {
+  mock_cluster cluster;
+  reports got;
+  auto p = producer::start(cluster.settings(), {}, got.callbacks()).value();
+  cluster.answer_next_produce(RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+  std::uint64_t taken = 0;
+  while (taken < 200 && p->produce("t", partition_id(0), "k", "payload", taken))
+    ++taken;
+  {
+    std::unique_lock lock(got.guard);
+    BOOST_REQUIRE(got.changed.wait_for(lock, std::chrono::seconds(20),
+                                       [&] { return got.fatals == 1 && got.all.size() == taken; }));
+    for (const auto& d : got.all)
+      BOOST_CHECK(d.outcome == produce_outcome::fatal || d.outcome == produce_outcome::purged);
+  }
+  BOOST_TEST(p->is_fatal());
+  BOOST_TEST(taken > 0U);
+  BOOST_CHECK(p->produce("t", partition_id(0), "k", "x", 1).error().kind == produce_outcome::fatal);
+  p->stop(std::chrono::seconds(20)); // returns at once: nothing is in flight
+  BOOST_TEST(got.fatals == 1);
+
+  reports again;
+  auto next = producer::start(cluster.settings(), {}, again.callbacks()).value();
+  for (std::uint64_t i = 0; i < taken; ++i)
+    BOOST_REQUIRE(next->produce("t", partition_id(0), "k", "payload", i));
+  next->stop(std::chrono::seconds(20));
+  BOOST_TEST(again.all.size() == taken);
+  BOOST_CHECK(again.all.back().outcome == produce_outcome::held);
+}
+
+BOOST_AUTO_TEST_CASE(p02_too_large_and_refused_are_told_by_record_and_the_producer_goes_on) {
+  mock_cluster cluster;
+  for (const auto& [code, outcome] :
+       {std::pair(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, produce_outcome::too_large),
+        std::pair(RD_KAFKA_RESP_ERR_INVALID_RECORD, produce_outcome::refused)}) {
+    reports got;
+    auto p = producer::start(cluster.settings(), {}, got.callbacks()).value();
+    cluster.answer_next_produce(code);
+    BOOST_REQUIRE(p->produce("t", partition_id(0), "k", "payload", 1));
+    got.wait_for(1);
+    BOOST_CHECK(got.all.at(0).outcome == outcome);
+    BOOST_TEST(!got.all.at(0).text.empty());
+    BOOST_REQUIRE(p->produce("t", partition_id(0), "k", "payload", 2));
+    p->stop(std::chrono::seconds(20));
+    BOOST_TEST(got.all.size() == 2U);
+    BOOST_CHECK(got.all.at(1).outcome == produce_outcome::held);
+    BOOST_TEST(got.fatals == 0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(r3_a_topic_that_denies_access_is_no_fault_of_the_record) {
+  mock_cluster cluster;
+  reports got;
+  auto p = producer::start(cluster.settings(), {}, got.callbacks()).value();
+  cluster.answer_next_produce(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  BOOST_REQUIRE(p->produce("t", partition_id(0), "k", "payload", 1));
+  got.wait_for(1);
+  BOOST_CHECK(got.all.at(0).outcome == produce_outcome::topic_unavailable);
+  // The topic as a whole is blocked until librdkafka asks again.
+  const auto next = p->produce("t", partition_id(0), "k", "payload", 2);
+  BOOST_REQUIRE(!next);
+  BOOST_CHECK(next.error().kind == produce_outcome::topic_unavailable);
+  BOOST_TEST(next.error().retryable);
+}

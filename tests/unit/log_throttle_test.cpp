@@ -1,0 +1,39 @@
+#include "events/log/client_watch.hpp"
+#include "events/log/log_throttle.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <string>
+#include <vector>
+
+using namespace understudy;
+
+BOOST_AUTO_TEST_CASE(o01_lines_are_limited_and_the_hidden_ones_counted) {
+  log_throttle throttle(3, std::chrono::seconds(60));
+  const log_throttle::clock::time_point start{std::chrono::hours(1)};
+  for (int i = 0; i < 3; ++i)
+    BOOST_TEST((throttle.admit(start) == 0U));
+  for (int i = 0; i < 500; ++i)
+    BOOST_TEST(!throttle.admit(start + std::chrono::seconds(59)));
+  BOOST_TEST((throttle.admit(start + std::chrono::seconds(60)) == 500U));
+  BOOST_TEST((throttle.admit(start + std::chrono::seconds(61)) == 0U));
+}
+
+BOOST_AUTO_TEST_CASE(o01_a_flood_of_the_client_ends_in_ten_lines) {
+  std::vector<std::string> lines;
+  client_watch watch([&](log_level, std::string_view text) { lines.emplace_back(text); });
+  for (int i = 0; i < 1000; ++i)
+    watch.log_line(3, "FAIL", "Connection refused");
+  watch.log_line(4, "CONFWARN", "is a consumer property");
+  BOOST_TEST(lines.size() == 10U);
+  BOOST_TEST(lines[0] == "Kafka client: FAIL Connection refused");
+}
+
+BOOST_AUTO_TEST_CASE(connected_is_any_broker_up) {
+  client_watch watch({});
+  BOOST_TEST(!watch.connected());
+  watch.statistics(R"({"brokers":{"a":{"state":"CONNECT"},"b":{"state":"UP"}}})");
+  BOOST_TEST(watch.connected());
+  watch.statistics(R"({"brokers":{"a":{"state":"DOWN"},"b":{"state":"INIT"}},"cgrp":{"state":"up"}})");
+  BOOST_TEST(!watch.connected());
+}
