@@ -3,7 +3,8 @@
 // One transaction, READ COMMITTED, `SELECT … FOR UPDATE` over the account's existing rows in the profile's
 // guard tables by an index that begins with the mailbox (never a scan of others' rows, no gap locks), the
 // mailbox row last: the mail server's own order. Inserts then wait by their foreign keys. Nothing is
-// committed by it; a row written to understudy.guard gives the transaction an id that only it has.
+// committed by it. It's known by a row that it writes to understudy.guard and that it alone can see: InnoDB's
+// own transaction ids come through information_schema's lock tables only, which may be 0.1 s old.
 //
 // Blocking; one thread at a time. It has two sessions of its own: the one that holds the locks, and one that
 // looks at them and ends waiters. The role row (R29) is written by a third, the caller's: the guard's
@@ -22,6 +23,8 @@
 #include <vector>
 
 namespace understudy {
+
+struct guard_plan;
 
 struct guard_options {
   /// From the first lock to the last; locks that can't be had within it are given up ([limits] guard).
@@ -51,8 +54,7 @@ public:
   const guard_report& report() const { return report_; }
   const registered_account& account() const { return account_; }
 
-  /// The very transaction that took the locks is still open. Up to 0.1 s old: the server refreshes
-  /// information_schema's lock tables no more often.
+  /// The very transaction that took the locks is still open: it alone sees its row in understudy.guard.
   result<bool> still_stands();
 
   /// KILL QUERY ID for every statement that waits for the guard's locks, repeated until none is left or
@@ -69,13 +71,14 @@ public:
   sql_result<void> commit_and_release();
 
 private:
+  result<void> lock(const guard_plan& plan, std::chrono::steady_clock::time_point end);
+  sql_result<std::uint64_t> kill(const std::vector<std::uint64_t>& queries);
   guard(std::unique_ptr<sql_session> holder, std::unique_ptr<sql_session> watcher,
         registered_account account);
   std::unique_ptr<sql_session> holder_;
   std::unique_ptr<sql_session> watcher_;
   registered_account account_;
   guard_report report_;
-  std::string transaction_; ///< innodb_trx.trx_id
   bool released_ = false;
 };
 

@@ -1,0 +1,64 @@
+#include "storage/guard/guard_plan.hpp"
+
+#include "storage/profile/profile_routing.hpp"
+#include "storage/state/sql_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace understudy {
+namespace {
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Place in the profile's list of tables to lock first; those not in it come after, the registry last of all.
+std::size_t rank(const profile& rules, const account_table& table) {
+  const auto& first = rules.guard.first;
+  if (rules.is_registry(table.logical_name))
+    return first.size() + 1;
+  return static_cast<std::size_t>(std::find(first.begin(), first.end(), table.logical_name) - first.begin());
+}
+
+std::string lock_statement(const account_table& table, const catalog_index& by, mailbox_id mailbox) {
+  std::string order;
+  for (const auto& column : by.columns)
+    order += (order.empty() ? "" : ", ") + sql_name(column) + " DESC";
+  // FORCE INDEX: on a small table the optimizer would rather scan it all, and wait for others' rows.
+  return fmt::format("SELECT 1 FROM {} FORCE INDEX ({}) WHERE {}={} ORDER BY {} FOR UPDATE",
+                     sql_table(table.definition->database, table.definition->name), sql_name(by.name),
+                     sql_name(table.mailbox_column), mailbox, order);
+}
+
+} // namespace
+
+result<guard_plan> plan_guard(const profile& rules, const schema_catalog& catalog,
+                              const registered_account& account) {
+  auto tables = account_tables(rules, catalog, account.group);
+  // Children before parents otherwise, as the mail server's deletes go.
+  std::reverse(tables.begin(), tables.end());
+  std::stable_sort(tables.begin(), tables.end(), [&](const account_table& a, const account_table& b) {
+    return rank(rules, a) < rank(rules, b);
+  });
+  guard_plan out;
+  bool has_registry = false;
+  for (const auto& table : tables) {
+    const auto* index = table.definition->index_beginning_with(table.mailbox_column);
+    if (contains(rules.guard.left_out, table.logical_name) || index == nullptr) {
+      out.not_guarded.push_back(table.logical_name);
+      continue;
+    }
+    has_registry |= rules.is_registry(table.logical_name);
+    out.statements.push_back(lock_statement(table, *index, account.mailbox));
+  }
+  if (!has_registry)
+    return failure(fmt::format("account {} can't be guarded: {}.{} has no key that begins with {}",
+                               account.account, rules.registry.table.database, rules.registry.table.table,
+                               rules.registry.mailbox_column),
+                   "compare the profile with this mailstore's tables");
+  return out;
+}
+
+} // namespace understudy

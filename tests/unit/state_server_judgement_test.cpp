@@ -1,0 +1,140 @@
+#include "storage/state/server_judgement.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+
+using namespace understudy;
+
+namespace {
+
+/// A server as R5 asks for it.
+server_facts good_server() {
+  server_facts out;
+  out.user = "'understudy'@'localhost'";
+  out.variables = {{"version", "10.11.14-MariaDB-0+deb12u2-log"},
+                   {"log_bin", "ON"},
+                   {"binlog_format", "ROW"},
+                   {"binlog_row_image", "FULL"},
+                   {"binlog_row_metadata", "FULL"},
+                   {"rpl_semi_sync_master_enabled", "ON"},
+                   {"rpl_semi_sync_master_wait_point", "AFTER_SYNC"},
+                   {"rpl_semi_sync_master_wait_no_slave", "ON"},
+                   {"rpl_semi_sync_master_timeout", "18446744073709551615"},
+                   {"sync_binlog", "1"},
+                   {"innodb_flush_log_at_trx_commit", "1"},
+                   {"rpl_semi_sync_slave_enabled", "OFF"},
+                   {"read_only", "OFF"},
+                   {"server_id", "11"},
+                   {"max_allowed_packet", "67108864"},
+                   {"binlog_expire_logs_seconds", "0"},
+                   {"binlog_checksum", "CRC32"}};
+  out.origins = {{"rpl_semi_sync_master_enabled", "CONFIG"}};
+  out.status = {{"rpl_semi_sync_master_clients", "1"}};
+  for (const auto* name :
+       {"REPLICATION SLAVE", "BINLOG ADMIN", "PROCESS", "CONNECTION ADMIN", "SELECT", "INSERT", "UPDATE",
+        "DELETE", "CREATE", "ALTER", "DROP", "INDEX", "REFERENCES", "TRIGGER"})
+    out.privileges.insert(name);
+  return out;
+}
+
+constexpr server_check_options with_our_dump{1, 77};
+
+server_check find(const std::vector<server_check>& checks, std::string_view name) {
+  const auto found =
+      std::find_if(checks.begin(), checks.end(), [&](const auto& c) { return c.name == name; });
+  BOOST_REQUIRE(found != checks.end());
+  return *found;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(r5_a_server_set_up_as_asked_for_allows_everything) {
+  const auto checks = judge_server(good_server(), with_our_dump);
+  for (const auto& check : checks)
+    BOOST_TEST((check.outcome == check_outcome::ok), check.name << ": " << check.found);
+  BOOST_TEST(allows(checks, check_scope::capture));
+  BOOST_TEST(allows(checks, check_scope::synchronous));
+  BOOST_TEST(allows(checks, check_scope::apply));
+}
+
+BOOST_AUTO_TEST_CASE(r5_each_deviation_is_named_with_the_exact_line) {
+  const std::map<std::string, std::pair<std::string, std::string>> deviations{
+      {"rpl_semi_sync_master_enabled", {"OFF", "rpl_semi_sync_master_enabled=ON"}},
+      {"rpl_semi_sync_master_wait_point", {"AFTER_COMMIT", "rpl_semi_sync_master_wait_point=AFTER_SYNC"}},
+      {"rpl_semi_sync_master_wait_no_slave", {"OFF", "rpl_semi_sync_master_wait_no_slave=ON"}},
+      {"rpl_semi_sync_master_timeout", {"10000", "rpl_semi_sync_master_timeout=18446744073709551615"}},
+      {"sync_binlog", {"0", "sync_binlog=1"}},
+      {"innodb_flush_log_at_trx_commit", {"2", "innodb_flush_log_at_trx_commit=1"}},
+      {"rpl_semi_sync_slave_enabled", {"ON", "rpl_semi_sync_slave_enabled=OFF"}},
+      {"init_rpl_role", {"SLAVE", "init_rpl_role=MASTER"}},
+  };
+  for (const auto& [name, values] : deviations) {
+    auto facts = good_server();
+    facts.variables[name] = values.first;
+    const auto checks = judge_server(facts, with_our_dump);
+    const auto check = find(checks, name);
+    BOOST_TEST((check.outcome == check_outcome::fail));
+    BOOST_TEST(check.remedy == values.second);
+    BOOST_TEST(!allows(checks, check_scope::synchronous));
+    BOOST_TEST(allows(checks, check_scope::capture));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_capture_needs_blocks_synchronous_too) {
+  for (const auto& [name, bad] : std::map<std::string, std::string>{{"log_bin", "OFF"},
+                                                                    {"binlog_format", "MIXED"},
+                                                                    {"binlog_row_image", "MINIMAL"},
+                                                                    {"binlog_row_metadata", "NO_LOG"},
+                                                                    {"version", "8.0.36"},
+                                                                    {"server_id", "77"}}) {
+    auto facts = good_server();
+    facts.variables[name] = bad;
+    const auto checks = judge_server(facts, with_our_dump);
+    BOOST_TEST((find(checks, name).outcome == check_outcome::fail));
+    BOOST_TEST(!find(checks, name).remedy.empty());
+    BOOST_TEST(!allows(checks, check_scope::capture));
+    BOOST_TEST(!allows(checks, check_scope::synchronous));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(r5_a_second_semi_sync_client_takes_the_promise_away) {
+  auto facts = good_server();
+  facts.status["rpl_semi_sync_master_clients"] = "2";
+  BOOST_TEST(!allows(judge_server(facts, with_our_dump), check_scope::synchronous));
+  facts.status["rpl_semi_sync_master_clients"] = "1";
+  BOOST_TEST(!allows(judge_server(facts, {0, 77}), check_scope::synchronous));
+}
+
+BOOST_AUTO_TEST_CASE(r5_a_binlog_in_innodb_cannot_hold_a_commit) {
+  auto facts = good_server();
+  facts.variables["binlog_storage_engine"] = "innodb";
+  const auto checks = judge_server(facts, with_our_dump);
+  BOOST_TEST(!allows(checks, check_scope::synchronous));
+  BOOST_TEST(allows(checks, check_scope::capture));
+}
+
+BOOST_AUTO_TEST_CASE(a_setting_made_while_running_is_warned_of) {
+  auto facts = good_server();
+  facts.origins["rpl_semi_sync_master_enabled"] = "SQL";
+  const auto checks = judge_server(facts, with_our_dump);
+  BOOST_TEST((find(checks, "rpl_semi_sync_master_enabled origin").outcome == check_outcome::warn));
+  BOOST_TEST(allows(checks, check_scope::synchronous));
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_privilege_is_named_with_its_grant) {
+  auto facts = good_server();
+  facts.privileges.erase("BINLOG ADMIN");
+  const auto checks = judge_server(facts, with_our_dump);
+  BOOST_TEST(find(checks, "privilege BINLOG ADMIN").remedy ==
+             "GRANT BINLOG ADMIN ON *.* TO 'understudy'@'localhost';");
+  BOOST_TEST(!allows(checks, check_scope::capture));
+}
+
+BOOST_AUTO_TEST_CASE(a_read_only_server_is_no_destination) {
+  auto facts = good_server();
+  facts.variables["read_only"] = "ON";
+  const auto checks = judge_server(facts, with_our_dump);
+  BOOST_TEST(!allows(checks, check_scope::apply));
+  BOOST_TEST(allows(checks, check_scope::synchronous));
+}
