@@ -40,8 +40,9 @@ account_line::account_line(line_position position)
     recent_.push_back({*position_.number, *position_.id});
 }
 
-account_line::account_line(kafka_offset begin)
-    : begin_(begin) {}
+account_line::account_line(kafka_offset begin, kafka_offset control_at_begin)
+    : begin_(begin)
+    , control_at_begin_(control_at_begin) {}
 
 line_verdict account_line::stop(error why) {
   stopped_ = why;
@@ -53,14 +54,18 @@ line_verdict account_line::stop(error why) {
 bool account_line::resolve(const account_terms& terms) {
   if (begin_) {
     auto in_force = terms.in_force_at(*begin_);
-    const auto* pending = terms.pending();
-    if (pending && pending->term > in_force && pending->origin != term_origin::enrolment)
-      return false;
-    // A decision that was superseded before it became active may have been fenced, or not: what it leaves
-    // open is left out, and the sequence will tell whoever needs it.
-    for (const auto& entry : terms.all())
-      if (entry.term > in_force && entry.state == term_state::decided)
-        in_force = entry.term;
+    for (const auto& entry : terms.all()) {
+      const bool fence_may_lie_before = entry.term > in_force && entry.state == term_state::decided &&
+                                        entry.origin != term_origin::enrolment && begin_->value > 0 &&
+                                        entry.decision < control_at_begin_;
+      if (!fence_may_lie_before)
+        continue;
+      if (&entry == terms.pending())
+        return false;
+      // Superseded before it became active, and fenced or not: what that leaves open is left out here, and
+      // the sequence will tell whoever needs it.
+      in_force = entry.term;
+    }
     position_.term = in_force;
     begin_.reset();
   }

@@ -31,10 +31,8 @@ public:
 
   /// Continues behind `position`, e.g. a replica's stored one.
   explicit account_line(line_position position);
-  /// Nothing known: what is in force at `begin` comes from control at the first step. Control must have been
-  /// read to its end after the partition reached `begin`; a promotion under way by then makes the line wait
-  /// for its end.
-  explicit account_line(kafka_offset begin);
+  /// Nothing known: what is in force at `begin` comes from control at the first step; see partition_line.
+  account_line(kafka_offset begin, kafka_offset control_at_begin);
 
   line_verdict step(const writer& from, const transaction_event& event, const line_control& control);
   line_verdict step(const writer& from, const part_event& event, const line_control& control,
@@ -68,7 +66,8 @@ private:
 
   line_position position_;
   std::optional<kafka_offset> begin_; ///< set: position_.term isn't known yet
-  std::vector<seen> recent_;          ///< to tell a duplicate from another transaction (R12)
+  kafka_offset control_at_begin_;
+  std::vector<seen> recent_; ///< to tell a duplicate from another transaction (R12)
   std::optional<parts> open_;
   std::optional<error> stopped_;
 };

@@ -2,8 +2,9 @@
 
 namespace understudy {
 
-partition_line::partition_line(kafka_offset begin, part_decoder decode)
+partition_line::partition_line(kafka_offset begin, kafka_offset control_at_begin, part_decoder decode)
     : begin_(begin)
+    , control_at_begin_(control_at_begin)
     , decode_(std::move(decode)) {}
 
 void partition_line::follow(const account_id& account, line_position position) {
@@ -15,7 +16,7 @@ void partition_line::forget(const account_id& account) {
 }
 
 account_line& partition_line::line_of(const account_id& account) {
-  return lines_.try_emplace(account, begin_).first->second;
+  return lines_.try_emplace(account, begin_, control_at_begin_).first->second;
 }
 
 const account_line* partition_line::line(const account_id& account) const {

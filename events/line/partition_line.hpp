@@ -9,11 +9,13 @@ namespace understudy {
 
 class partition_line {
 public:
-  /// `begin`: the offset of the first record that will be given.
-  partition_line(kafka_offset begin, part_decoder decode);
+  /// `begin`: the offset of the first record that will be given. Control had been read to its end, up to
+  /// `control_at_begin`, when the partition reached no further than `begin` or later: so every fence that
+  /// lies before `begin` is of a decision below `control_at_begin`.
+  partition_line(kafka_offset begin, kafka_offset control_at_begin, part_decoder decode);
 
-  /// Where a replica stands; before its first record. Accounts not followed explicitly are followed from
-  /// `begin`.
+  /// Where a replica, or a source's role row, stands; before its first record. An account that isn't followed
+  /// explicitly is followed from `begin`, where a promotion under way makes it wait for the promotion's end.
   void follow(const account_id& account, line_position position);
   void forget(const account_id& account);
 
@@ -32,7 +34,7 @@ public:
 private:
   account_line& line_of(const account_id& account);
 
-  kafka_offset begin_;
+  kafka_offset begin_, control_at_begin_;
   part_decoder decode_;
   std::map<node_name, incarnation> lives_;
   std::unordered_map<account_id, account_line> lines_;

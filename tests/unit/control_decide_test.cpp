@@ -1,0 +1,200 @@
+#include "events/control/decide.hpp"
+#include "events/control/placement.hpp"
+#include "tests/unit/control_world.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <set>
+
+using namespace understudy;
+using namespace understudy::test;
+
+namespace {
+
+struct ready : control_world {
+  live_facts facts;
+  ready() {
+    announce_all();
+    enrol_ready(anna);
+    for (const auto& node : {one, two, three})
+      facts.nodes[node].lease_runs = true;
+    facts.self = three;
+  }
+  decision run(command_body body) const {
+    return understudy::decide(state, command{operation_id{"op"}, "ada", 1, "typed", std::move(body)}, facts);
+  }
+  void source_dies(claim_facts claim) {
+    facts.nodes[one].lease_runs = false;
+    facts.claims[one] = std::move(claim);
+  }
+  evolution take(const decision& decided) {
+    return append(three, decided.events, incarnation{1}, {operation_id{"op"}, "ada", 1});
+  }
+};
+
+const gate* find(const decision& decided, std::string_view name) {
+  const auto& gates = decided.accounts.front().gates;
+  const auto at = std::find_if(gates.begin(), gates.end(), [&](const gate& g) { return g.name == name; });
+  return at == gates.end() ? nullptr : &*at;
+}
+
+bool blocked_by(const decision& decided, std::string_view name) {
+  const auto& account = decided.accounts.front();
+  return !account.decided && !account.text.empty() &&
+         std::any_of(account.gates.begin(), account.gates.end(),
+                     [&](const gate& g) { return g.name == name && !g.passed; });
+}
+
+promote planned(std::optional<node_name> to = std::nullopt) {
+  return {{anna}, std::move(to), promotion_kind::planned, {}, false};
+}
+promote unplanned(std::optional<node_name> to = std::nullopt, std::vector<account_id> loss = {}) {
+  return {{anna}, std::move(to), promotion_kind::unplanned, std::move(loss), false};
+}
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(enrolment_needs_known_nodes_and_another_host, control_world) {
+  append(one, {node_announced{}});
+  live_facts facts;
+  const auto run = [&](const node_name& destination) {
+    return understudy::decide(
+        state, {operation_id{"op"}, "ada", 1, "", enrol{{{anna, "a@x", one}}, destination, 1}}, facts);
+  };
+  BOOST_TEST(blocked_by(run(two), "node known"));
+  BOOST_TEST(blocked_by(run(one), "is not the source"));
+  append(two, {node_announced{}});
+  const auto decided = run(two);
+  BOOST_TEST(decided.accounts.front().decided);
+  append(one, decided.events);
+  BOOST_TEST(at(anna).destinations.size() == 1u);
+  BOOST_TEST(run(two).events.empty()); // nothing to change
+}
+
+BOOST_FIXTURE_TEST_CASE(an_account_named_twice_is_decided_once, ready) {
+  const auto decided = run(pause_replicas{{anna, anna}});
+  BOOST_TEST(decided.accounts[0].decided);
+  BOOST_TEST(!decided.accounts[1].decided);
+}
+
+BOOST_FIXTURE_TEST_CASE(removing_the_last_destination_withdraws_the_account, ready) {
+  take(run(unenrol{{anna}, two}));
+  BOOST_TEST(!at(anna).is_withdrawn);
+  take(run(unenrol{{anna}, three}));
+  BOOST_TEST(at(anna).is_withdrawn);
+  BOOST_TEST(blocked_by(run(unenrol{{anna}, three}), "enrolled"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_planned_promotion_takes_the_first_by_priority, ready) {
+  const auto decided = run(planned());
+  BOOST_TEST((decided.accounts.front().destination == two));
+  take(decided);
+  BOOST_TEST((at(anna).promotion()->primary == two));
+  BOOST_TEST(blocked_by(run(planned(three)), "no promotion under way"));
+}
+
+BOOST_FIXTURE_TEST_CASE(f01_a_stopped_or_dead_replica_is_passed_over_and_named, ready) {
+  facts.accounts[anna].replicas[two].stopped = "poison event at 17";
+  const auto decided = run(planned());
+  BOOST_TEST((decided.accounts.front().destination == three));
+  BOOST_TEST(find(decided, "passed over")->figures.find("poison event at 17") != std::string::npos);
+  facts.nodes[three].lease_runs = false;
+  BOOST_TEST(blocked_by(run(planned()), "replica running"));
+  BOOST_TEST(blocked_by(run(planned(three)), "node alive"));
+}
+
+BOOST_FIXTURE_TEST_CASE(not_promotable_says_why, ready) {
+  BOOST_TEST(blocked_by(run(planned(one)), "is not the source"));
+  BOOST_TEST(blocked_by(run(planned(node_name{"mailstore9"})), "is a destination"));
+  say(one, anna, replica_reset{two, "gap"});
+  BOOST_TEST(blocked_by(run(planned(two)), "snapshot ready"));
+  take(run(pause_replicas{{anna}}));
+  BOOST_TEST(blocked_by(run(planned(three)), "not paused"));
+}
+
+BOOST_FIXTURE_TEST_CASE(r32_volumes_and_a_loaded_mailbox_hold_what_is_unknown_does_not, ready) {
+  auto& replica = facts.accounts[anna].replicas[two];
+  BOOST_TEST(run(planned(two)).accounts.front().decided);
+  replica.missing_volumes = {"central1"};
+  BOOST_TEST(blocked_by(run(planned(two)), "volumes reachable"));
+  replica.missing_volumes.clear();
+  replica.mailbox_loaded = true;
+  BOOST_TEST(blocked_by(run(planned(two)), "mailbox not in memory"));
+}
+
+BOOST_FIXTURE_TEST_CASE(r31_unplanned_needs_the_source_gone_and_a_ready_claim, ready) {
+  BOOST_TEST(blocked_by(run(unplanned()), "source gone"));
+  BOOST_TEST(run(unplanned()).claims_needed.empty());
+  source_dies({});
+  auto decided = run(unplanned());
+  BOOST_TEST(blocked_by(decided, "claim ready"));
+  BOOST_TEST_REQUIRE(decided.claims_needed.size() == 1u);
+  BOOST_TEST((decided.claims_needed.front() == one));
+  source_dies({kafka_offset{7}, false, "1 s of 4 s waited"});
+  BOOST_TEST(blocked_by(run(unplanned()), "claim ready"));
+  source_dies({kafka_offset{7}, true, "4 s of 4 s waited"});
+  decided = run(unplanned());
+  BOOST_TEST(decided.accounts.front().decided);
+  take(decided);
+  BOOST_TEST((at(anna).promotion()->primary == two));
+  BOOST_TEST(at(anna).promotion()->names_claim_on(one));
+}
+
+BOOST_FIXTURE_TEST_CASE(r31_an_unprotected_account_needs_accept_loss_by_name, ready) {
+  source_dies({kafka_offset{7}, true, ""});
+  say(one, anna, unprotected{epoch{1}, "Kafka refused", sequence{6}});
+  BOOST_TEST(blocked_by(run(unplanned()), "protected"));
+  BOOST_TEST(blocked_by(run(unplanned(two, {bert})), "protected"));
+  BOOST_TEST(run(unplanned(two, {anna})).accounts.front().decided);
+}
+
+BOOST_FIXTURE_TEST_CASE(nobody_is_claimed_for_a_promotion_that_holds_anyway, ready) {
+  source_dies({});
+  BOOST_TEST(run(unplanned(node_name{"mailstore9"})).claims_needed.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(r24_a_living_primary_of_an_open_epoch_is_asked_a_dead_one_claimed, ready) {
+  source_dies({kafka_offset{7}, true, ""});
+  take(run(unplanned(two)));
+  auto decided = run(unplanned(three));
+  BOOST_TEST_REQUIRE(decided.declines.size() == 1u);
+  BOOST_TEST((decided.declines.front() == decline_wanted{anna, two, epoch{2}}));
+  facts.nodes[two].lease_runs = false;
+  decided = run(unplanned(three));
+  BOOST_TEST_REQUIRE(decided.claims_needed.size() == 1u);
+  BOOST_TEST((decided.claims_needed.front() == two));
+  facts.claims[two] = {kafka_offset{9}, true, ""};
+  facts.accounts[anna].fenced = epoch{2};
+  decided = run(unplanned(three));
+  const auto result = take(decided);
+  BOOST_TEST(applied(result));
+  BOOST_TEST(at(anna).promotion()->names_claim_on(two));
+  BOOST_TEST(!at(anna).promotion()->names_claim_on(one)); // its epoch was cut by the fence
+}
+
+BOOST_FIXTURE_TEST_CASE(a_promotion_that_never_became_active_may_go_back_to_its_source, ready) {
+  take(run(planned(two)));
+  facts.nodes[two].lease_runs = false;
+  facts.claims[two] = {kafka_offset{9}, true, ""};
+  const auto decided = run(unplanned(one));
+  BOOST_TEST(decided.accounts.front().decided);
+  BOOST_TEST(applied(take(decided)));
+  BOOST_TEST((at(anna).promotion()->primary == one));
+}
+
+BOOST_AUTO_TEST_CASE(placement_shares_partitions_among_accounts_of_the_same_nodes) {
+  control_state state;
+  placement place(state, 8);
+  std::map<partition_id, std::set<std::string>> users;
+  for (int i = 0; i < 400; ++i) {
+    users[place.place(one, two)].insert("a");
+    users[place.place(one, three)].insert("b");
+    users[place.place(two, one)].insert("a"); // the same two nodes
+  }
+  std::size_t shared = 0;
+  for (const auto& [partition, groups] : users)
+    shared += groups.size() > 1 ? 1 : 0;
+  BOOST_TEST(users.size() == 8u);
+  BOOST_TEST(shared <= 4u); // the first group took all, and only later learned that there is another
+}

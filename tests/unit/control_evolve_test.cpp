@@ -1,0 +1,167 @@
+#include "tests/unit/control_world.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace understudy;
+using namespace understudy::test;
+
+namespace {
+
+struct ready : control_world {
+  ready() {
+    announce_all();
+    enrol_ready(anna);
+  }
+  promotion_decided to(const node_name& node, promotion_kind kind = promotion_kind::planned,
+                       std::vector<claim_reference> claims = {}) const {
+    return {at(anna).terms.next_term(), at(anna).primary(), node, kind, std::move(claims), epoch{}, true};
+  }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(enrolment_begins_unprotected_and_activation_protects, control_world) {
+  announce_all();
+  decide(one, anna, enrolled{"a@example.com", one, partition_id{3}});
+  BOOST_TEST(!at(anna).is_protected());
+  BOOST_TEST(say(one, anna, activated{epoch{1}, kafka_offset{-1}, sequence{}, ""}));
+  BOOST_TEST(at(anna).is_protected());
+  BOOST_TEST((at(anna).primary() == one));
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_two_administrators_one_wins_and_the_other_is_told_who, ready) {
+  const auto version = at(anna).version;
+  const change_origin first{operation_id{"op-1"}, "ada", 1}, second{operation_id{"op-2"}, "bob", 2};
+  auto won = append(one, {account_change{anna, version, to(two)}}, incarnation{1}, first);
+  auto lost = append(two, {account_change{anna, version, to(three)}}, incarnation{1}, second);
+  BOOST_TEST(applied(won));
+  BOOST_TEST(!applied(lost));
+  BOOST_TEST(lost.events.front().winner.by == "ada");
+  BOOST_TEST(lost.events.front().winner.operation.value == "op-1");
+  BOOST_TEST((at(anna).promotion()->primary == two));
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_each_account_of_a_record_stands_or_falls_alone, ready) {
+  decide(one, bert, enrolled{"b@example.com", one, partition_id{3}});
+  const auto result = append(one, {account_change{anna, account_version{1}, paused{}},
+                                   account_change{bert, at(bert).version, paused{}}});
+  BOOST_TEST(!result.events[0].applied);
+  BOOST_TEST(result.events[1].applied);
+  BOOST_TEST(result.accounts.size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_a_repeated_record_is_known_by_its_id, ready) {
+  control_record record{{one, incarnation{1}}, "same", rules_version, {}, {}};
+  record.events = {account_change{anna, {}, unprotected{epoch{1}, "poison", sequence{9}}}};
+  BOOST_TEST(applied(append(record)));
+  const auto version = at(anna).version;
+  BOOST_TEST(!append(record).applied);
+  BOOST_TEST((at(anna).version == version));
+}
+
+BOOST_FIXTURE_TEST_CASE(r12_records_of_an_older_life_behind_a_newer_one_are_void, ready) {
+  append(one, {control_incarnation{}}, incarnation{2});
+  BOOST_TEST(!say(one, anna, unprotected{epoch{1}, "late", sequence{1}}, incarnation{1}));
+  BOOST_TEST(at(anna).is_protected());
+  BOOST_TEST(say(one, anna, unprotected{epoch{1}, "now", sequence{1}}, incarnation{2}));
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_facts_are_checked_against_the_epoch_they_speak_of, ready) {
+  decide(two, anna, to(two, promotion_kind::unplanned, {{one, kafka_offset{7}}}));
+  BOOST_TEST(!say(one, anna, unprotected{epoch{1}, "too late", sequence{9}}));
+  BOOST_TEST(!say(one, anna, activated{epoch{2}, kafka_offset{50}, sequence{9}, ""}));
+  BOOST_TEST(say(two, anna, activated{epoch{2}, kafka_offset{50}, sequence{9}, ""}));
+  BOOST_TEST((at(anna).primary() == two));
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_a_decision_is_void_behind_a_return_of_one_of_its_claims, ready) {
+  append(one, {returned{kafka_offset{7}}});
+  BOOST_TEST(!applied(decide(two, anna, to(two, promotion_kind::unplanned, {{one, kafka_offset{7}}}))));
+  BOOST_TEST(applied(decide(two, anna, to(two, promotion_kind::unplanned, {{one, kafka_offset{8}}}))));
+}
+
+BOOST_FIXTURE_TEST_CASE(r24_an_unplanned_decision_names_a_claim_for_every_unclosed_epoch, ready) {
+  BOOST_TEST(!applied(decide(two, anna, to(two, promotion_kind::unplanned))));
+  decide(two, anna, to(two, promotion_kind::unplanned, {{one, kafka_offset{7}}}));
+  // two died before its activation: both may still write
+  const claim_reference on_one{one, kafka_offset{9}}, on_two{two, kafka_offset{10}};
+  BOOST_TEST(!applied(decide(three, anna, to(three, promotion_kind::unplanned, {on_one}))));
+  auto fenced = to(three, promotion_kind::unplanned, {on_two});
+  fenced.fenced = epoch{2};
+  BOOST_TEST(applied(decide(three, anna, fenced)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r24_a_declined_epoch_needs_no_claim, ready) {
+  decide(two, anna, to(two, promotion_kind::unplanned, {{one, kafka_offset{7}}}));
+  BOOST_TEST(!say(three, anna, declined{epoch{2}, "not mine"}));
+  BOOST_TEST(say(two, anna, declined{epoch{2}, "asked"}));
+  BOOST_TEST(!say(two, anna, activated{epoch{2}, kafka_offset{50}, sequence{9}, ""}));
+  BOOST_TEST(applied(decide(three, anna, to(three, promotion_kind::unplanned, {{one, kafka_offset{7}}}))));
+}
+
+BOOST_FIXTURE_TEST_CASE(r28_only_the_source_aborts_a_planned_decision, ready) {
+  decide(three, anna, to(two));
+  BOOST_TEST(!say(two, anna, promotion_aborted{epoch{2}, "no"}));
+  BOOST_TEST(say(one, anna, promotion_aborted{epoch{2}, "guard took too long"}));
+  BOOST_TEST(!at(anna).promotion());
+  BOOST_TEST(say(one, anna, unprotected{epoch{1}, "still its own", sequence{9}}));
+  BOOST_TEST((at(anna).terms.next_term() == epoch{3}));
+}
+
+BOOST_FIXTURE_TEST_CASE(r34_the_old_source_becomes_a_replica_with_the_promoted_ones_priority, ready) {
+  decide(three, anna, to(two));
+  say(two, anna, activated{epoch{2}, kafka_offset{50}, sequence{9}, ""});
+  BOOST_TEST(!at(anna).destination(two));
+  const auto* old = at(anna).destination(one);
+  BOOST_TEST_REQUIRE(old);
+  BOOST_TEST(old->priority == 10u);
+  BOOST_TEST(!old->ready);
+  BOOST_TEST(say(one, anna, replica_ready{one, old->requested, "", sequence{9}}));
+  BOOST_TEST(at(anna).destination(one)->ready);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_primary_that_never_became_active_needs_a_new_snapshot, ready) {
+  decide(two, anna, to(two, promotion_kind::unplanned, {{one, kafka_offset{7}}}));
+  decide(three, anna,
+         to(three, promotion_kind::unplanned, {{one, kafka_offset{9}}, {two, kafka_offset{10}}}));
+  say(three, anna, activated{epoch{3}, kafka_offset{60}, sequence{9}, ""});
+  BOOST_TEST(!at(anna).destination(two)->ready);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_replica_answers_the_last_request_only, ready) {
+  const auto before = at(anna).destination(two)->requested;
+  say(one, anna, replica_reset{two, "poison event"});
+  BOOST_TEST(!at(anna).destination(two)->ready);
+  BOOST_TEST(!say(two, anna, replica_ready{two, before, "old", sequence{5}}));
+  BOOST_TEST(!say(one, anna, replica_ready{two, at(anna).destination(two)->requested, "x", sequence{5}}));
+  BOOST_TEST(say(two, anna, replica_ready{two, at(anna).destination(two)->requested, "new", sequence{8}}));
+}
+
+BOOST_FIXTURE_TEST_CASE(epochs_and_version_go_on_over_a_new_enrolment, ready) {
+  decide(one, anna, withdrawn{});
+  BOOST_TEST(!say(one, anna, protected_again{epoch{1}}));
+  const auto version = at(anna).version;
+  BOOST_TEST(!applied(decide(one, anna, enrolled{"a@example.com", two, partition_id{4}})));
+  BOOST_TEST(applied(decide(one, anna, enrolled{"a@example.com", two, partition_id{3}})));
+  BOOST_TEST((at(anna).version == version.next()));
+  BOOST_TEST((at(anna).terms.first() == epoch{2}));
+  BOOST_TEST((at(anna).primary() == two));
+}
+
+BOOST_FIXTURE_TEST_CASE(operations_are_kept_within_bounds, control_world) {
+  for (std::size_t i = 0; i < max_operations_kept + 5; ++i)
+    append(one, {operation_started{operation_id{"op-" + std::to_string(i)}, "promote", "ada", 0, 1, ""}});
+  BOOST_TEST(state.operations().size() == max_operations_kept);
+  BOOST_TEST(!state.operation(operation_id{"op-0"}));
+  const operation_id last{"op-" + std::to_string(max_operations_kept + 4)};
+  append(one, {operation_outcome{last, anna, false, "no"}, operation_finished{last, 5}});
+  BOOST_TEST(state.operation(last)->failed == 1u);
+  BOOST_TEST(state.operation(last)->finished_ms == 5);
+}
+
+BOOST_FIXTURE_TEST_CASE(r26_a_record_of_another_rules_version_is_void, ready) {
+  control_record record{{one, incarnation{1}}, "future", rules_version + 1, {}, {}};
+  record.events = {account_change{anna, {}, unprotected{epoch{1}, "x", sequence{9}}}};
+  BOOST_TEST(!append(record).applied);
+  BOOST_TEST(at(anna).is_protected());
+}

@@ -1,0 +1,216 @@
+#include "events/control/lease_view.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace understudy;
+using std::chrono::milliseconds;
+
+namespace {
+
+const node_name me("mailstore1"), other("mailstore2"), third("mailstore3");
+
+boot_time at(std::int64_t ms) {
+  return boot_time(ms * 1'000'000);
+}
+
+/// T = 3 s, skew 0.5 s: a claim waits 3.8 s, a report counts for 2.5 s of broker time.
+struct world {
+  lease_view view{me, "uuid-me", 1000, {milliseconds(3000), milliseconds(500), milliseconds(3600000)}};
+  std::int64_t offset = 0;
+
+  /// Read at `now` ms; the broker's clock is 1,000,000 ms ahead of ours.
+  kafka_offset read(lease_record record, std::int64_t now, bool stamped = true) {
+    const kafka_offset place(offset++);
+    view.fold(record, {place, stamped ? std::optional(broker_time(1'000'000 + now)) : std::nullopt, at(now)});
+    return place;
+  }
+  void renew(std::int64_t sent, std::int64_t now, incarnation life = incarnation{1}) {
+    read({{me, life}, renewal{"uuid-me", 1000, 1, at(sent), 1}}, now);
+  }
+  void other_renews(std::int64_t now, incarnation life = incarnation{1}) {
+    read({{other, life}, renewal{"uuid-other", 900, 1, at(7), 1}}, now);
+  }
+  kafka_offset claims(const node_name& by, const node_name& against, std::int64_t now,
+                      std::int64_t control = 0) {
+    return read(
+        {{by, incarnation{1}}, claim{against, by == me ? "uuid-me" : "x", at(now), kafka_offset(control)}},
+        now);
+  }
+  void hold(std::int64_t from, std::int64_t to) {
+    for (auto now = from; now <= to; now += 500)
+      renew(now, now);
+  }
+  bool counts(std::int64_t broker, std::int64_t now) const {
+    return view.counts(broker_time(1'000'000 + broker), at(now));
+  }
+  claim_stage stage(std::int64_t now) const { return view.claim_against(other, at(now)).stage; }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(r18_a_lease_runs_for_t_after_the_renewal_was_sent, world) {
+  BOOST_TEST(!view.holds(at(0)));
+  renew(100, 900);
+  BOOST_TEST(view.holds(at(3099)));
+  BOOST_TEST(!view.holds(at(3100)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r18_a_renewal_behind_a_claim_does_not_count, world) {
+  renew(100, 110);
+  claims(other, me, 200);
+  renew(300, 310);
+  BOOST_TEST(view.holds(at(3099)));
+  BOOST_TEST(!view.holds(at(3100)));
+  BOOST_TEST(view.claims_against_self().size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_after_a_return_only_renewals_sent_after_reading_it_count, world) {
+  const auto claim = claims(other, me, 200);
+  view.fold_returned(me, claim, kafka_offset(40), at(1000));
+  view.fold_control(kafka_offset(41));
+  renew(1000, 1010);
+  BOOST_TEST(!view.holds(at(1011)));
+  renew(1001, 1020);
+  BOOST_TEST(view.holds(at(1021)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r12_renewals_of_an_older_life_are_void, world) {
+  renew(100, 110, incarnation{2});
+  renew(2000, 2010, incarnation{1});
+  BOOST_TEST(!view.holds(at(3100)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r20_a_report_counts_only_close_behind_the_last_renewal_on_the_brokers_clock, world) {
+  renew(100, 110);
+  BOOST_TEST(counts(110 + 2499, 200));
+  BOOST_TEST(!counts(110 + 2500, 200)); // our clock stood still: the broker knows better
+  BOOST_TEST(!counts(200, 3100));
+  BOOST_TEST(!view.counts(std::nullopt, at(200)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r20_a_renewal_without_log_append_time_does_not_count, world) {
+  read({{me, incarnation{1}}, renewal{"uuid-me", 1000, 1, at(100), 1}}, 110, false);
+  BOOST_TEST(!view.holds(at(111)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r20_a_report_that_came_without_a_lease_is_judged_again, world) {
+  renew(100, 110);
+  BOOST_TEST(!counts(3200, 3300));
+  renew(4000, 4010);
+  BOOST_TEST(counts(3200, 4020));
+}
+
+BOOST_FIXTURE_TEST_CASE(r19_a_later_process_of_the_same_name_replaces_this_one, world) {
+  read({{me, incarnation{1}}, renewal{"uuid-older", 999, 1, at(1), 1}}, 50);
+  BOOST_TEST(!view.replaced());
+  renew(100, 110);
+  read({{me, incarnation{1}}, renewal{"uuid-later", 1001, 1, at(1), 1}}, 120);
+  BOOST_TEST(view.replaced());
+  BOOST_TEST(view.replaced_by() == "uuid-later");
+  BOOST_TEST(!view.holds(at(130)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_a_claim_waits_from_reading_the_last_renewal_before_it, world) {
+  other_renews(1000);
+  hold(1000, 2000);
+  claims(me, other, 2000);
+  other_renews(2100); // behind the claim: doesn't count, so it delays nothing
+  hold(2500, 6000);
+  BOOST_TEST((stage(4799) == claim_stage::waiting));
+  BOOST_TEST((stage(4800) == claim_stage::ready));
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_without_a_known_renewal_the_wait_runs_from_reading_the_claim, world) {
+  hold(1000, 2000);
+  claims(me, other, 2000);
+  hold(2500, 6000);
+  BOOST_TEST((stage(5799) == claim_stage::waiting));
+  BOOST_TEST((stage(5800) == claim_stage::ready));
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_a_break_of_the_own_lease_spoils_the_claim, world) {
+  hold(1000, 2000);
+  claims(me, other, 2000);
+  hold(6000, 6500); // it had run out at 5000
+  BOOST_TEST((stage(6500) == claim_stage::spoilt));
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_a_returned_claim_is_spoilt, world) {
+  hold(1000, 2000);
+  const auto claim = claims(me, other, 2000);
+  hold(2500, 6000);
+  view.fold_returned(other, claim, kafka_offset(9), at(6000));
+  view.fold_control(kafka_offset(10));
+  BOOST_TEST((stage(6000) == claim_stage::spoilt));
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_a_resignation_replaces_the_wait_only_as_the_last_record_before_the_claim, world) {
+  other_renews(1000);
+  hold(1000, 2000);
+  read({{other, incarnation{1}}, resignation{"uuid-other", "stop"}}, 2000);
+  BOOST_TEST(view.suspected(other, at(2001)));
+  claims(me, other, 2000);
+  BOOST_TEST((stage(2001) == claim_stage::ready));
+  other_renews(2100);
+  claims(me, other, 2200);
+  BOOST_TEST((stage(2300) == claim_stage::waiting));
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_own_resignation_ends_older_renewals, world) {
+  view.resigned(at(500));
+  renew(400, 510);
+  BOOST_TEST(!view.holds(at(511)));
+  renew(501, 520);
+  BOOST_TEST(view.holds(at(521)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_a_claim_older_than_half_the_retention_carries_no_decision, world) {
+  hold(1000, 2000);
+  claims(me, other, 2000);
+  hold(2500, 2000 + 1800000);
+  BOOST_TEST((stage(1801999) == claim_stage::ready));
+  BOOST_TEST((stage(1802000) == claim_stage::spoilt));
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_a_claim_by_a_node_against_which_one_stands_is_void, world) {
+  renew(100, 110);
+  claims(me, other, 200);
+  claims(other, me, 300, 5);                           // it has not read ours
+  BOOST_TEST(view.claims_against_self().size() == 1u); // not judged before control is read as far
+  view.fold_control(kafka_offset(5));
+  BOOST_TEST(view.claims_against_self().empty());
+  renew(400, 410);
+  BOOST_TEST(view.holds(at(3399)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_a_claim_by_a_node_that_returned_before_it_claimed_stands, world) {
+  renew(100, 110);
+  const auto ours = claims(me, other, 200);
+  claims(other, me, 300, 5);
+  view.fold_returned(other, ours, kafka_offset(4), at(350)); // below what the claimer had read
+  view.fold_control(kafka_offset(5));
+  BOOST_TEST(view.claims_against_self().size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(suspicion_counts_from_the_start_of_the_own_lease, world) {
+  other_renews(1000);
+  BOOST_TEST(!view.suspected(other, at(9000))); // we hold none: the trouble may be ours
+  hold(9000, 9000);
+  BOOST_TEST(!view.suspected(other, at(9001)));
+  hold(9500, 12500);
+  BOOST_TEST(view.suspected(other, at(12500)));
+  other_renews(12600);
+  BOOST_TEST(!view.suspected(other, at(12600)));
+}
+
+BOOST_AUTO_TEST_CASE(r21_only_a_node_that_reads_captures_and_commits_renews) {
+  const lease_rules rules;
+  renewal_facts facts{at(1000), at(1000), true};
+  BOOST_TEST(why_not_renew(facts, at(2000), rules).empty());
+  facts.capture_attached = false;
+  BOOST_TEST(why_not_renew(facts, at(2000), rules).find("capture") != std::string::npos);
+  facts = {at(1000), at(5000), true};
+  BOOST_TEST(why_not_renew(facts, at(5000), rules).find("control") != std::string::npos);
+  facts = {at(5000), at(1000), true};
+  BOOST_TEST(why_not_renew(facts, at(5000), rules).find("committed") != std::string::npos);
+}
