@@ -17,16 +17,16 @@ constexpr std::chrono::milliseconds least_wait{1};
 /// A deadlock's victim begins again at once; more often than this within the limit, something is wrong.
 constexpr unsigned most_attempts = 20;
 
-/// InnoDB's lock wait is counted in whole seconds; the fine bound is max_statement_time.
-sql_result<void> bound_next_statement(sql_session& session, clock::time_point end) {
+/// The statement with what is left of the time. InnoDB's lock wait is counted in whole seconds; the fine
+/// bound is max_statement_time. Set for the one statement, which saves a round trip for each table.
+std::string bounded(std::string_view statement, clock::time_point end) {
   const auto left =
       std::max(std::chrono::duration_cast<std::chrono::milliseconds>(end - clock::now()), least_wait);
   const auto seconds = left.count() / 1000 + 1;
-  return session
-      .execute(fmt::format(
-          "SET SESSION max_statement_time={}.{:03}, innodb_lock_wait_timeout={}, lock_wait_timeout={}",
-          left.count() / 1000, left.count() % 1000, seconds, seconds))
-      .map([](std::uint64_t) {});
+  return fmt::format(
+      "SET STATEMENT max_statement_time={}.{:03}, innodb_lock_wait_timeout={}, lock_wait_timeout={} "
+      "FOR {}",
+      left.count() / 1000, left.count() % 1000, seconds, seconds, statement);
 }
 
 struct taken_locks {
@@ -42,26 +42,19 @@ sql_result<taken_locks> lock_all(sql_session& holder, const guard_plan& plan,
   taken_locks out;
   out.first = clock::now();
   // Seen by this transaction only, as nobody ever commits it: the proof that it still stands.
-  if (auto bound = bound_next_statement(holder, end); !bound)
-    return tl::make_unexpected(bound.error());
-  auto marked =
-      holder.execute(fmt::format("INSERT INTO understudy.guard(account_id, connection) VALUES ({}, {})",
-                                 sql_text(account.account.value), holder.thread_id()));
+  auto marked = holder.execute(
+      bounded(fmt::format("INSERT INTO understudy.guard(account_id, connection) VALUES ({}, {})",
+                          sql_text(account.account.value), holder.thread_id()),
+              end));
   if (!marked)
     return tl::make_unexpected(marked.error());
   for (const auto& statement : plan.statements) {
-    if (auto bound = bound_next_statement(holder, end); !bound)
-      return tl::make_unexpected(bound.error());
-    auto locked = holder.query_each(statement, [](const sql_row_view&) { return true; });
+    auto locked = holder.query_each(bounded(statement, end), [](const sql_row_view&) { return true; });
     if (!locked)
       return tl::make_unexpected(locked.error());
     out.rows += *locked;
   }
   return out;
-}
-
-sql_result<void> unbound(sql_session& session) {
-  return session.execute("SET SESSION max_statement_time=0").map([](std::uint64_t) {});
 }
 
 } // namespace
@@ -118,8 +111,6 @@ result<void> guard::lock(const guard_plan& plan, clock::time_point end) {
   report_.took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - locked->first);
   report_.rows = locked->rows;
   report_.not_guarded = plan.not_guarded;
-  if (auto free = unbound(*holder_); !free)
-    return passed_on(free);
   return {};
 }
 
