@@ -43,9 +43,9 @@ mailstore_volume describe_volume(const volume_rule& rules, std::int64_t id, std:
   return out;
 }
 
-volume_map map_volumes(const std::vector<mailstore_volume>& there,
-                       const std::vector<mailstore_volume>& here) {
-  volume_map out;
+volume_mapping map_volumes(const std::vector<mailstore_volume>& there,
+                           const std::vector<mailstore_volume>& here) {
+  volume_mapping out;
   for (const auto& theirs : there) {
     if (!theirs.holds_blobs)
       continue;

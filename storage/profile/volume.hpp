@@ -29,7 +29,7 @@ mailstore_volume describe_volume(const volume_rule& rules, std::int64_t id, std:
                                  std::string name, std::string path, std::string_view metadata);
 
 /// Another host's volume numbers to ours.
-struct volume_map {
+struct volume_mapping {
   std::map<std::int64_t, std::int64_t> numbers;
   /// Volumes there that hold blobs and have no centralised namesake here with the same path: an account with
   /// blobs on them can't be replicated to here.
@@ -38,6 +38,7 @@ struct volume_map {
 
 /// By name and path. A volume that isn't centralised on both sides reaches nobody: two hosts' own disks may
 /// well have the same name and path.
-volume_map map_volumes(const std::vector<mailstore_volume>& there, const std::vector<mailstore_volume>& here);
+volume_mapping map_volumes(const std::vector<mailstore_volume>& there,
+                           const std::vector<mailstore_volume>& here);
 
 } // namespace understudy

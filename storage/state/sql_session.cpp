@@ -53,7 +53,8 @@ std::vector<std::string> standard_setup() {
           "time_zone='+00:00', autocommit=1, completion_type='NO_CHAIN', "
           "character_set_client='utf8mb4', character_set_results='utf8mb4', "
           "collation_connection='utf8mb4_bin', foreign_key_checks=1, unique_checks=1, "
-          "wait_timeout=2592000, net_write_timeout=600",
+          "wait_timeout=2592000, net_write_timeout=600, "
+          "idle_transaction_timeout=0, idle_write_transaction_timeout=0, idle_readonly_transaction_timeout=0",
           "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"};
 }
 
