@@ -3,6 +3,7 @@
 #include "storage/state/catalog_reader.hpp"
 #include "storage/state/logged_state.hpp"
 #include "storage/state/own_schema.hpp"
+#include "storage/state/server_checks.hpp"
 #include "tests/tools/fixture/eventually.hpp"
 #include "tests/tools/fixture/mailstore_schema.hpp"
 #include "tests/tools/fixture/private_mariadb.hpp"
@@ -204,6 +205,42 @@ BOOST_AUTO_TEST_CASE(r30_waits_of_others_are_left_alone) {
   BOOST_TEST(guarded->end_waiters(2s).value() == 0u);
   BOOST_REQUIRE(blocker.rollback());
   BOOST_TEST(other.get().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(the_privileges_that_doctor_asks_for_are_enough) {
+  store().server.query("CREATE OR REPLACE USER understudy@localhost");
+  auto how = store().how();
+  how.user = "understudy";
+  auto user = sql_session::open(how);
+  BOOST_REQUIRE(user);
+  const auto checks = check_server(*user, {});
+  mailstore::require(checks);
+  BOOST_TEST(!allows(*checks, check_scope::capture));
+  for (const auto& check : *checks)
+    if (check.remedy.starts_with("GRANT"))
+      store().server.query(check.remedy.substr(0, check.remedy.size() - 1));
+  BOOST_REQUIRE(user->reconnect());
+  const auto again = check_server(*user, {});
+  mailstore::require(again);
+  BOOST_TEST(allows(*again, check_scope::capture));
+  BOOST_TEST(allows(*again, check_scope::apply));
+  auto local_how = how;
+  local_how.setup = local_setup();
+  auto local = sql_session::open(local_how);
+  BOOST_REQUIRE(local);
+  mailstore::require(ensure_own_schema(*local));
+  BOOST_TEST((read_catalog(*local, *store().rules).value() == store().catalog));
+  auto guarded = guard::take(how, store().rules, store().catalog, store().account, {2s});
+  mailstore::require(guarded);
+  auto waiting = std::async(std::launch::async, [] {
+    auto writer = store().session();
+    return writer.execute("UPDATE zimbra.mailbox SET new_messages=new_messages+1 WHERE id=7");
+  });
+  BOOST_TEST(fixture::eventually(5s, [] {
+    return store().server.query("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'").front()[1] == "1";
+  }));
+  BOOST_TEST((*guarded)->end_waiters(5s).value() >= 1u);
+  BOOST_TEST(!waiting.get().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(r30_locks_that_cannot_be_had_in_time_are_given_up_whole) {
