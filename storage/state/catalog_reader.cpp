@@ -11,6 +11,10 @@ namespace {
 
 using table_map = std::map<std::pair<std::string, std::string>, catalog_table>;
 
+/// Up to so many databases are asked for one at a time: for a single one MariaDB opens only its own tables (3
+/// ms for a group database), for a list all that the server has (24 ms with 100 groups, measured).
+constexpr std::size_t one_by_one = 16;
+
 std::string in_list(const std::set<std::string>& names) {
   std::string out;
   for (const auto& name : names)
@@ -184,14 +188,18 @@ result<std::set<std::string>> mailstore_databases(sql_session& session, const pr
 
 result<schema_catalog> read_catalog(sql_session& session, const std::set<std::string>& databases) {
   session.doing("read the structure of the mailstore's tables");
-  schema_catalog out;
-  if (databases.empty())
-    return out;
-  const std::string list = in_list(databases);
+  std::vector<std::string> lists;
+  if (databases.size() > one_by_one)
+    lists.push_back(in_list(databases));
+  else
+    for (const auto& database : databases)
+      lists.push_back(sql_text(database));
   table_map tables;
-  for (const auto read : {read_tables, read_columns, read_indexes, read_foreign_keys, read_triggers})
-    if (auto done = read(session, list, tables); !done)
-      return passed_on(done);
+  for (const auto& list : lists)
+    for (const auto read : {read_tables, read_columns, read_indexes, read_foreign_keys, read_triggers})
+      if (auto done = read(session, list, tables); !done)
+        return passed_on(done);
+  schema_catalog out;
   for (auto& [name, table] : tables)
     // Dropped between two of the queries: it has no columns any more.
     if (!table.columns.empty())
