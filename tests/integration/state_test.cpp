@@ -1,160 +1,19 @@
 // Our own state in a real MariaDB: what goes through the binlog and what doesn't, and that all of it comes
 // back.
-#include "storage/state/catalog_reader.hpp"
 #include "storage/state/control_store.hpp"
 #include "storage/state/local_state.hpp"
 #include "storage/state/logged_state.hpp"
 #include "storage/state/mailstore_queries.hpp"
-#include "storage/state/own_schema.hpp"
 #include "storage/state/server_checks.hpp"
+#include "tests/integration/state_server.hpp"
 #include "tests/tools/fixture/eventually.hpp"
-#include "tests/tools/fixture/mailstore_schema.hpp"
-#include "tests/tools/fixture/private_mariadb.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <thread>
 
 using namespace understudy;
-using fixture::private_mariadb;
-
-namespace {
-
-/// One server for all cases: starting one takes a second.
-private_mariadb& server() {
-  static private_mariadb one({.semi_sync = false, .server_id = 5});
-  static const bool loaded = [] {
-    one.set_up("CREATE DATABASE test");
-    one.load_mailstore(1);
-    return true;
-  }();
-  (void)loaded;
-  return one;
-}
-
-sql_options as_root(std::vector<std::string> setup) {
-  sql_options out;
-  out.socket = server().socket();
-  out.user = "root";
-  out.setup = std::move(setup);
-  return out;
-}
-
-sql_session session(std::vector<std::string> setup = standard_setup()) {
-  auto opened = sql_session::open(as_root(std::move(setup)));
-  BOOST_REQUIRE_MESSAGE(opened, (opened ? "" : opened.error().what));
-  return std::move(*opened);
-}
-
-template <class T>
-T need(tl::expected<T, error> outcome) {
-  BOOST_REQUIRE_MESSAGE(outcome, (outcome ? "" : outcome.error().what));
-  return std::move(*outcome);
-}
-void need(const tl::expected<void, error>& outcome) {
-  BOOST_REQUIRE_MESSAGE(outcome, (outcome ? "" : outcome.error().what));
-}
-template <class T>
-T need(sql_result<T> outcome) {
-  return need(plain(std::move(outcome)));
-}
-void need(const sql_result<void>& outcome) {
-  need(plain(outcome));
-}
-
-std::string binlog_position() {
-  return server().value("SELECT @@GLOBAL.gtid_binlog_pos");
-}
-
-sql_session with_own_schema() {
-  auto local = session(local_setup());
-  need(ensure_own_schema(local));
-  return local;
-}
-
-std::shared_ptr<const profile> rules() {
-  return std::make_shared<const profile>(
-      need(load_profile(UNDERSTUDY_SOURCE_DIR "/config/profiles/carbonio.toml")));
-}
-
-} // namespace
-
-BOOST_AUTO_TEST_CASE(a02_an_update_counts_rows_found_not_rows_changed) {
-  auto s = session();
-  need(s.execute("CREATE OR REPLACE TABLE test.t(id INT PRIMARY KEY, v INT) ENGINE=InnoDB"));
-  BOOST_TEST(need(s.execute("INSERT INTO test.t VALUES (1,1),(2,2)")) == 2u);
-  BOOST_TEST(need(s.execute("UPDATE test.t SET v=1 WHERE id=1")) == 1u);
-  BOOST_TEST(need(s.execute("UPDATE test.t SET v=1 WHERE id=9")) == 0u);
-  BOOST_TEST(need(s.execute("DELETE FROM test.t")) == 2u);
-}
-
-BOOST_AUTO_TEST_CASE(o06_a_password_may_hold_anything) {
-  const std::string password = R"(a; # , ' " \ = @ % ü)";
-  auto admin = session();
-  need(admin.execute(R"(CREATE OR REPLACE USER odd@localhost IDENTIFIED BY 'a; # , '' " \\ = @ % ü')"));
-  auto how = as_root({});
-  how.user = "odd";
-  how.password = password;
-  BOOST_TEST(sql_session::open(how).has_value());
-  how.password = "wrong; secret";
-  auto refused = sql_session::open(how);
-  BOOST_REQUIRE(!refused);
-  BOOST_TEST((refused.error().kind == sql_failure::access_denied));
-  BOOST_TEST(refused.error().what.find("secret") == std::string::npos);
-  how.socket = "/nowhere/mysqld.sock";
-  BOOST_TEST((sql_session::open(how).error().kind == sql_failure::cannot_connect));
-}
-
-BOOST_AUTO_TEST_CASE(r37_the_setup_is_run_again_after_a_reconnect) {
-  auto s = session(local_setup());
-  const auto first = s.thread_id();
-  server().query("KILL CONNECTION " + std::to_string(first));
-  auto lost = s.query_value("SELECT 1");
-  BOOST_REQUIRE(!lost);
-  BOOST_TEST((lost.error().kind == sql_failure::connection_lost));
-  BOOST_TEST(lost.error().retryable);
-  BOOST_TEST(!s.connected());
-  BOOST_TEST(!s.query_value("SELECT 1"));
-  need(s.reconnect());
-  BOOST_TEST(s.thread_id() != first);
-  BOOST_TEST(*need(s.query_value("SELECT @@SESSION.sql_log_bin")) == "0");
-  BOOST_TEST(*need(s.query_value("SELECT @@SESSION.time_zone")) == "+00:00");
-  BOOST_TEST(*need(s.query_value("SELECT @@SESSION.tx_isolation")) == "READ-COMMITTED");
-  BOOST_TEST(s.max_packet() > 1'000'000u);
-}
-
-BOOST_AUTO_TEST_CASE(values_go_there_and_back_byte_by_byte) {
-  auto s = session();
-  std::string bytes;
-  for (int i = 0; i < 256; ++i)
-    bytes.push_back(static_cast<char>(i));
-  BOOST_TEST(*need(s.query_value("SELECT " + sql_bytes(bytes))) == bytes);
-  const std::string text = std::string("a\0\\'\"\n\x1a", 7) + "ü€😀";
-  for (const auto* mode : {"", "NO_BACKSLASH_ESCAPES", "ANSI_QUOTES"}) {
-    need(s.execute(std::string("SET SESSION sql_mode='") + mode + "'"));
-    BOOST_TEST(*need(s.query_value("SELECT " + sql_text(text))) == text);
-  }
-  std::uint64_t rows = 0;
-  BOOST_TEST(need(s.query_each("SELECT seq, NULL FROM test.seq_1_to_5000", [&](const sql_row_view& row) {
-               BOOST_TEST_REQUIRE(row.is_null(1));
-               return ++rows < 10;
-             })) == 10u);
-  BOOST_TEST(*need(s.query_value("SELECT 7")) == "7");
-}
-
-BOOST_AUTO_TEST_CASE(a07_a_failed_transaction_is_rolled_back_whole) {
-  auto s = session();
-  need(s.execute("CREATE OR REPLACE TABLE test.t(id INT PRIMARY KEY) ENGINE=InnoDB"));
-  auto failed = s.transaction([&]() -> sql_result<void> {
-    if (auto done = s.execute("INSERT INTO test.t VALUES (1)"); !done)
-      return tl::make_unexpected(done.error());
-    return s.execute("INSERT INTO test.t VALUES (1)").map([](std::uint64_t) {});
-  });
-  BOOST_REQUIRE(!failed);
-  BOOST_TEST((failed.error().kind == sql_failure::duplicate_key));
-  BOOST_TEST(failed.error().number == 1062u);
-  BOOST_TEST(*need(s.query_value("SELECT COUNT(*) FROM test.t")) == "0");
-}
+using namespace understudy::state_test;
 
 BOOST_AUTO_TEST_CASE(r6_our_own_schema_leaves_no_trace_in_the_binlog) {
   server().set_up("DROP DATABASE IF EXISTS understudy");
@@ -312,94 +171,6 @@ BOOST_AUTO_TEST_CASE(the_folded_control_state_comes_back_document_by_document) {
   need(store.clear());
   BOOST_TEST(!need(store.position()).has_value());
   BOOST_TEST(binlog_position() == before);
-}
-
-BOOST_AUTO_TEST_CASE(the_catalog_shows_the_real_mailstores_keys) {
-  server().set_up(fixture::group_schema(7));
-  auto s = session();
-  const auto p = rules();
-  const auto catalog = need(read_catalog(s, *p));
-  const auto* item = catalog.find("mboxgroup7", "mail_item");
-  BOOST_REQUIRE(item != nullptr);
-  BOOST_TEST(item->columns.size() == 25u);
-  BOOST_TEST((item->row_key()->columns == std::vector<std::string>{"mailbox_id", "id"}));
-  BOOST_TEST(item->indexes.front().name == "PRIMARY");
-  BOOST_TEST(item->column("size")->is_unsigned);
-  BOOST_TEST(item->column("blob_digest")->collation == "utf8mb3_bin");
-  BOOST_TEST(item->foreign_keys.size() == 3u);
-  BOOST_TEST(catalog.find("mboxgroup7", "tombstone")->row_key() == nullptr);
-  BOOST_TEST(catalog.find("mboxgroup7", "tombstone")->index_beginning_with("mailbox_id")->name ==
-             "i_sequence");
-  BOOST_TEST(catalog.find("zimbra", "volume_blobs")->column("id")->auto_increment);
-  bool cascades = false;
-  for (const auto& key : catalog.find("mboxgroup7", "tagged_item")->foreign_keys)
-    cascades |= key.referenced_table == "mail_item" && key.on_delete == reference_action::cascade &&
-                key.referenced_columns == std::vector<std::string>{"mailbox_id", "id"};
-  BOOST_TEST(cascades);
-  BOOST_TEST(catalog.referring_to("mboxgroup7", "mail_item").size() >= 5u);
-  BOOST_TEST(need(table_definition(s, {"mboxgroup7", "mail_item"})).starts_with("CREATE TABLE `mail_item`"));
-}
-
-BOOST_AUTO_TEST_CASE(the_mailstore_answers_by_the_profiles_names) {
-  server().set_up(fixture::group_schema(1));
-  server().set_up(
-      "DELETE FROM mboxgroup1.mail_item; DELETE FROM zimbra.mailbox;"
-      "INSERT INTO zimbra.mailbox(id,group_id,account_id,index_volume_id,comment) SELECT n, n, "
-      "CONCAT('account-',n), (SELECT index_volume_id FROM zimbra.current_volumes), "
-      "CONCAT('user',n,'@example.com') FROM (SELECT 1 n UNION SELECT 2 UNION SELECT 99) x;"
-      "INSERT INTO mboxgroup1.mail_item(mailbox_id,id,type,date,size,mod_metadata,mod_content) VALUES "
-      "(1,2,1,0,0,1,1),(1,300,5,0,0,1,1)");
-  auto s = session();
-  mailstore_queries queries(s, rules());
-  std::vector<registered_account> all;
-  need(queries.each_account([&](registered_account account) { all.push_back(account); }));
-  BOOST_TEST(all.size() == 3u);
-  const auto found = need(queries.find_by_name({"user1@example.com", "nobody@example.com", "it's"}));
-  BOOST_REQUIRE(found.size() == 1u);
-  BOOST_TEST((found[0] == registered_account{account_id("account-1"), "user1@example.com", mailbox_id(1),
-                                             group_number(1)}));
-  BOOST_TEST(need(queries.find_by_id({account_id("account-2"), account_id("account-99")})).size() == 2u);
-  BOOST_TEST(need(queries.find_by_id({})).empty());
-  const auto items = need(queries.highest_items(all));
-  BOOST_TEST(items.at(mailbox_id(1)) == 300u);
-  BOOST_TEST(items.at(mailbox_id(99)) == 0u); // its group database isn't there
-
-  const auto volumes = need(queries.volumes());
-  BOOST_REQUIRE(volumes.size() == 3u);
-  for (const auto& volume : volumes) {
-    BOOST_TEST(volume.is_current);
-    BOOST_TEST(volume.holds_blobs != volume.holds_index);
-    BOOST_TEST(volume.is_centralised == volume.holds_blobs);
-  }
-  BOOST_TEST(need(queries.current_index_volume()) > 0);
-  BOOST_TEST(need(queries.identity()).server_id == 5u);
-  BOOST_TEST(!need(queries.binlog_position()).empty());
-}
-
-BOOST_AUTO_TEST_CASE(mailbox_ids_are_taken_as_the_mail_server_takes_them) {
-  server().set_up("UPDATE zimbra.current_volumes SET next_mailbox_id=200");
-  auto s = session();
-  mailstore_queries queries(s, rules());
-  BOOST_TEST(need(queries.allocate_mailbox(s)).value == 200u);
-  BOOST_TEST(need(queries.allocate_mailbox(s)).value == 201u);
-  BOOST_TEST(server().value("SELECT next_mailbox_id FROM zimbra.current_volumes") == "202");
-  need(queries.reserve_mailbox(s, mailbox_id(150), account_id("x")));
-  BOOST_TEST(server().value("SELECT next_mailbox_id FROM zimbra.current_volumes") == "202");
-  need(queries.reserve_mailbox(s, mailbox_id(500), account_id("x")));
-  BOOST_TEST(server().value("SELECT next_mailbox_id FROM zimbra.current_volumes") == "501");
-  BOOST_TEST(!queries.reserve_mailbox(s, mailbox_id(1), account_id("x")));
-  need(queries.reserve_mailbox(s, mailbox_id(1), account_id("account-1")));
-}
-
-BOOST_AUTO_TEST_CASE(r5_this_server_is_judged_as_it_is) {
-  auto s = session();
-  const auto checks = need(check_server(s, {}));
-  BOOST_TEST(allows(checks, check_scope::capture));
-  BOOST_TEST(allows(checks, check_scope::apply));
-  BOOST_TEST(!allows(checks, check_scope::synchronous)); // started without semi-sync
-  for (const auto& check : checks)
-    BOOST_TEST_MESSAGE(check.name << ": " << check.found << "   " << check.remedy);
-  BOOST_TEST(!need(read_semi_sync(s)).on);
 }
 
 BOOST_AUTO_TEST_CASE(r6_local_state_commits_while_commits_are_held) {
