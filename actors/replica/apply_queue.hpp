@@ -87,7 +87,8 @@ public:
   /// Queued and in flight.
   std::size_t bytes() const { return bytes_; }
   std::size_t bytes_of(const account_id& account) const;
-  bool idle(const account_id& account) const; ///< nothing queued, nothing in flight
+  /// Nothing queued, nothing in flight, and not stopped by an event.
+  bool idle(const account_id& account) const;
   /// Behind the last item that is known to be applied.
   std::optional<replay_point> applied(const account_id& account) const;
   /// Accounts that wait because of a lock and have something queued.
@@ -105,8 +106,9 @@ private:
     std::deque<queued_item> in_flight;
     std::size_t queued_bytes = 0;
     std::size_t flight_bytes = 0;
-    bool ready = false;  ///< in its lane's list
-    bool closed = false; ///< to be removed when the applier is done
+    bool ready = false;   ///< in its lane's list
+    bool closed = false;  ///< to be removed when the applier is done
+    bool stopped = false; ///< an event failed for good: takes nothing before it is opened again
     bool alone = false;
     time_point not_before{};
   };

@@ -5,15 +5,20 @@
 // Tells the supervisor (actors/messages.hpp): fence_applied, replica_loaded, replica_stopped.
 // fence_applied may come again for the same fence after a restart or a redelivery.
 #pragma once
-#include "actors/messages.hpp"
 #include "actors/replica/decision_source.hpp"
 #include "events/log/kafka_settings.hpp"
+#include "events/model/account_event.hpp"
 #include "storage/apply/placement.hpp"
 #include "storage/profile/profile.hpp"
 #include "storage/state/sql_session.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/fwd.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace understudy {
 

@@ -1,8 +1,8 @@
 // The source's half of an account's first copy (DESIGN §4.5, R16): one read view, its marker in the account's
 // line, its rows in understudy.snapshots. One snapshot serves every destination that waits for the account.
 #pragma once
-#include "actors/messages.hpp"
 #include "events/log/kafka_settings.hpp"
+#include "events/model/account_event.hpp"
 #include "storage/profile/profile.hpp"
 #include "storage/state/sql_session.hpp"
 

@@ -1,0 +1,309 @@
+#include "actors/replica/applier_pool.hpp"
+
+#include "storage/state/logged_state.hpp"
+
+#include <pthread.h>
+
+namespace understudy {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+/// Between two attempts to reach a MariaDB that is away.
+constexpr std::chrono::milliseconds connect_again{500};
+
+std::int64_t wall_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+} // namespace
+
+struct applier_pool::worker {
+  unsigned lane = 0;
+  std::thread thread;
+  std::unique_ptr<applier> writes;
+  std::optional<sql_session> positions; ///< for fences only
+  std::atomic<bool> refresh{false};
+  /// The batch under way must be committed by then.
+  std::atomic<clock::rep> deadline{0};
+};
+
+applier_pool::applier_pool(options o)
+    : options_(std::move(o))
+    , queue_(options_.queue) {}
+
+applier_pool::~applier_pool() {
+  stop();
+}
+
+void applier_pool::start() {
+  for (unsigned lane = 0; lane <= options_.queue.lanes; ++lane) {
+    auto& w = *workers_.emplace_back(std::make_unique<worker>());
+    w.lane = lane;
+    w.thread = std::thread([this, &w] { run(w); });
+    pthread_setname_np(w.thread.native_handle(), fmt::format("apply-{}", lane).c_str());
+  }
+}
+
+void applier_pool::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (auto& w : workers_)
+    if (w->thread.joinable())
+      w->thread.join();
+}
+
+void applier_pool::open(account_placement where, replay_point at) {
+  const std::lock_guard lock(mutex_);
+  queue_.open(std::move(where), at);
+}
+
+void applier_pool::close(const account_id& account, std::function<void()> free) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!queue_.close(account)) {
+      if (free)
+        closing_[account].push_back(std::move(free));
+      return;
+    }
+  }
+  if (free)
+    free();
+}
+
+void applier_pool::free_closed(const account_id& account) {
+  std::vector<std::function<void()>> free;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = closing_.find(account); found != closing_.end()) {
+      free = std::move(found->second);
+      closing_.erase(found);
+    }
+  }
+  for (const auto& f : free)
+    f();
+}
+
+void applier_pool::push(const account_id& account, queued_item item) {
+  const std::lock_guard lock(mutex_);
+  queue_.push(account, std::move(item));
+}
+
+std::optional<replay_point> applier_pool::withdraw(const account_id& account) {
+  const std::lock_guard lock(mutex_);
+  return queue_.withdraw(account);
+}
+
+bool applier_pool::idle(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  return queue_.idle(account);
+}
+
+std::size_t applier_pool::bytes_of(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  return queue_.bytes_of(account);
+}
+
+std::optional<replay_point> applier_pool::applied(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  return queue_.applied(account);
+}
+
+std::vector<account_id> applier_pool::delayed() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.delayed();
+}
+
+std::optional<std::pair<account_id, std::size_t>> applier_pool::largest() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.largest();
+}
+
+std::size_t applier_pool::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.bytes();
+}
+
+std::size_t applier_pool::waiting_events() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.waiting_events();
+}
+
+void applier_pool::refresh_schema() {
+  for (auto& w : workers_)
+    w->refresh = true;
+}
+
+void applier_pool::say(log_level level, const std::string& text) const {
+  if (options_.report)
+    options_.report(level, text);
+}
+
+/// False: the pool stops.
+bool applier_pool::pause(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, time, [this] { return stopping_.load(); });
+  return !stopping_;
+}
+
+void applier_pool::run(worker& w) {
+  while (true) {
+    apply_queue::taken batch;
+    {
+      std::unique_lock lock(mutex_);
+      while (!stopping_) {
+        batch = queue_.take(w.lane, clock::now());
+        if (!batch.empty())
+          break;
+        if (const auto again = queue_.next_try(w.lane))
+          wake_.wait_until(lock, *again);
+        else
+          wake_.wait(lock);
+      }
+      if (batch.empty())
+        return;
+    }
+    if (!ready(w))
+      return give_back(batch);
+    work(w, batch);
+  }
+}
+
+/// Connects. False: the pool stops.
+bool applier_pool::ready(worker& w) {
+  bool said = false;
+  while (!w.writes) {
+    applier_options o;
+    o.connection = options_.sql;
+    o.lock_wait = options_.lock_wait;
+    o.stopping = [this, &w] {
+      return stopping_ || clock::now().time_since_epoch().count() > w.deadline.load();
+    };
+    auto opened = applier::open(std::move(o), options_.rules);
+    if (opened) {
+      w.writes = std::move(*opened);
+      break;
+    }
+    if (!std::exchange(said, true))
+      say(log_level::warning, opened.error().what);
+    if (!pause(connect_again))
+      return false;
+  }
+  if (w.refresh.exchange(false))
+    w.writes->refresh_schema();
+  return true;
+}
+
+void applier_pool::work(worker& w, const apply_queue::taken& batch) {
+  if (!batch.batches.empty()) {
+    w.deadline = (clock::now() + options_.patience).time_since_epoch().count();
+    const auto outcomes = w.writes->apply(batch.batches);
+    if (!outcomes) {
+      // MariaDB away is nobody's fault: only what waits for a lock is told apart.
+      if (!stopping_ && !sql_session::open(options_.sql)) {
+        w.writes.reset();
+        say(log_level::warning, outcomes.error().what);
+      }
+      give_back(batch);
+      return;
+    }
+    finish_batches(w, batch, *outcomes);
+  }
+  finish_fences(w, batch);
+}
+
+void applier_pool::finish_batches(worker& w, const apply_queue::taken& batch,
+                                  const std::vector<apply_outcome>& outcomes) {
+  const auto now = wall_us();
+  std::uint64_t events = 0;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    std::int64_t lag = 0;
+    for (const auto& e : batch.batches.at(i).events) {
+      if (e.event->number > outcomes[i].applied)
+        break;
+      lag = std::max<std::int64_t>(0, now - e.event->captured_us);
+      ++events;
+      if (options_.observe_lag)
+        options_.observe_lag(static_cast<double>(lag) / 1e6);
+    }
+    bool open = false;
+    bool awaited = false;
+    replay_point at;
+    {
+      const std::lock_guard lock(mutex_);
+      open = queue_.finish(outcomes[i]);
+      awaited = closing_.contains(outcomes[i].account);
+      if (open)
+        at = queue_.applied(outcomes[i].account).value_or(replay_point{});
+    }
+    if (open)
+      options_.on_applied(outcomes[i], at, lag);
+    if (awaited)
+      free_closed(outcomes[i].account);
+  }
+  if (options_.observe_events)
+    options_.observe_events(events);
+  if (options_.observe_batch)
+    options_.observe_batch(outcomes.size());
+  if (w.lane == options_.queue.lanes)
+    wake_.notify_all(); // what it left goes on in its own lane
+}
+
+void applier_pool::finish_fences(worker& w, const apply_queue::taken& batch) {
+  for (const auto& [where, fence] : batch.fences) {
+    options_.on_fence(where.account, fence); // first: a promotion waits for it
+    while (true) {
+      auto stored = store_fence(w, where.account, fence);
+      if (stored)
+        break;
+      say(log_level::warning, stored.error().what);
+      if (!pause(connect_again))
+        break; // the row stays behind the fence, which is read again at the next start
+    }
+    auto volumes = options_.volumes ? options_.volumes(fence.primary) : nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      queue_.finish_fence(where.account, fence, std::move(volumes));
+    }
+    free_closed(where.account);
+  }
+  if (!batch.fences.empty())
+    wake_.notify_all();
+}
+
+/// So that a restart begins in the right epoch (R36's row is what it goes by).
+result<void> applier_pool::store_fence(worker& w, const account_id& account, const queued_fence& fence) {
+  if (!w.positions || !w.positions->connected()) {
+    auto o = options_.sql;
+    o.setup = standard_setup();
+    auto session = sql_session::open(std::move(o));
+    if (!session)
+      return tl::make_unexpected(error(session.error()));
+    w.positions.emplace(std::move(*session));
+  }
+  logged_state state(*w.positions);
+  const auto moved = state.advance_replica(account, fence.cut, fence.cut, fence.term, fence.offset.next());
+  if (moved || moved.error().retryable)
+    return plain(moved);
+  // The row is gone or further: the account was taken from us meanwhile.
+  say(log_level::info, moved.error().what);
+  return {};
+}
+
+void applier_pool::give_back(const apply_queue::taken& batch) {
+  std::vector<account_id> closed;
+  {
+    const std::lock_guard lock(mutex_);
+    closed = queue_.give_back(batch, clock::now());
+  }
+  for (const auto& account : closed)
+    free_closed(account);
+  wake_.notify_all();
+}
+
+} // namespace understudy

@@ -1,0 +1,267 @@
+#include "actors/replica/apply_queue.hpp"
+
+#include "events/model/invariant.hpp"
+
+#include <algorithm>
+
+namespace understudy {
+namespace {
+
+std::size_t bytes_of_item(const queued_item& item) {
+  const auto* event = std::get_if<queued_event>(&item);
+  return event ? event->bytes : 0;
+}
+
+replay_point behind(const queued_item& item) {
+  if (const auto* fence = std::get_if<queued_fence>(&item))
+    return {fence->term, fence->cut, fence->offset.next()};
+  const auto& event = std::get<queued_event>(item);
+  return {event.event->term, event.event->number, event.next};
+}
+
+} // namespace
+
+apply_queue::apply_queue(limits l)
+    : limits_(l)
+    , lanes_(l.lanes + 1) {} // the last lane is for accounts that met a lock
+
+apply_queue::slot* apply_queue::find(const account_id& account) {
+  const auto found = slots_.find(account);
+  return found == slots_.end() ? nullptr : &found->second;
+}
+
+const apply_queue::slot* apply_queue::find(const account_id& account) const {
+  const auto found = slots_.find(account);
+  return found == slots_.end() ? nullptr : &found->second;
+}
+
+unsigned apply_queue::lane_of(const account_id& account) const {
+  return static_cast<unsigned>(std::hash<account_id>{}(account) % limits_.lanes);
+}
+
+void apply_queue::open(account_placement where, replay_point at) {
+  auto& s = slots_[where.account];
+  drop_queue(s);
+  s.applied = s.taken = at;
+  s.closed = s.stopped = false;
+  s.where = std::move(where);
+}
+
+bool apply_queue::close(const account_id& account) {
+  auto* s = find(account);
+  if (!s)
+    return true;
+  drop_queue(*s);
+  if (s->in_flight.empty()) {
+    slots_.erase(account);
+    return true;
+  }
+  s->closed = true;
+  return false;
+}
+
+bool apply_queue::is_open(const account_id& account) const {
+  const auto* s = find(account);
+  return s && !s->closed;
+}
+
+void apply_queue::push(const account_id& account, queued_item item) {
+  auto* s = find(account);
+  if (!s || s->closed || s->stopped)
+    return;
+  const auto size = bytes_of_item(item);
+  s->queued_bytes += size;
+  bytes_ += size;
+  ++events_;
+  s->queue.push_back(std::move(item));
+  make_ready(account, *s);
+}
+
+std::optional<replay_point> apply_queue::withdraw(const account_id& account) {
+  auto* s = find(account);
+  if (!s || s->closed)
+    return {};
+  drop_queue(*s);
+  return s->taken;
+}
+
+void apply_queue::drop_queue(slot& s) {
+  bytes_ -= s.queued_bytes;
+  events_ -= s.queue.size();
+  s.queued_bytes = 0;
+  s.queue = {}; // gives its memory back: an account at rest has no blocks of a deque
+}
+
+void apply_queue::make_ready(const account_id& account, slot& s) {
+  if (s.ready || s.closed || s.queue.empty() || !s.in_flight.empty())
+    return;
+  s.ready = true;
+  lanes_[s.alone ? limits_.lanes : lane_of(account)].push_back(account);
+}
+
+apply_queue::taken apply_queue::take(unsigned lane, time_point now) {
+  taken out;
+  std::size_t events = 0;
+  std::size_t bytes = 0;
+  auto& ready = lanes_.at(lane);
+  for (auto left = ready.size(); left > 0 && events < limits_.events && bytes < limits_.bytes && !out.alone;
+       --left) {
+    auto account = std::move(ready.front());
+    ready.pop_front();
+    auto* s = find(account);
+    if (!s || !s->ready)
+      continue;
+    if (s->not_before > now) {
+      ready.push_back(std::move(account));
+      continue;
+    }
+    s->ready = false;
+    if (s->queue.empty() || !s->in_flight.empty() || s->closed)
+      continue;
+    out.alone = s->alone;
+    fill(*s, out, events, bytes);
+  }
+  return out;
+}
+
+void apply_queue::fill(slot& s, taken& out, std::size_t& events, std::size_t& bytes) {
+  if (const auto* fence = std::get_if<queued_fence>(&s.queue.front())) {
+    out.fences.emplace_back(s.where, *fence);
+    s.taken = behind(s.queue.front());
+    s.in_flight.push_back(std::move(s.queue.front()));
+    s.queue.pop_front();
+    ++events;
+    return;
+  }
+  account_batch batch{s.where, {}};
+  while (!s.queue.empty() && events < limits_.events && bytes < limits_.bytes) {
+    auto* event = std::get_if<queued_event>(&s.queue.front());
+    if (!event)
+      break;
+    batch.events.push_back({event->event, event->next});
+    s.taken = behind(s.queue.front());
+    s.queued_bytes -= event->bytes;
+    s.flight_bytes += event->bytes;
+    bytes += event->bytes;
+    ++events;
+    s.in_flight.push_back(std::move(s.queue.front()));
+    s.queue.pop_front();
+  }
+  out.batches.push_back(std::move(batch));
+}
+
+std::optional<apply_queue::time_point> apply_queue::next_try(unsigned lane) const {
+  std::optional<time_point> first;
+  for (const auto& account : lanes_.at(lane))
+    if (const auto* s = find(account); s && s->ready)
+      first = first ? std::min(*first, s->not_before) : s->not_before;
+  return first;
+}
+
+void apply_queue::land(slot& s) {
+  bytes_ -= s.flight_bytes;
+  events_ -= s.in_flight.size();
+  s.flight_bytes = 0;
+  s.in_flight = {};
+}
+
+bool apply_queue::settle(const account_id& account, slot& s) {
+  if (s.closed) {
+    slots_.erase(account);
+    return false;
+  }
+  make_ready(account, s);
+  return true;
+}
+
+bool apply_queue::finish(const apply_outcome& outcome) {
+  auto* s = find(outcome.account);
+  invariant(s && !s->in_flight.empty(), "an account's batch ends once");
+  land(*s);
+  s->alone = false;
+  s->not_before = {};
+  if (outcome.stopped) {
+    s->stopped = true;
+    drop_queue(*s);
+    // A batch has events of one epoch only: it ends at a fence.
+    if (outcome.next.value >= 0 && outcome.applied > s->applied.number)
+      s->applied = {s->taken.term, outcome.applied, outcome.next};
+    s->taken = s->applied;
+  } else {
+    s->applied = s->taken;
+  }
+  return settle(outcome.account, *s);
+}
+
+bool apply_queue::finish_fence(const account_id& account, const queued_fence& fence,
+                               std::shared_ptr<const volume_map> volumes) {
+  auto* s = find(account);
+  invariant(s && !s->in_flight.empty(), "an account's fence ends once");
+  land(*s);
+  s->applied = {fence.term, fence.cut, fence.offset.next()};
+  s->where.volumes = std::move(volumes);
+  return settle(account, *s);
+}
+
+std::vector<account_id> apply_queue::give_back(const taken& batch, time_point now) {
+  std::vector<account_id> closed;
+  const auto one = [&](const account_id& account, bool was_fence) {
+    auto* s = find(account);
+    invariant(s && !s->in_flight.empty(), "a batch is given back once");
+    s->queued_bytes += s->flight_bytes;
+    s->flight_bytes = 0;
+    while (!s->in_flight.empty()) {
+      s->queue.push_front(std::move(s->in_flight.back()));
+      s->in_flight.pop_back();
+    }
+    s->taken = s->applied;
+    if (s->closed) {
+      drop_queue(*s);
+      slots_.erase(account);
+      closed.push_back(account);
+      return;
+    }
+    if (s->alone || was_fence || batch.batches.size() == 1)
+      s->not_before = now + limits_.again;
+    s->alone = true;
+    make_ready(account, *s);
+  };
+  for (const auto& b : batch.batches)
+    one(b.where.account, false);
+  for (const auto& [where, fence] : batch.fences)
+    one(where.account, true);
+  return closed;
+}
+
+std::size_t apply_queue::bytes_of(const account_id& account) const {
+  const auto* s = find(account);
+  return s ? s->queued_bytes + s->flight_bytes : 0;
+}
+
+bool apply_queue::idle(const account_id& account) const {
+  const auto* s = find(account);
+  return !s || (!s->stopped && s->queue.empty() && s->in_flight.empty());
+}
+
+std::optional<replay_point> apply_queue::applied(const account_id& account) const {
+  const auto* s = find(account);
+  return s && !s->closed ? std::optional(s->applied) : std::nullopt;
+}
+
+std::vector<account_id> apply_queue::delayed() const {
+  std::vector<account_id> out;
+  for (const auto& [account, s] : slots_)
+    if (s.alone && !s.queue.empty())
+      out.push_back(account);
+  return out;
+}
+
+std::optional<std::pair<account_id, std::size_t>> apply_queue::largest() const {
+  const auto most =
+      std::ranges::max_element(slots_, {}, [](const auto& entry) { return entry.second.queued_bytes; });
+  if (most == slots_.end() || most->second.queued_bytes == 0)
+    return {};
+  return std::pair(most->first, most->second.queued_bytes);
+}
+
+} // namespace understudy

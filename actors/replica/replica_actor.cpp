@@ -1,0 +1,202 @@
+#include "actors/replica/replica_actor.hpp"
+
+#include "actors/messages.hpp"
+
+#include <caf/send.hpp>
+
+namespace understudy {
+namespace {
+
+constexpr const char* paused_reason = "paused";
+
+} // namespace
+
+caf::behavior replica::make_behavior(std::shared_ptr<replica_services> around, account_id account,
+                                     partition_id partition) {
+  around_ = std::move(around);
+  account_ = std::move(account);
+  partition_ = partition;
+  return {
+      [this](const replica_located& located) { on_located(located); },
+      [this](const events_applied& applied) { on_applied(applied); },
+      [this](const fence_turn& turn) { on_fence(turn); },
+      [this](marker_read& read) { on_marker(read); },
+      [this](const reading_halted& halted) { on_halted(halted); },
+      [this](load_ended& ended) { on_loaded(ended); },
+      [this](const shape_searched& searched) { on_searched(searched); },
+      [this](want_snapshot) { on_want_snapshot(); },
+      [this](pause_replica) { on_pause(); },
+      [this](resume_replica) { on_resume(); },
+      [this](leave_replica) { self_->quit(); },
+  };
+}
+
+/// At a start, when the account is followed, and when a stopped one is to go on.
+void replica::on_located(const replica_located& located) {
+  settle_at(located);
+  around_->taken_up();
+}
+
+void replica::settle_at(const replica_located& located) {
+  const bool lost = located.stopped.starts_with(needs_snapshot_mark);
+  if (located.found && located.found->row.state == replica_state::ready && !lost) {
+    const auto& row = located.found->row;
+    begin_at(around_->placement(account_, *located.found), {row.term, row.applied, located.read_from});
+    if (located.stopped.empty()) {
+      become(phase::ready);
+    } else {
+      around_->reader().hold(account_, located.stopped);
+      if (located.stopped == paused_reason) {
+        paused_ = true;
+        become(phase::ready);
+      } else {
+        stop({located.stopped, {}, false}, false);
+      }
+    }
+    return;
+  }
+  if (!lost && located.found && located.found->row.state == replica_state::loading) {
+    around_->reader().watch(partition_, account_); // the marker is read again: it loads once more
+    return become(phase::waiting_for_snapshot);
+  }
+  const auto why = lost ? located.stopped.substr(needs_snapshot_mark.size())
+                        : std::string("there is no copy of the account here");
+  around_->reader().need_snapshot(partition_, account_, why);
+  become(phase::waiting_for_snapshot, why);
+  stop({why, "a new snapshot is needed", false}, true);
+}
+
+void replica::begin_at(const account_placement& where, const replay_point& at) {
+  around_->pool().open(where, at);
+  around_->reader().place(partition_, account_, at);
+  around_->board().change(account_, [&](replica_board::entry& e) { e.now.mailbox = where.mailbox; });
+  show(at);
+}
+
+void replica::on_applied(const events_applied& applied) {
+  show(applied.at);
+  around_->board().change(account_, [&](replica_board::entry& e) { e.now.lag_us = applied.lag_us; });
+  if (!applied.stopped)
+    return;
+  around_->reader().hold(account_, applied.stopped->what);
+  stop(*applied.stopped, false);
+}
+
+void replica::on_fence(const fence_turn& turn) {
+  const auto& fence = turn.fence;
+  if (fence.offset <= last_fence_)
+    return; // read again after being parked
+  last_fence_ = fence.offset;
+  show({fence.term, fence.cut, fence.offset.next()});
+  self_->send(around_->options().supervisor,
+              fence_applied{account_, fence.term, fence.cut, fence.offset, fence.is_protected});
+}
+
+void replica::on_marker(marker_read& read) {
+  needs_snapshot_ = false;
+  snapshot_ = read.met.marker.id;
+  become(phase::loading);
+  around_->board().change(account_, [&](replica_board::entry& e) { e.loading = snapshot_; });
+  // Not before the appliers have nothing of the account any more.
+  around_->pool().close(account_, [around = around_, met = std::move(read.met)] { around->load(met); });
+}
+
+void replica::on_halted(const reading_halted& halted) {
+  switch (halted.kind) {
+  case halt::lacks_shape:
+    around_->say(log_level::warning, fmt::format("account {}: {}", account_, halted.why.what));
+    return around_->search(account_, halted.fingerprint);
+  case halt::stopped:
+    return stop(halted.why, false);
+  case halt::needs_snapshot:
+    become(phase::waiting_for_snapshot, halted.why.what);
+    return stop(halted.why, true);
+  }
+}
+
+void replica::on_loaded(load_ended& ended) {
+  if (phase_ != phase::loading || ended.met.marker.id != snapshot_)
+    return;
+  snapshot_.clear();
+  around_->board().change(account_, [](replica_board::entry& e) { e.loading.clear(); });
+  if (!ended.where) {
+    around_->reader().need_snapshot(partition_, account_, ended.where.error().what);
+    become(phase::waiting_for_snapshot, ended.where.error().what);
+    return stop(ended.where.error(), true);
+  }
+  begin_at(*ended.where, ended.met.then);
+  become(phase::ready);
+  if (paused_)
+    around_->reader().hold(account_, paused_reason);
+  self_->send(around_->options().supervisor,
+              replica_loaded{account_, ended.met.marker.id, ended.met.then.number});
+}
+
+void replica::on_searched(const shape_searched& searched) {
+  if (searched.found)
+    around_->reader().release(account_);
+  else
+    stop(searched.found.error(), false);
+}
+
+void replica::on_want_snapshot() {
+  if (phase_ == phase::loading)
+    return;
+  around_->reader().watch(partition_, account_);
+  needs_snapshot_ = false;
+  become(phase::waiting_for_snapshot);
+}
+
+void replica::on_pause() {
+  if (std::exchange(paused_, true))
+    return;
+  if (phase_ == phase::ready)
+    around_->reader().hold(account_, paused_reason);
+  become(phase_);
+}
+
+void replica::on_resume() {
+  const bool was_paused = std::exchange(paused_, false);
+  if (phase_ == phase::stopped) {
+    around_->pool().refresh_schema();
+    around_->locate(account_);
+  } else if (phase_ == phase::ready && was_paused) {
+    around_->reader().release(account_);
+    become(phase_);
+  } else if (needs_snapshot_) {
+    const auto figures = around_->board().figures_of(account_);
+    self_->send(around_->options().supervisor,
+                replica_stopped{account_, figures ? figures->reason : std::string{}, true});
+  }
+}
+
+void replica::stop(const error& why, bool needs_snapshot) {
+  if (!needs_snapshot)
+    become(phase::stopped, why.what);
+  needs_snapshot_ = needs_snapshot;
+  around_->say(log_level::error, fmt::format("account {} stands still here: {}", account_, why.what));
+  self_->send(around_->options().supervisor, replica_stopped{account_, why.what, needs_snapshot});
+}
+
+void replica::become(phase next, const std::string& reason) {
+  phase_ = next;
+  const char* state = next == phase::waiting_for_snapshot ? "waiting_for_snapshot"
+                      : next == phase::loading            ? "loading"
+                      : next == phase::stopped            ? "stopped"
+                      : paused_                           ? "paused"
+                                                          : "ready";
+  around_->board().change(account_, [&](replica_board::entry& e) {
+    e.now.state = state;
+    e.now.reason = reason;
+  });
+}
+
+void replica::show(const replay_point& at) {
+  around_->board().change(account_, [&](replica_board::entry& e) {
+    e.now.term = at.term;
+    e.now.applied = at.number;
+    e.now.next = at.next;
+  });
+}
+
+} // namespace understudy

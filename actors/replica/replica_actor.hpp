@@ -1,0 +1,60 @@
+// One account replicated here: waits for its first copy, has it loaded, follows, pauses, stops (DESIGN §4.4).
+//
+// Takes replica_messages.hpp. Tells the supervisor fence_applied, replica_loaded, replica_stopped. Events
+// don't pass through it: the reader hands them to the appliers, and the actor learns what became of them. It
+// never blocks; if it dies, its account stands still and its figures say so.
+#pragma once
+#include "actors/replica/replica_services.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+
+namespace understudy {
+
+class replica {
+public:
+  static constexpr const char* name = "replica";
+  explicit replica(caf::event_based_actor* self)
+      : self_(self) {}
+  caf::behavior make_behavior(std::shared_ptr<replica_services> around, account_id account,
+                              partition_id partition);
+
+private:
+  enum class phase : std::uint8_t { waiting_for_snapshot, loading, ready, stopped };
+
+  void on_located(const replica_located& located);
+  void on_applied(const events_applied& applied);
+  void on_fence(const fence_turn& turn);
+  void on_marker(marker_read& read);
+  void on_halted(const reading_halted& halted);
+  void on_loaded(load_ended& ended);
+  void on_searched(const shape_searched& searched);
+  void on_want_snapshot();
+  void on_pause();
+  void on_resume();
+  void settle_at(const replica_located& located);
+
+  void begin_at(const account_placement& where, const replay_point& at);
+  void stop(const error& why, bool needs_snapshot);
+  void become(phase next, const std::string& reason = {});
+  void show(const replay_point& at);
+
+  caf::event_based_actor* self_;
+  std::shared_ptr<replica_services> around_;
+  account_id account_;
+  partition_id partition_;
+  phase phase_ = phase::waiting_for_snapshot;
+  bool paused_ = false;
+  bool needs_snapshot_ = false; ///< said to the supervisor
+  std::string snapshot_;        ///< being loaded
+  kafka_offset last_fence_{-1};
+};
+
+using replica_actor = caf::stateful_actor<replica>;
+
+inline caf::behavior replica_behavior(replica_actor* self, const std::shared_ptr<replica_services>& around,
+                                      const account_id& account, partition_id partition) {
+  return self->state.make_behavior(around, account, partition);
+}
+
+} // namespace understudy

@@ -1,0 +1,292 @@
+// What blocks: looking positions up, asking for watermarks, loading, removing.
+#include "actors/replica/replica_actor.hpp"
+#include "actors/replica/replica_services.hpp"
+#include "events/log/topic_names.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+
+#include <future>
+
+namespace understudy {
+namespace {
+
+/// Between two attempts at what failed because MariaDB or Kafka was away.
+constexpr std::chrono::milliseconds again_after{1000};
+constexpr std::chrono::milliseconds ask_patience{5000};
+/// How long read_partition() waits for the chores before it.
+constexpr std::chrono::seconds partition_patience{10};
+/// Loads of one snapshot begun again because something was away, before a new snapshot is asked for.
+constexpr unsigned load_attempts = 30;
+
+} // namespace
+
+void replica_services::again(worker_pool& pool, std::function<void()> job) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, again_after, [this] { return stopping_.load(); });
+  if (!stopping_)
+    pool.submit(std::move(job));
+}
+
+void replica_services::follow(replica_side::followed what) {
+  chores_->submit([this, what = std::move(what)] { take_up(what); });
+}
+
+void replica_services::take_up(replica_side::followed what) {
+  const auto account = what.account;
+  const bool wants = what.wants_snapshot;
+  const auto partition = what.partition;
+  if (auto there = board_.actor_of(account)) {
+    board_.change(account, [&](replica_board::entry& e) { e.what = what; });
+    if (wants)
+      caf::anon_send(there, want_snapshot{});
+    return;
+  }
+  replica_board::entry made;
+  made.now.term = what.term;
+  made.now.state = "waiting_for_snapshot";
+  made.what = std::move(what);
+  // Detached from the caller: nobody but the replica side knows it.
+  made.actor = options_.system->spawn(replica_behavior, self_.lock(), account, partition);
+  board_.add(account, std::move(made));
+  if (reading_begun_)
+    begin_partition(partition);
+  else
+    wanted_.insert(partition);
+  if (found_.stopped.contains(account))
+    reader_->had_reason(partition, account);
+  if (wants) {
+    reader_->watch(partition, account);
+    return;
+  }
+  locate_now(account);
+}
+
+void replica_services::locate(const account_id& account) {
+  chores_->submit([this, account] { locate_now(account); });
+}
+
+void replica_services::locate_now(const account_id& account) {
+  const auto what = board_.followed(account);
+  if (!what)
+    return;
+  replica_located located;
+  if (!reading_begun_) {
+    if (const auto row = found_.replicas.find(account); row != found_.replicas.end())
+      located.found = row->second;
+    const auto stopped = found_.stopped.find(account);
+    if (stopped != found_.stopped.end())
+      located.stopped = stopped->second.reason;
+    if (located.found) {
+      located.read_from = located.found->row.next;
+      // Below the stored offset nothing of it is left, unless it stood still: then not below its own.
+      const auto offset = found_.offsets.find(what->partition);
+      if (stopped != found_.stopped.end())
+        located.read_from = std::max(located.read_from, stopped->second.next);
+      else if (offset != found_.offsets.end())
+        located.read_from = std::max(located.read_from, offset->second);
+    }
+  } else {
+    auto row = chore_store_.find(account);
+    if (!row) {
+      say(log_level::warning, row.error().what);
+      return again(*chores_, [this, account] { locate_now(account); });
+    }
+    located.found = std::move(*row);
+    if (located.found)
+      located.read_from = located.found->row.next;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    ++taking_up_;
+  }
+  tell(account, std::move(located));
+}
+
+void replica_services::taken_up() {
+  const std::lock_guard lock(mutex_);
+  --taking_up_;
+  changed_.notify_all();
+}
+
+/// Until every actor has told the reader where its account stands: what is read then is seen by all.
+void replica_services::wait_for_actors() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return stopping_ || taking_up_ == 0; });
+}
+
+void replica_services::control_folded() {
+  if (!folded_.exchange(true))
+    chores_->submit([this] { begin_reading(); });
+  reader_->control_folded();
+}
+
+void replica_services::begin_reading() {
+  wait_for_actors();
+  reading_begun_ = true;
+  for (const auto partition : std::exchange(wanted_, {}))
+    begin_partition(partition);
+  found_.replicas.clear();
+  found_.stopped.clear();
+}
+
+void replica_services::pause(const account_id& account, bool on) {
+  chores_->submit([this, account, on] {
+    if (const auto actor = board_.actor_of(account)) {
+      if (on)
+        caf::anon_send(actor, pause_replica{});
+      else
+        caf::anon_send(actor, resume_replica{});
+    }
+  });
+}
+
+/// False: it is tried again later.
+bool replica_services::begin_partition(partition_id partition) {
+  if (begun_.contains(partition))
+    return true;
+  const auto stored = found_.offsets.find(partition);
+  auto lives = found_.lives.contains(partition) ? found_.lives.at(partition) : lives_log{};
+  if (stored != found_.offsets.end()) {
+    begun_.insert(partition);
+    reader_->begin(partition, stored->second, stored->second, std::move(lives));
+    return true;
+  }
+  auto asks = partition_reader::open(options_.kafka, topic::accounts);
+  auto marks = asks ? (*asks)->watermarks_of(partition, ask_patience)
+                    : result<watermarks>(tl::make_unexpected(asks.error()));
+  if (!marks) {
+    say(log_level::warning, marks.error().what);
+    again(*chores_, [this, partition] { begin_partition(partition); });
+    return false;
+  }
+  begun_.insert(partition);
+  reader_->begin(partition, std::nullopt, marks->high, std::move(lives));
+  return true;
+}
+
+result<kafka_offset> replica_services::read_partition(partition_id partition) {
+  auto asked = std::make_shared<std::promise<result<kafka_offset>>>();
+  auto answer = asked->get_future();
+  chores_->submit([this, partition, asked] {
+    wait_for_actors();
+    if (!reading_begun_)
+      return asked->set_value(failure("control isn't folded yet", {}, true));
+    if (!begin_partition(partition))
+      return asked->set_value(
+          failure(fmt::format("the leader of partition {} can't be asked", partition), {}, true));
+    reader_->ask_position(partition, [asked](std::optional<kafka_offset> at) {
+      asked->set_value(at ? result<kafka_offset>(*at) : failure("the partition isn't read", {}, true));
+    });
+  });
+  if (answer.wait_for(partition_patience) != std::future_status::ready)
+    return failure(fmt::format("partition {} can't be read yet", partition), {}, true);
+  return answer.get();
+}
+
+account_placement replica_services::placement(const account_id& account,
+                                              const stored_replicas::replica& found) const {
+  account_placement where;
+  where.account = account;
+  where.mailbox = found.row.mailbox;
+  where.group = found.group;
+  where.index_volume = index_volume_;
+  const auto decided = options_.decisions->about(account);
+  if (const auto* term = decided.terms ? decided.terms->find(found.row.term) : nullptr)
+    where.volumes = volumes_of(term->primary);
+  return where;
+}
+
+void replica_services::load(marker_met met) {
+  {
+    const std::lock_guard lock(mutex_);
+    loads_.insert(met.marker.account);
+  }
+  loaders_->submit([this, met = std::move(met)] { load_now(met, 1); });
+}
+
+void replica_services::load_now(const marker_met& met, unsigned attempt) {
+  const auto account = met.marker.account;
+  const auto snapshot = met.marker.id;
+  load_task task;
+  task.met = met;
+  task.request.account = account;
+  task.request.snapshot = snapshot;
+  if (const auto what = board_.followed(account)) {
+    task.request.name = what->name;
+    task.request.source_mailbox = what->source_mailbox;
+  }
+  task.request.volumes = volumes_of(met.source);
+  task.sql = options_.sql;
+  task.rules = options_.rules;
+  task.kafka = options_.kafka;
+  task.shapes = shapes_;
+  task.patience = options_.load_patience;
+  task.stopping = [&] { return stopping_ || !board_.is_loading(account, snapshot); };
+  task.progress = [&](std::uint64_t rows, std::uint64_t total) {
+    board_.change(account, [&](replica_board::entry& e) {
+      e.now.rows_loaded = rows;
+      e.now.rows_total = total;
+    });
+  };
+  auto where = load_snapshot(task);
+  if (!where && where.error().retryable && !task.stopping() && attempt < load_attempts) {
+    say(log_level::warning, where.error().what);
+    return again(*loaders_, [this, met, attempt] { load_now(met, attempt + 1); });
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    loads_.erase(account);
+    changed_.notify_all();
+  }
+  tell(account, load_ended{met, std::move(where)});
+}
+
+void replica_services::search(const account_id& account, std::uint64_t fingerprint) {
+  loaders_->submit([this, account, fingerprint] {
+    const auto what = board_.followed(account);
+    if (!what)
+      return;
+    auto found = search_shape(options_.kafka, what->partition, fingerprint, *shapes_, options_.load_patience,
+                              [this] { return stopping_.load(); });
+    if (!found && found.error().retryable && !stopping_)
+      return again(*loaders_, [this, account, fingerprint] { search(account, fingerprint); });
+    tell(account, shape_searched{std::move(found)});
+  });
+}
+
+void replica_services::leave(const account_id& account, bool remove_rows, std::function<void()> done) {
+  chores_->submit([this, account, remove_rows, done = std::move(done)] {
+    if (const auto actor = board_.actor_of(account))
+      caf::anon_send(actor, leave_replica{});
+    board_.remove(account);
+    reader_->forget(account);
+    pool_->close(account, [this, account, remove_rows, done] {
+      if (done)
+        done();
+      if (remove_rows)
+        loaders_->submit([this, account] { remove_now(account); });
+    });
+  });
+}
+
+void replica_services::remove_now(const account_id& account) {
+  bool loading = false;
+  {
+    const std::lock_guard lock(mutex_);
+    loading = loads_.contains(account);
+  }
+  if (board_.actor_of(account))
+    return; // followed again meanwhile: a load removes what is there by itself
+  if (!loading) {
+    const auto removed = remove_replica(options_.sql, *options_.rules, account);
+    if (removed)
+      return;
+    say(log_level::warning, removed.error().what);
+    if (!removed.error().retryable)
+      return;
+  }
+  again(*loaders_, [this, account] { remove_now(account); });
+}
+
+} // namespace understudy

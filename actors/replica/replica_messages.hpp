@@ -1,0 +1,81 @@
+// What a replica actor is told. Nobody is answered: it speaks to the supervisor (actors/messages.hpp) and to
+// the replica side's services.
+#pragma once
+#include "actors/replica/partition_reading.hpp"
+#include "actors/replica/progress_store.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+
+namespace understudy {
+
+// --- chores (positions looked up) -> replica --------------------------------------------------------------
+
+/// Where the account stands in the local MariaDB.
+struct replica_located {
+  std::optional<stored_replicas::replica> found; ///< nothing: no row
+  kafka_offset read_from;                        ///< everything of the account below is applied
+  std::string stopped;                           ///< the stored reason, if any
+};
+
+// --- applier pool -> replica
+// --------------------------------------------------------------------------------
+
+struct events_applied {
+  replay_point at;
+  std::int64_t lag_us = 0;
+  std::optional<error> stopped;
+};
+
+/// Everything before the fence is committed.
+struct fence_turn {
+  queued_fence fence;
+};
+
+// --- reader -> replica
+// ----------------------------------------------------------------------------------------
+
+struct marker_read {
+  marker_met met;
+};
+
+struct reading_halted {
+  halt kind = halt::stopped;
+  error why;
+  std::uint64_t fingerprint = 0;
+};
+
+// --- loaders -> replica
+// -----------------------------------------------------------------------------------------
+
+struct load_ended {
+  marker_met met;
+  result<account_placement> where;
+};
+
+struct shape_searched {
+  result<void> found;
+};
+
+// --- replica side -> replica
+// ---------------------------------------------------------------------------------
+
+/// Its rows are to be replaced from the next valid marker.
+struct want_snapshot {};
+struct pause_replica {};
+struct resume_replica {};
+/// The account isn't replicated here any more; the actor ends.
+struct leave_replica {};
+
+} // namespace understudy
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::replica_located)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::events_applied)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::fence_turn)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::marker_read)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::reading_halted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::load_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::shape_searched)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::want_snapshot)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::pause_replica)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::resume_replica)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::leave_replica)

@@ -1,0 +1,241 @@
+// The thread and its two consumers; what others ask of it is in reader_commands.cpp.
+#include "actors/replica/replica_reader.hpp"
+
+#include "events/log/topic_names.hpp"
+
+#include <pthread.h>
+
+namespace understudy {
+namespace {
+
+/// A decoded event takes about three times its JSON (values of 40 bytes each, most of them short).
+constexpr std::size_t decoded_factor = 3;
+/// Records in one poll: what they take at most beyond the limit is bounded by the consumer's own queue.
+constexpr std::size_t poll_records = 1000;
+constexpr std::chrono::milliseconds idle_wait{100};
+/// While accounts catch up, or memory is full, both readers are looked at in turn.
+constexpr std::chrono::milliseconds short_wait{2};
+constexpr std::chrono::milliseconds paused_wait{10};
+constexpr std::chrono::seconds store_every{1};
+
+std::size_t memory_of(const record& r) {
+  return r.payload.size() * decoded_factor + 256;
+}
+
+} // namespace
+
+replica_reader::replica_reader(options o)
+    : options_(std::move(o)) {}
+
+replica_reader::~replica_reader() {
+  stop();
+}
+
+void replica_reader::start() {
+  thread_ = std::thread([this] { run(); });
+  pthread_setname_np(thread_.native_handle(), "replica-reader");
+}
+
+void replica_reader::stop() {
+  stopping_ = true;
+  wake_.notify_all();
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto* reader = waker_.load())
+      reader->wake();
+  }
+  if (thread_.joinable())
+    thread_.join();
+}
+
+bool replica_reader::open_readers() {
+  const reader_options main_queue{.queue_bytes = std::size_t{8} << 20, .fetch_bytes = std::size_t{2} << 20};
+  const reader_options second_queue{.queue_bytes = std::size_t{4} << 20, .fetch_bytes = std::size_t{2} << 20};
+  auto first = partition_reader::open(options_.kafka, topic::accounts, main_queue);
+  auto second = partition_reader::open(options_.kafka, topic::accounts, second_queue);
+  if (!first || !second) {
+    say(log_level::error, (first ? second : first).error().what);
+    return false;
+  }
+  main_ = std::move(*first);
+  catch_up_ = std::move(*second);
+  const std::lock_guard lock(mutex_);
+  waker_ = main_.get();
+  return true;
+}
+
+void replica_reader::run() {
+  if (!open_readers())
+    return;
+  while (!stopping_) {
+    run_commands();
+    const auto now = clock::now();
+    relieve(now);
+    if (paused_) {
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, paused_wait, [this] { return stopping_ || !commands_.empty(); });
+    } else {
+      start_passes(now);
+      const bool passing = std::ranges::any_of(readings_, [](const auto& r) { return r.second.passing(); });
+      poll_main(passing ? short_wait : idle_wait);
+      if (passing)
+        poll_passes(now);
+    }
+    options_.pool->kick();
+    publish();
+    if (!storing_ && clock::now() >= next_store_) {
+      next_store_ = clock::now() + store_every;
+      if (auto reached = progress(); !reached.empty()) {
+        storing_ = true;
+        options_.store(std::move(reached));
+      }
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  waker_ = nullptr;
+}
+
+void replica_reader::publish() {
+  connected_ = main_->connected();
+  std::size_t parked = 0;
+  for (const auto& [partition, r] : readings_)
+    parked += r.parked();
+  parked_ = parked;
+}
+
+std::size_t replica_reader::backlog() const {
+  auto bytes = options_.pool->bytes();
+  for (const auto& [partition, r] : readings_)
+    bytes += r.waiting_bytes();
+  return bytes;
+}
+
+/// P7: first what can't move goes, then what is largest, then reading pauses.
+void replica_reader::relieve(clock::time_point now) {
+  const auto limit = options_.memory_limit;
+  if (backlog() <= limit) {
+    if (paused_ && backlog() < limit / 4 * 3)
+      paused_ = false;
+    return;
+  }
+  const auto park = [&](const account_id& account, std::string_view why) {
+    if (auto* r = reading_of(account)) {
+      r->park(account, now);
+      say(log_level::info, fmt::format("account {} is parked: {}", account, why));
+    }
+  };
+  for (const auto& account : options_.pool->delayed())
+    park(account, "its rows are locked here");
+  std::size_t waiting = 0;
+  for (auto& [partition, r] : readings_)
+    waiting += r.waiting_bytes();
+  if (waiting > limit / 4)
+    for (auto& [partition, r] : readings_)
+      r.park_waiting();
+  while (backlog() > limit) {
+    const auto largest = options_.pool->largest();
+    if (!largest || largest->second < limit / 8)
+      break;
+    const auto before = backlog();
+    park(largest->first, "its backlog is the largest and memory is full");
+    if (backlog() >= before)
+      break;
+  }
+  paused_ = backlog() > limit;
+}
+
+void replica_reader::poll_main(std::chrono::milliseconds timeout) {
+  take(main_->poll(poll_records, timeout), false);
+}
+
+void replica_reader::poll_passes(clock::time_point) {
+  take(catch_up_->poll(poll_records, short_wait), true);
+  end_passes();
+}
+
+void replica_reader::start_passes(clock::time_point now) {
+  for (auto& [partition, r] : readings_) {
+    if (const auto from = r.begin_pass(now))
+      if (auto added = catch_up_->add(partition, *from); !added)
+        say(log_level::error, added.error().what);
+    // Near its end the main reader waits, or the pass would run after it for ever.
+    if (r.pass_is_near() && waiting_for_pass_.insert(partition).second)
+      main_->pause(partition);
+  }
+}
+
+void replica_reader::end_passes() {
+  for (auto& [partition, r] : readings_) {
+    if (!r.passing() || !r.end_pass())
+      continue;
+    catch_up_->remove(partition);
+    if (waiting_for_pass_.erase(partition) == 0)
+      continue;
+    if (auto resumed = main_->resume(partition); !resumed)
+      say(log_level::error, resumed.error().what);
+  }
+}
+
+void replica_reader::take(fetched&& got, bool catching_up) {
+  const auto now = clock::now();
+  for (auto& r : got.records)
+    on_record(std::move(r), catching_up, now);
+  for (const auto& trouble : got.events)
+    on_trouble(trouble, catching_up);
+}
+
+void replica_reader::on_record(record&& r, bool catching_up, clock::time_point now) {
+  const auto found = readings_.find(r.partition);
+  if (found == readings_.end())
+    return;
+  auto& partition = found->second;
+  if (catching_up && !partition.passing())
+    return; // fetched before the pass ended
+  if (partition.wants(r.key, r.offset, catching_up)) {
+    auto event = decoder_.decode(r.payload, *options_.shapes);
+    if (!event) {
+      if (r.key.empty())
+        say(log_level::error,
+            fmt::format("partition {}, offset {}: {}", r.partition, r.offset, event.error().what));
+      else
+        partition.on_undecodable(r.key, r.offset, event.error(), catching_up);
+    } else {
+      if (auto* s = std::get_if<shape_event>(&event->body))
+        on_shape(r, std::move(s->table));
+      partition.on_record(std::move(*event), r.offset, memory_of(r), catching_up, now);
+    }
+  }
+  partition.passed(r.offset, catching_up);
+}
+
+void replica_reader::on_shape(const record& r, shape&& table) {
+  const auto fingerprint = table.fingerprint();
+  if (!options_.stored_shapes.insert(fingerprint).second)
+    return;
+  if (auto added = options_.shapes->add(std::move(table)); !added)
+    return say(log_level::error, added.error().what);
+  new_shapes_.emplace(fingerprint, r.payload);
+}
+
+void replica_reader::on_trouble(const reader_event& trouble, bool catching_up) {
+  const auto found = readings_.find(trouble.partition);
+  if (found == readings_.end())
+    return;
+  auto& partition = found->second;
+  say(log_level::error,
+      fmt::format("partition {} of {}: {}", trouble.partition, topic::accounts, trouble.text));
+  auto& reader = catching_up ? *catch_up_ : *main_;
+  const auto seek = [&](kafka_offset to) {
+    if (auto sought = reader.seek(trouble.partition, to); !sought)
+      say(log_level::error, sought.error().what);
+  };
+  if (trouble.kind == reader_trouble::purged) {
+    partition.purged(trouble.low);
+    seek(trouble.low);
+  } else if (trouble.kind == reader_trouble::truncated) {
+    partition.truncated(trouble.high);
+    seek(trouble.high);
+  }
+}
+
+} // namespace understudy

@@ -1,0 +1,139 @@
+// How the parts are put together, started and stopped; see replica_chores.cpp for the work that blocks.
+#include "actors/replica/replica_services.hpp"
+
+#include <caf/send.hpp>
+
+namespace understudy {
+
+replica_services::replica_services(replica_side::options o)
+    : options_(std::move(o))
+    , store_(options_.sql, options_.rules)
+    , chore_store_(options_.sql, options_.rules) {}
+
+replica_services::~replica_services() {
+  stop();
+}
+
+template <class Message>
+void replica_services::tell(const account_id& account, Message message) {
+  if (const auto actor = board_.actor_of(account))
+    caf::anon_send(actor, std::move(message));
+}
+
+template void replica_services::tell(const account_id&, replica_located);
+template void replica_services::tell(const account_id&, load_ended);
+template void replica_services::tell(const account_id&, shape_searched);
+
+void replica_services::say(log_level level, const std::string& text) const {
+  if (options_.observe.report)
+    options_.observe.report(level, text);
+}
+
+std::shared_ptr<const volume_map> replica_services::volumes_of(const node_name& source) const {
+  return options_.volumes && !source.empty() ? options_.volumes(source) : nullptr;
+}
+
+void replica_services::make_pool() {
+  applier_pool::options o;
+  o.sql = options_.sql;
+  o.rules = options_.rules;
+  o.queue.lanes = std::max(1U, options_.appliers);
+  o.on_applied = [this](const apply_outcome& outcome, replay_point at, std::int64_t lag_us) {
+    tell(outcome.account, events_applied{at, lag_us, outcome.stopped});
+  };
+  o.on_fence = [this](const account_id& account, const queued_fence& fence) {
+    tell(account, fence_turn{fence});
+  };
+  o.volumes = [this](const node_name& source) { return volumes_of(source); };
+  o.observe_events = options_.observe.applied;
+  o.observe_lag = options_.observe.lag;
+  o.observe_batch = options_.observe.batch;
+  o.report = options_.observe.report;
+  pool_ = std::make_shared<applier_pool>(std::move(o));
+}
+
+void replica_services::make_reader(std::set<std::uint64_t> stored_shapes) {
+  replica_reader::options o;
+  o.kafka = options_.kafka;
+  o.decisions = options_.decisions;
+  o.pool = pool_;
+  o.shapes = shapes_;
+  o.stored_shapes = std::move(stored_shapes);
+  o.memory_limit = options_.memory_limit;
+  o.on_marker = [this](marker_met met) {
+    const auto account = met.marker.account;
+    tell(account, marker_read{std::move(met)});
+  };
+  o.on_halted = [this](const account_id& account, halt kind, error why, std::uint64_t fingerprint) {
+    tell(account, reading_halted{kind, std::move(why), fingerprint});
+  };
+  o.store = [this](reading_progress reached) {
+    storing_->submit([this, reached = std::move(reached)]() mutable {
+      store(std::move(reached));
+      reader_->stored();
+    });
+  };
+  o.report = options_.observe.report;
+  reader_ = std::make_unique<replica_reader>(std::move(o));
+}
+
+void replica_services::store(reading_progress reached) {
+  // What couldn't be stored is kept and stored with the next.
+  if (auto stored = store_.store(std::move(reached)); !stored)
+    say(log_level::warning, stored.error().what);
+}
+
+result<std::set<std::uint64_t>> replica_services::know_shapes() {
+  std::set<std::uint64_t> known;
+  decoder reads;
+  for (const auto& document : found_.shapes) {
+    auto event = reads.decode(document, *shapes_);
+    auto* met = event ? std::get_if<shape_event>(&event->body) : nullptr;
+    if (!met) {
+      say(log_level::warning,
+          "a stored shape can't be read; it will be looked for in Kafka when it's needed");
+      continue;
+    }
+    known.insert(met->table.fingerprint());
+    if (auto added = shapes_->add(std::move(met->table)); !added)
+      return tl::make_unexpected(added.error());
+  }
+  found_.shapes.clear();
+  return known;
+}
+
+result<void> replica_services::start(const std::shared_ptr<replica_services>& self) {
+  self_ = self;
+  auto found = store_.load();
+  if (!found)
+    return tl::make_unexpected(found.error());
+  found_ = std::move(*found);
+  index_volume_ = found_.index_volume;
+  auto known = know_shapes();
+  if (!known)
+    return tl::make_unexpected(known.error());
+  make_pool();
+  make_reader(std::move(*known));
+  chores_ = std::make_unique<worker_pool>("replica-chores", 1);
+  loaders_ = std::make_unique<worker_pool>("replica-load", std::max(1U, options_.loaders));
+  storing_ = std::make_unique<worker_pool>("replica-store", 1);
+  pool_->start();
+  reader_->start();
+  return {};
+}
+
+void replica_services::stop() {
+  if (stopping_.exchange(true) || !reader_)
+    return;
+  changed_.notify_all();
+  chores_->stop();
+  loaders_->stop();
+  reader_->stop();
+  pool_->stop();
+  storing_->stop();
+  store(reader_->last_progress());
+  for (const auto& actor : board_.actors())
+    caf::anon_send(actor, leave_replica{});
+}
+
+} // namespace understudy

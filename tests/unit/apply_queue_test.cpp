@@ -1,0 +1,153 @@
+#include "actors/replica/apply_queue.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace understudy;
+using namespace std::chrono_literals;
+
+namespace {
+
+const account_id anna("anna"), bert("bert");
+
+queued_event event(const account_id& account, std::uint64_t number, std::size_t bytes = 100,
+                   std::uint64_t term = 1) {
+  auto made = std::make_shared<transaction_event>();
+  made->account = account;
+  made->term = epoch(term);
+  made->number = sequence(number);
+  return {made, kafka_offset(static_cast<std::int64_t>(number * 10)), bytes};
+}
+
+struct queue_of_two {
+  apply_queue queue{apply_queue::limits{.lanes = 1, .events = 4, .bytes = 1000, .again = 1000ms}};
+  apply_queue::time_point now{};
+
+  queue_of_two() {
+    for (const auto& account : {anna, bert})
+      queue.open({account, mailbox_id(1), 1, 0, nullptr}, {epoch(1), sequence(0), kafka_offset(0)});
+  }
+  void push(const account_id& account, std::uint64_t from, std::uint64_t to) {
+    for (auto n = from; n <= to; ++n)
+      queue.push(account, event(account, n));
+  }
+  bool finish(const account_id& account, std::uint64_t applied, bool stopped = false) {
+    return queue.finish({account, sequence(applied), kafka_offset(static_cast<std::int64_t>(applied * 10)),
+                         stopped ? std::optional(error{"poison", {}, false}) : std::nullopt});
+  }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(r41_many_accounts_share_a_batch_up_to_its_limit, queue_of_two) {
+  push(anna, 1, 2);
+  push(bert, 1, 6);
+  const auto first = queue.take(0, now);
+  BOOST_REQUIRE(first.batches.size() == 2u);
+  BOOST_TEST(first.batches[0].events.size() == 2u);
+  BOOST_TEST(first.batches[1].events.size() == 2u);
+  BOOST_TEST(queue.take(0, now).empty()); // never in two hands
+  finish(anna, 2);
+  finish(bert, 2);
+  BOOST_TEST(queue.idle(anna));
+  const auto second = queue.take(0, now);
+  BOOST_REQUIRE(second.batches.size() == 1u);
+  BOOST_TEST(second.batches[0].events.front().event->number.value == 3u);
+}
+
+BOOST_FIXTURE_TEST_CASE(p7_bytes_count_until_the_applier_is_done, queue_of_two) {
+  push(anna, 1, 3);
+  BOOST_TEST(queue.bytes() == 300u);
+  queue.take(0, now);
+  BOOST_TEST(queue.bytes() == 300u);
+  finish(anna, 3);
+  BOOST_TEST(queue.bytes() == 0u);
+  BOOST_TEST(queue.waiting_events() == 0u);
+}
+
+BOOST_FIXTURE_TEST_CASE(f01_a_fence_has_its_turn_when_everything_before_it_is_applied, queue_of_two) {
+  push(anna, 1, 2);
+  const queued_fence fence{epoch(2), node_name("two"), sequence(2), kafka_offset(30), true};
+  queue.push(anna, fence);
+  queue.push(anna, event(anna, 3, 100, 2));
+  const auto before = queue.take(0, now);
+  BOOST_TEST(before.fences.empty());
+  BOOST_TEST(before.batches.at(0).events.size() == 2u);
+  BOOST_TEST(queue.take(0, now).empty());
+  finish(anna, 2);
+  const auto at = queue.take(0, now);
+  BOOST_REQUIRE(at.fences.size() == 1u);
+  BOOST_TEST(at.batches.empty());
+  queue.finish_fence(anna, fence, nullptr);
+  BOOST_TEST((queue.applied(anna) == replay_point{epoch(2), sequence(2), kafka_offset(31)}));
+  BOOST_TEST(queue.take(0, now).batches.at(0).events.front().event->number.value == 3u);
+}
+
+BOOST_FIXTURE_TEST_CASE(p7_withdrawing_says_from_where_to_read_again, queue_of_two) {
+  push(anna, 1, 6);
+  queue.take(0, now); // 1 to 4
+  BOOST_TEST((queue.withdraw(anna) == replay_point{epoch(1), sequence(4), kafka_offset(40)}));
+  finish(anna, 4);
+  BOOST_TEST(queue.idle(anna));
+  push(anna, 5, 5);
+  BOOST_TEST(queue.take(0, now).batches.at(0).events.front().event->number.value == 5u);
+}
+
+BOOST_FIXTURE_TEST_CASE(p6_an_account_that_met_a_lock_leaves_the_lane_to_the_others, queue_of_two) {
+  push(anna, 1, 2);
+  push(bert, 1, 2);
+  const auto stuck = queue.take(0, now);
+  queue.give_back(stuck, now);
+  BOOST_TEST(queue.take(0, now).empty()); // both are suspects now, tried one by one in the lane behind
+  const auto one = queue.take(1, now);
+  BOOST_REQUIRE(one.alone);
+  BOOST_REQUIRE(one.batches.size() == 1u);
+  BOOST_TEST(one.batches[0].events.size() == 2u);
+  queue.give_back(one, now); // the culprit: waits
+  const auto other = queue.take(1, now);
+  BOOST_REQUIRE(other.batches.size() == 1u);
+  BOOST_TEST((other.batches[0].where.account != one.batches[0].where.account));
+  const auto innocent = other.batches[0].where.account;
+  finish(innocent, 2);
+  push(innocent, 3, 3);
+  BOOST_TEST(queue.take(0, now).batches.size() == 1u); // back in its lane
+  BOOST_TEST(queue.take(1, now).empty());
+  BOOST_TEST(queue.delayed().size() == 1u);
+  BOOST_TEST((queue.next_try(1) == now + 1000ms));
+  BOOST_TEST(queue.take(1, now + 1000ms).batches.size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(r41_after_a_batch_given_back_the_order_stands, queue_of_two) {
+  push(anna, 1, 6);
+  queue.give_back(queue.take(0, now), now);
+  BOOST_TEST((queue.applied(anna) == replay_point{epoch(1), sequence(0), kafka_offset(0)}));
+  const auto again = queue.take(1, now + 1000ms);
+  BOOST_TEST(again.batches.at(0).events.front().event->number.value == 1u);
+  finish(anna, 4);
+  BOOST_TEST(queue.take(0, now).batches.at(0).events.front().event->number.value == 5u);
+}
+
+BOOST_FIXTURE_TEST_CASE(p6_a_poison_event_stops_its_account_alone_until_it_is_opened_again, queue_of_two) {
+  push(anna, 1, 3);
+  push(bert, 1, 1);
+  queue.take(0, now);
+  finish(anna, 1, true);
+  finish(bert, 1);
+  push(anna, 4, 4);
+  BOOST_TEST(queue.take(0, now).empty());
+  BOOST_TEST(!queue.idle(anna)); // positions don't pass what failed
+  BOOST_TEST((queue.withdraw(anna) == replay_point{epoch(1), sequence(1), kafka_offset(10)}));
+  queue.open({anna, mailbox_id(1), 1, 0, nullptr}, {epoch(1), sequence(1), kafka_offset(10)});
+  push(anna, 2, 2);
+  BOOST_TEST(queue.take(0, now).batches.size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_closed_account_is_free_when_its_applier_is_done, queue_of_two) {
+  push(anna, 1, 1);
+  BOOST_TEST(queue.close(bert));
+  queue.take(0, now);
+  BOOST_TEST(!queue.close(anna));
+  push(anna, 2, 2);
+  BOOST_TEST(!finish(anna, 1));
+  BOOST_TEST(queue.close(anna));
+  BOOST_TEST(queue.bytes() == 0u);
+}
