@@ -9,9 +9,6 @@
 
 namespace understudy {
 
-/// Bytes in front of an event at most: OK, 0xEF, flag.
-inline constexpr std::size_t longest_packet_head = 3;
-
 struct unpacked_event {
   byte_span event;
   bool semi_sync = false; ///< the server sent a semi-sync header

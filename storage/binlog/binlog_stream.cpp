@@ -90,7 +90,9 @@ void prepare(MYSQL* m, const stream_options& o) {
   mysql_options(m, MYSQL_OPT_READ_TIMEOUT, &read_seconds);
   const auto protocol = static_cast<unsigned>(MYSQL_PROTOCOL_SOCKET);
   mysql_options(m, MYSQL_OPT_PROTOCOL, &protocol);
-  const auto longest = static_cast<unsigned long>(o.max_event_bytes + longest_packet_head);
+  // Beyond its own limit libmariadb says "Lost connection", which would be tried again for ever (case B01):
+  // so its limit is above everything that a server can send, and next() looks at ours.
+  constexpr unsigned long longest = 0xFFFFFFFFUL;
   mysql_options(m, MYSQL_OPT_MAX_ALLOWED_PACKET, &longest);
   // The ACK is written raw: nothing may lie between us and the socket.
   my_bool no = 0;
@@ -184,6 +186,12 @@ result<std::optional<raw_event>> binlog_stream::next() {
   if (!unpacked) {
     p.ended = true;
     return tl::make_unexpected(unpacked.error());
+  }
+  if (unpacked->event.size() > p.options.max_event_bytes) {
+    p.ended = true;
+    return failure(fmt::format("an event of {} bytes is over the limit of {}", unpacked->event.size(),
+                               p.options.max_event_bytes),
+                   "capture can't go on behind it with this limit");
   }
   p.semi_sync.store(unpacked->semi_sync, std::memory_order_relaxed);
   p.packets.fetch_add(1, std::memory_order_relaxed);

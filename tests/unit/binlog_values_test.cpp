@@ -223,9 +223,8 @@ BOOST_AUTO_TEST_CASE(lying_lengths_take_no_memory_b04) {
   BOOST_TEST(as_text(out) == text);
   for (const auto lie : {0, 1, 999, 1001, 60000})
     BOOST_TEST(!inflate_event_body(with_length(static_cast<std::uint16_t>(lie)), out));
-  auto cut = with_length(1000);
-  cut.resize(cut.size() - 5);
-  BOOST_TEST(!inflate_event_body(cut, out));
+  const auto whole = with_length(1000);
+  BOOST_TEST(!inflate_event_body(byte_span(whole).first(whole.size() - 5), out));
 }
 
 } // namespace
