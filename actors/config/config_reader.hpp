@@ -1,5 +1,6 @@
 // Reads one section of a TOML file key by key, and notes every problem instead of stopping at the first.
 #pragma once
+#include "actors/config/nearest_word.hpp"
 #include "events/model/error.hpp"
 
 #include <toml++/toml.h>
@@ -16,9 +17,6 @@ namespace understudy {
 
 /// Every problem found in a file, in the order of reading.
 using config_problems = std::vector<std::string>;
-
-/// The known word next to `word` by edit distance (at most 2 and less than half its length), or empty.
-std::string nearest_word(std::string_view word, const std::vector<std::string>& known);
 
 class section_reader {
 public:
