@@ -1,0 +1,36 @@
+// Some node's supervisor: the first that answers, and another when it stops doing so.
+#pragma once
+#include "actors/gateway/gateway_client.hpp"
+#include "cli/grammar.hpp"
+#include "events/model/error.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace understudy {
+
+class connection {
+public:
+  /// Reads the configuration file for TLS and, without --node, for the places to try. Errors: the file, the
+  /// key material. Connects to nobody yet.
+  static result<connection> make(const global_options& options);
+
+  /// Asks the connected node; if it can't be reached or doesn't answer, the next ones, each within its
+  /// deadline. Errors: none answered; each is named with its reason. Safe to repeat: commands that change
+  /// something carry their operation's id (docs/cli.md).
+  result<reply> ask(const std::string& command);
+
+private:
+  connection(std::vector<host_port> places, tls_files tls)
+      : places_(std::move(places))
+      , tls_(std::move(tls)) {}
+
+  std::vector<host_port> places_;
+  tls_files tls_;
+  std::size_t current_ = 0;
+  std::unique_ptr<gateway_client> client_;
+};
+
+} // namespace understudy

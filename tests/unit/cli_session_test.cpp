@@ -1,0 +1,196 @@
+#include "cli/session.hpp"
+
+#include <boost/json.hpp>
+#include <boost/test/unit_test.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+using namespace understudy;
+
+namespace {
+
+/// A supervisor that answers from a list, and remembers what it was asked.
+struct scripted {
+  std::deque<result<reply>> replies;
+  std::vector<boost::json::object> asked;
+  std::ostringstream out, err;
+  std::string typed;
+  bool terminal = false;
+
+  exit_status run(std::vector<std::string> arguments) {
+    auto parsed = parse_arguments(arguments);
+    BOOST_REQUIRE_MESSAGE(parsed, (parsed ? "" : parsed.error().what));
+    session_ports ports{.out = out, .err = err};
+    ports.in_is_terminal = terminal;
+    ports.read_line = [&] { return typed; };
+    ports.ask = [&](const std::string& command) -> result<reply> {
+      asked.push_back(boost::json::parse(command).as_object());
+      if (replies.empty())
+        return failure("no supervisor could be reached", "start one");
+      auto next = replies.front();
+      replies.pop_front();
+      return next;
+    };
+    ports.new_operation_id = [] { return "the-id"; };
+    ports.pause = [] {};
+    return run_session(*parsed, ports);
+  }
+};
+
+reply ok(std::string body, int status = 0, std::string more = {}) {
+  return {status, std::move(body), std::move(more)};
+}
+
+struct input_file {
+  std::string path = "/tmp/understudy-cli-XXXXXX";
+  explicit input_file(std::string_view text) {
+    int descriptor = ::mkstemp(path.data());
+    BOOST_REQUIRE(descriptor >= 0);
+    ::close(descriptor);
+    std::ofstream(path) << text;
+  }
+  ~input_file() { std::filesystem::remove(path); }
+};
+
+constexpr auto one_account =
+    R"({"accounts":[{"accountId":"u1","accountName":"a@x","accountMailHost":"m1","paused":false,"mailboxId":17,
+    "sequence":5123,"itemId":2711,"protected":false,"unprotectedReason":"no room","unprotectedSince":5101,
+    "replicas":[{"accountId":"u1","itemId":"unknown","sequence":5123,"mailboxId":9,"destination":"m2",
+    "available":true,"priority":10,"canConnectToKafka":true,"state":"following","lag":0}]}],"unreachable":["m3"]})";
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(get_account_status_prints_the_layout_of_design_6) {
+  scripted s;
+  s.replies = {ok(one_account)};
+  BOOST_CHECK(s.run({"ha", "getAccountStatus"}) == exit_status::done);
+  BOOST_TEST(s.out.str() ==
+             "accountId: u1\naccountName: a@x\naccountMailHost: m1\npaused: false\nmailboxId: 17\n"
+             "sequence: 5123\nitemId: 2711\nprotected: false\nunprotectedReason: no room\n"
+             "unprotectedSince: 5101\nreplicas\n    accountId: u1\n    itemId: unknown\n"
+             "    sequence: 5123\n    mailboxId: 9\n    destination: m2\n    available: true\n"
+             "    priority: 10\n    canConnectToKafka: true\n    state: following\n    lag: 0\n\n"
+             "no answer from: m3\n");
+}
+
+BOOST_AUTO_TEST_CASE(pages_are_asked_for_and_printed_one_by_one) {
+  scripted s;
+  s.replies = {ok(R"({"accounts":[{"accountName":"a@x"}]})", 0, "after a"), ok(R"({"accounts":[]})", 3)};
+  BOOST_CHECK(s.run({"ha", "getAccountStatus", "--json"}) == exit_status::partly);
+  BOOST_TEST(s.out.str() == "{\"accounts\":[{\"accountName\":\"a@x\"}]}\n{\"accounts\":[]}\n");
+  BOOST_REQUIRE(s.asked.size() == 2);
+  BOOST_TEST(!s.asked[0].contains("continue"));
+  BOOST_TEST(s.asked[1].at("continue").as_string() == "after a");
+}
+
+BOOST_AUTO_TEST_CASE(errors_are_one_sentence_on_stderr_and_unreachable_is_4) {
+  scripted s;
+  BOOST_CHECK(s.run({"ha", "getAccountStatus"}) == exit_status::unreachable);
+  BOOST_TEST(s.err.str() == "understudy: no supervisor could be reached: start one\n");
+  scripted t;
+  t.replies = {ok(R"({"error":"control isn't read to its end","todo":"wait"})", 1)};
+  BOOST_CHECK(t.run({"ha", "getAccountStatus"}) == exit_status::failed);
+  BOOST_TEST(t.err.str() == "understudy: control isn't read to its end: wait\n");
+  scripted u;
+  u.replies = {ok("not JSON")};
+  BOOST_CHECK(u.run({"ha", "getAccountStatus"}) == exit_status::failed);
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_line_stops_everything_unless_skip_invalid) {
+  input_file file("a@x\n\njohn*@x\n");
+  scripted s;
+  BOOST_CHECK(s.run({"ha", "pauseReplicas", "input_file", file.path}) == exit_status::wrong_usage);
+  BOOST_TEST(s.asked.empty());
+  BOOST_TEST((s.err.str().find(" line 3: \"john*@x\" is a pattern") != std::string::npos));
+  scripted t;
+  t.replies = {
+      ok(R"({"operation":"the-id","accounts":[{"account":"a@x","outcome":"refused","reason":"gone"}]})", 1)};
+  BOOST_CHECK(t.run({"ha", "pauseReplicas", "input_file", file.path, "--skip-invalid"}) ==
+              exit_status::failed);
+  BOOST_TEST(t.asked.at(0).at("operation").as_string() == "the-id");
+  BOOST_TEST((t.out.str().find(file.path + " line 1: a@x: refused: gone") != std::string::npos));
+  scripted u;
+  u.replies = {ok(R"({"accounts":[{"account":"a@x","outcome":"done"}]})")};
+  BOOST_CHECK(u.run({"ha", "pauseReplicas", "input_file", file.path, "--skip-invalid"}) ==
+              exit_status::partly);
+}
+
+BOOST_AUTO_TEST_CASE(input_files_that_are_none_are_wrong_usage) {
+  namespace fs = std::filesystem;
+  input_file fifo("");
+  fs::remove(fifo.path);
+  BOOST_REQUIRE_EQUAL(::mkfifo(fifo.path.c_str(), 0600), 0);
+  input_file empty("");
+  for (const auto& path : {std::string("/tmp/understudy-none"), std::string("/tmp"), fifo.path, empty.path}) {
+    scripted s;
+    BOOST_CHECK(s.run({"ha", "pauseReplicas", "input_file", path}) == exit_status::wrong_usage);
+    BOOST_TEST(s.asked.empty());
+    BOOST_TEST((s.err.str().find(path) != std::string::npos));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(promote_accounts_follows_the_operation_to_its_end) {
+  scripted s;
+  s.replies = {ok(R"({"operation":"op","accounts":[{"account":"a@x","outcome":"accepted"}]})"),
+               ok(R"({"operation":"op","done":0,"total":1,"finished":false})"),
+               ok(R"({"operation":"op","done":1,"total":1,"finished":true})", 1),
+               ok(R"({"operation":"op","finished":true,"accounts":[{"account":"a@x","state":"decided",)"
+                  R"("outcome":"failed","reason":"m2 died","seconds":0.041}]})",
+                  1)};
+  BOOST_CHECK(s.run({"ha", "promoteAccounts", "accounts", "a@x", "--progress"}) == exit_status::failed);
+  BOOST_REQUIRE(s.asked.size() == 4);
+  BOOST_TEST(s.asked[1].at("parameters").at("summary").as_bool());
+  BOOST_TEST((s.out.str().find("a@x: decided: failed: m2 died (0.041 s)") != std::string::npos));
+  BOOST_TEST((s.err.str().find("0 of 1 accounts") != std::string::npos));
+}
+
+BOOST_AUTO_TEST_CASE(promote_accounts_refused_as_a_whole_is_shown_with_the_winner) {
+  scripted s;
+  s.replies = {ok(R"({"operation":"op","accounts":[{"account":"a@x","outcome":"refused","reason":"too late",)"
+                  R"("winner":{"operation":"op2","by":"admin","node":"m3"}}]})",
+                  1)};
+  BOOST_CHECK(s.run({"ha", "promoteAccounts", "accounts", "a@x"}) == exit_status::failed);
+  BOOST_TEST(s.asked.size() == 1);
+  BOOST_TEST(
+      (s.out.str().find("a@x: refused: too late (by admin on m3, operation op2)") != std::string::npos));
+}
+
+BOOST_AUTO_TEST_CASE(many_accounts_change_hands_only_after_a_question) {
+  std::vector<std::string> words{"ha", "promoteAccounts", "source_mail_host", "m1", "--no-wait"};
+  scripted script;
+  BOOST_CHECK(script.run(words) == exit_status::wrong_usage);
+  BOOST_TEST(script.asked.empty());
+  scripted no;
+  no.terminal = true;
+  no.typed = "no";
+  BOOST_CHECK(no.run(words) == exit_status::failed);
+  BOOST_TEST(no.asked.empty());
+  scripted yes;
+  yes.terminal = true;
+  yes.typed = "yes";
+  yes.replies = {ok(R"({"operation":"op","accounts":[]})")};
+  BOOST_CHECK(yes.run(words) == exit_status::done);
+  words.push_back("--yes");
+  scripted given;
+  given.replies = {ok(R"({"operation":"op","accounts":[]})")};
+  BOOST_CHECK(given.run(words) == exit_status::done);
+}
+
+BOOST_AUTO_TEST_CASE(p10_a_dry_run_shows_the_statement_and_each_gate) {
+  scripted s;
+  s.replies = {
+      ok(R"({"dry_run":true,"accounts":[{"account":"a@x","from":"m1","to":"m2","kind":"planned",)"
+         R"("allowed":false,"gates":[{"name":"snapshot complete","passed":false,"figures":"3 of 9"}],)"
+         R"("acknowledged":5,"inLog":5,"applied":4,"volumesReachable":"unknown"}]})",
+         1)};
+  BOOST_CHECK(s.run({"ha", "promoteAccounts", "accounts", "a@x", "--dry-run"}) == exit_status::failed);
+  BOOST_TEST(s.out.str() ==
+             "a@x: would be refused (planned from m1 to m2)\n    acknowledged: 5\n    inLog: 5\n"
+             "    applied: 4\n    volumesReachable: unknown\n    blocked snapshot complete: 3 of 9\n");
+}
