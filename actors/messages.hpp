@@ -1,6 +1,8 @@
 // Every message that the node's actors send each other, in one place to read: who sends what to whom, and what
 // answers. All of them stay inside the process: the gateway's own actor system is the only one a peer can reach.
 #pragma once
+#include "actors/control/control_link.hpp"
+#include "actors/gateway/messages.hpp"
 #include "actors/source/settlement.hpp"
 #include "events/model/account_event.hpp"
 
@@ -28,6 +30,9 @@ struct role_met {
   std::string role;
   kafka_offset decision;
   sequence last; ///< of the account at this place, as capture knows it
+  /// An actor wrote for it until here, and hands the fence over. False after a restart behind the role row: then
+  /// the supervisor does.
+  bool had_actor = false;
 };
 
 // --- account actor -> supervisor -------------------------------------------------------------------------
@@ -141,8 +146,38 @@ struct rows_unseen {
   bool rows_may_have_changed; ///< true: they need new snapshots
 };
 
+// --- control link, gateway, clocks and worker threads -> supervisor ------------------------------------------
+
+/// Records of understudy.control, in order.
+struct control_read {
+  std::shared_ptr<const std::vector<control_link::read_record>> records;
+};
+
+/// Something of the leases was read, or a heartbeat went by.
+struct leases_read {};
+
+/// A verified command; `answer` takes its reply from any thread, once.
+struct command_received {
+  caller from;
+  std::string json;
+  answer_function answer;
+};
+
+/// The end of blocking work, to be run by the supervisor itself.
+struct run_here {
+  std::function<void()> work;
+};
+
+/// Every `supervisor_tick`: retries and deadlines. One timer for the node, none for an account.
+struct tick {};
+
 } // namespace understudy
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::control_read)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::leases_read)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::command_received)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::run_here)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::slice_captured)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::role_met)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::account_refused)

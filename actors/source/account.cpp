@@ -22,8 +22,11 @@ caf::behavior account_actor::make_behavior() {
       [this](slice_captured& slice) { on_slice(slice); },
       [this](const role_met& role) { on_role(role); },
       [this](const slice_confirmed& confirmed) {
-        busy().in_flight.erase(confirmed.number);
-        rest_if_idle();
+        if (work_) {
+          work_->in_flight.erase(confirmed.number);
+          rest_if_idle();
+        }
+        around_->confirmed(account_, confirmed.number);
       },
       [this](const slice_refused& refused) { on_refused(refused); },
       [this](const snapshot_opening& opening) { busy().opening = opening.snapshot; },
@@ -64,6 +67,7 @@ void account_actor::forward(slice_captured& slice) {
     if (known != work_->known.end()) { // in Kafka since a former life of this node (R12)
       last_ = std::max(last_, known->second.number);
       around_->settle->delivered(slice.check, known->second.where);
+      around_->confirmed(account_, known->second.number);
       work_->known.erase(known);
       rest_if_idle();
       return;
@@ -87,8 +91,9 @@ void account_actor::produce(slice_captured& slice) {
        number = last_, partition = partition_](const delivery_outcome& outcome) {
         if (outcome.refused) {
           caf::anon_send(self, slice_refused{number, outcome.refused->what});
-        } else if (holds) {
-          settle->delivered(check, {partition, outcome.offset, outcome.stamp});
+        } else {
+          if (holds)
+            settle->delivered(check, {partition, outcome.offset, outcome.stamp});
           caf::anon_send(self, slice_confirmed{number});
         }
       });

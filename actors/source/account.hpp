@@ -21,6 +21,8 @@ struct account_surroundings {
   std::shared_ptr<account_log> log;
   std::shared_ptr<settlement> settle;
   caf::actor supervisor;
+  /// Kafka holds everything of the account up to this sequence. Any thread.
+  std::function<void(const account_id&, sequence)> confirmed;
 };
 
 /// An event of the account that Kafka held already when this process began (R12).

@@ -9,6 +9,8 @@ namespace {
 
 /// Records that concern no account (shapes, incarnations) have no report to wait for.
 constexpr std::uint64_t no_token = 0;
+/// Between two attempts of what Kafka couldn't take.
+constexpr std::chrono::milliseconds retry_pause{500};
 
 const std::string& key_of(const account_event_body& body) {
   static const std::string none;
@@ -74,14 +76,19 @@ void account_log::stop() {
 
 void account_log::run_maintenance() {
   std::unique_lock lock(mutex_);
-  while (true) {
-    changed_.wait(lock, [this] { return stopping_ || fatal_; });
+  while (!stopping_) {
+    changed_.wait_for(lock, retry_pause, [this] { return stopping_ || fatal_; });
     if (stopping_)
       return;
-    fatal_ = false;
+    if (!std::exchange(fatal_, false)) {
+      send_backlog_locked();
+      continue;
+    }
     lock.unlock();
     replace_producer();
     lock.lock();
+    // A topic that can't be written for a while must not make new producers in a row.
+    changed_.wait_for(lock, retry_pause, [this] { return stopping_; });
   }
 }
 
@@ -206,7 +213,7 @@ void account_log::send_locked(unsent record) {
   }
   const auto taken =
       producer_->produce(topic::accounts, record.partition, record.key, record.payload, record.token);
-  if (!taken && taken.error().kind == produce_outcome::queue_full)
+  if (!taken && taken.error().retryable)
     backlog_.push_back(std::move(record));
   // Any other refusal is the producer's end: on_fatal follows, and a new life writes it again.
 }
@@ -216,7 +223,7 @@ void account_log::send_backlog_locked() {
     auto& record = backlog_.front();
     const auto taken =
         producer_->produce(topic::accounts, record.partition, record.key, record.payload, record.token);
-    if (!taken && taken.error().kind == produce_outcome::queue_full)
+    if (!taken && taken.error().retryable)
       return;
     backlog_.pop_front();
   }
@@ -251,6 +258,10 @@ void account_log::on_report(delivery&& report) {
       refused = error{fmt::format("Kafka refuses an event of account {}: {}", event.outcome.account, report.text),
                       "raise the topic's max.message.bytes, then initialise the account's replicas anew"};
       break;
+    case produce_outcome::topic_unavailable:
+      fatal_ = true; // everything unconfirmed again, in order, in a new life
+      changed_.notify_all();
+      return;
     case produce_outcome::purged:
     case produce_outcome::fatal:
     case produce_outcome::queue_full:

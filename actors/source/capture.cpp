@@ -180,7 +180,7 @@ void capture::on_role(const sliced_transaction::role_row& row, const binlog_plac
   if (found == accounts_.end())
     return; // forgotten meanwhile: removed from control before its role row was read
   auto& account = *found->second;
-  const role_met met{row.account, row.term, row.role, row.decision, account.sent};
+  const role_met met{row.account, row.term, row.role, row.decision, account.sent, account.actor != nullptr};
   account.info.term = row.term;
   account.info.role = row.role;
   account.closed = false;
@@ -192,8 +192,7 @@ void capture::on_role(const sliced_transaction::role_row& row, const binlog_plac
     account.info.last = account.sent;
     account.actor = nullptr; // it ends when what is in flight is confirmed and nobody speaks to it any more
   }
-  role_changes_.push_back({place, account.info});
-  role_changes_.back().as_of.known.clear();
+  role_changes_.push_back({place, row.account, row.term, row.role});
   caf::anon_send(options_.around->supervisor, met);
 }
 
@@ -221,7 +220,9 @@ void capture::expect(known_account account) {
   if (!slot) {
     slot = std::make_unique<entry>();
     slot->info = std::move(account);
-    slot->sent = slot->info.last;
+    slot->sent = slot->confirmed = slot->info.last;
+    slot->settled_role = slot->info.role;
+    slot->settled_term = slot->info.term;
     if (slot->info.role == "source")
       begin_writing(*slot);
   } else {
@@ -230,7 +231,7 @@ void capture::expect(known_account account) {
     slot->info.mailbox = account.mailbox;
     slot->info.partition = account.partition;
     if (!slot->actor) {
-      slot->info.last = slot->sent = account.last;
+      slot->info.last = slot->sent = slot->confirmed = account.last;
       slot->info.is_protected = account.is_protected;
     }
   }
@@ -279,13 +280,55 @@ caf::actor capture::actor_of(const account_id& account) const {
   return found == accounts_.end() ? caf::actor{} : found->second->actor;
 }
 
-std::vector<capture::known_account> capture::changed_roles(const binlog_place& place) {
+mailbox_id capture::mailbox_of(const account_id& account) const {
   const std::lock_guard lock(mutex_);
+  const auto found = accounts_.find(account);
+  return found == accounts_.end() ? mailbox_id{} : found->second->info.mailbox;
+}
+
+void capture::confirmed(const account_id& account, sequence number) {
+  const std::lock_guard lock(mutex_);
+  const auto found = accounts_.find(account);
+  if (found == accounts_.end() || found->second->confirmed >= number)
+    return;
+  found->second->confirmed = number;
+  mark_changed(*found->second);
+}
+
+sequence capture::confirmed_of(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = accounts_.find(account);
+  return found == accounts_.end() ? sequence{} : found->second->confirmed;
+}
+
+void capture::mark_changed(entry& account) {
+  if (!std::exchange(account.changed, true))
+    changed_.push_back(account.info.account);
+}
+
+std::vector<capture::known_account> capture::changed_accounts(const binlog_place& place) {
+  const std::lock_guard lock(mutex_);
+  while (!role_changes_.empty() && role_changes_.front().place <= place) {
+    const auto& change = role_changes_.front();
+    if (const auto found = accounts_.find(change.account); found != accounts_.end()) {
+      found->second->settled_role = change.role;
+      found->second->settled_term = change.term;
+      mark_changed(*found->second);
+    }
+    role_changes_.pop_front();
+  }
   std::vector<known_account> changed;
-  auto first_later = role_changes_.begin();
-  for (; first_later != role_changes_.end() && first_later->place <= place; ++first_later)
-    changed.push_back(std::move(first_later->as_of));
-  role_changes_.erase(role_changes_.begin(), first_later);
+  for (const auto& id : std::exchange(changed_, {})) {
+    const auto found = accounts_.find(id);
+    if (found == accounts_.end())
+      continue;
+    auto& account = *found->second;
+    account.changed = false;
+    if (account.settled_term == epoch{})
+      continue; // its first role row isn't below the place yet
+    changed.push_back({id, account.info.mailbox, account.info.partition, account.settled_term,
+                       account.settled_role, account.confirmed, account.info.is_protected, {}});
+  }
   return changed;
 }
 

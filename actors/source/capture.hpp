@@ -61,9 +61,16 @@ public:
   /// The account's actor while it is a source here; null otherwise.
   caf::actor actor_of(const account_id& account) const;
 
-  /// What a checkpoint must hold of accounts: roles as of `place`, and the mailbox ids; only those that changed
-  /// since the last call.
-  std::vector<known_account> changed_roles(const binlog_place& place);
+  /// The account's local mailbox id; 0 = not known.
+  mailbox_id mailbox_of(const account_id& account) const;
+
+  /// The last sequence that Kafka holds of an account of ours. Any thread.
+  void confirmed(const account_id& account, sequence number);
+  sequence confirmed_of(const account_id& account) const;
+
+  /// What a checkpoint must hold of accounts that changed since the last call: roles as of `place`, and in
+  /// `last` the last sequence that Kafka holds.
+  std::vector<known_account> changed_accounts(const binlog_place& place);
 
   /// For the settlement: writes the ACK over the connection of the moment. Any thread, never blocks long.
   void acknowledge(const binlog_place& place);
@@ -73,11 +80,18 @@ private:
     known_account info;
     bool closed = false;
     caf::actor actor;
-    sequence sent; ///< last number that its actor gives, as far as capture sent slices
+    sequence sent;      ///< last number that its actor gives, as far as capture sent slices
+    sequence confirmed; ///< last number that Kafka holds
+    /// Role and term as of the last place that a checkpoint covered: later ones wait in role_changes_.
+    std::string settled_role;
+    epoch settled_term;
+    bool changed = false; ///< since the last checkpoint
   };
   struct role_change {
     binlog_place place;
-    known_account as_of;
+    account_id account;
+    epoch term;
+    std::string role;
   };
 
   void run();
@@ -90,13 +104,15 @@ private:
   void report_unseen(const sliced_transaction& transaction);
   void begin_writing(entry& account);
   entry* by_mailbox(mailbox_id mailbox);
+  void mark_changed(entry& account);
 
   options options_;
   std::unique_ptr<capture_source> source_; ///< under source_mutex_
   mutable std::mutex mutex_; ///< of accounts_, mailboxes_, role_changes_
   std::unordered_map<account_id, std::unique_ptr<entry>> accounts_;
   std::unordered_map<mailbox_id, entry*> mailboxes_;
-  std::vector<role_change> role_changes_;
+  std::deque<role_change> role_changes_; ///< in the binlog's order
+  std::vector<account_id> changed_;
   std::mutex source_mutex_;
   std::condition_variable wake_;
   std::atomic<bool> stopping_{false};

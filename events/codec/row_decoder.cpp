@@ -124,6 +124,8 @@ row_change read_row(const json::value& v, const shape_list& shapes, first_failur
 } // namespace
 
 std::vector<row_change> read_rows(const json_fields& fields, const shape_lookup& shapes) {
+  if (!shapes.wants_rows())
+    return {};
   auto& failed = fields.failed();
   const auto used = read_shapes(fields, shapes);
   const auto& list = fields.array("r");

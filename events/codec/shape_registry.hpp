@@ -17,6 +17,15 @@ public:
   virtual ~shape_lookup() = default;
   /// Null = not known here (yet).
   virtual std::shared_ptr<const shape> find(std::uint64_t fingerprint) const = 0;
+  /// False: rows are left out of what is decoded, and no shape is asked for.
+  virtual bool wants_rows() const { return true; }
+};
+
+/// For readers that follow the accounts' lines and need no rows: a source that reads its own records (R12).
+class without_rows final : public shape_lookup {
+public:
+  std::shared_ptr<const shape> find(std::uint64_t) const override { return nullptr; }
+  bool wants_rows() const override { return false; }
 };
 
 /// All shapes that a node has met. Fingerprints are hashes of the content, so one registry serves every

@@ -1,0 +1,249 @@
+#include "actors/control/control_link.hpp"
+
+#include "events/control/control_codec.hpp"
+#include "events/log/topic_names.hpp"
+
+namespace understudy {
+namespace {
+
+constexpr partition_id only_partition{0};
+constexpr std::chrono::milliseconds poll_time{20};
+constexpr std::size_t records_a_poll = 2000;
+
+boot_time after(boot_time from, std::chrono::milliseconds wait) {
+  return boot_time(from.value + std::chrono::nanoseconds(wait).count());
+}
+
+} // namespace
+
+control_link::control_link(options o)
+    : options_(std::move(o))
+    , life_(options_.first_life) {}
+
+control_link::~control_link() { stop(); }
+
+result<void> control_link::start() {
+  if (auto opened = open(); !opened)
+    return opened;
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+result<void> control_link::open() {
+  auto control = partition_reader::open(options_.kafka, topic::control);
+  if (!control)
+    return tl::make_unexpected(control.error());
+  auto leases = partition_reader::open(options_.kafka, topic::leases);
+  if (!leases)
+    return tl::make_unexpected(leases.error());
+  control_ = std::move(*control);
+  leases_ = std::move(*leases);
+  const auto marks = leases_->watermarks_of(only_partition, std::chrono::seconds(10));
+  if (!marks)
+    return tl::make_unexpected(marks.error());
+  if (auto added = leases_->add(only_partition, marks->low); !added)
+    return added;
+  if (auto added = control_->add(only_partition, options_.control_from); !added)
+    return added;
+  open_producer();
+  begin_life();
+  return {};
+}
+
+void control_link::open_producer() {
+  producer_callbacks callbacks;
+  callbacks.on_delivery = [](delivery&&) {}; // what counts is what was read back (R18, R25)
+  callbacks.on_fatal = [this](const error& why) {
+    options_.report(fmt::format("the Kafka producer of control and leases gave up: {}", why.what));
+    fatal_ = true;
+  };
+  auto opened = producer::start(options_.kafka, {}, std::move(callbacks));
+  const std::lock_guard lock(mutex_);
+  if (opened)
+    producer_ = std::move(*opened);
+  else
+    options_.report(opened.error().what);
+}
+
+void control_link::begin_life() {
+  control_own_ = leases_own_ = false;
+  const writer self{options_.node, life_};
+  send_lease({self, lease_incarnation{}});
+  control_record begin;
+  begin.from = self;
+  begin.id = fmt::format("{}-{}-begin", options_.node, life_);
+  begin.origin.by = options_.node.value;
+  begin.events.emplace_back(control_incarnation{});
+  send_control(begin);
+  std::deque<control_record> again;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& record : not_read_back_)
+      record.from = self;
+    again = not_read_back_;
+  }
+  for (const auto& record : again)
+    send_control(record);
+}
+
+void control_link::stop() {
+  stopping_ = true;
+  if (thread_.joinable())
+    thread_.join();
+  std::shared_ptr<producer> last;
+  {
+    const std::lock_guard lock(mutex_);
+    last = std::move(producer_);
+  }
+  if (last)
+    last->stop(std::chrono::milliseconds(500));
+}
+
+bool control_link::connected() const { return control_ && control_->connected(); }
+
+std::string control_link::why_not_renewing() const {
+  const std::lock_guard lock(mutex_);
+  return why_not_renewing_;
+}
+
+void control_link::run() {
+  while (!stopping_) {
+    if (fatal_.exchange(false)) {
+      std::shared_ptr<producer> old;
+      {
+        const std::lock_guard lock(mutex_);
+        old = std::move(producer_);
+        life_ = life_.next();
+      }
+      if (old)
+        old->stop(std::chrono::milliseconds::zero());
+      open_producer();
+      begin_life();
+    }
+    read_leases();
+    read_control();
+    if (boot_now() >= next_heartbeat_)
+      heartbeat();
+  }
+}
+
+void control_link::read_leases() {
+  auto fetched = leases_->poll(records_a_poll, poll_time);
+  for (const auto& trouble : fetched.events) {
+    options_.report(fmt::format("understudy.leases: {}", trouble.text));
+    if (trouble.kind != reader_trouble::unavailable)
+      (void)leases_->seek(only_partition, trouble.low);
+  }
+  if (fetched.records.empty())
+    return;
+  for (const auto& raw : fetched.records) {
+    auto record = decode_lease_record(raw.payload);
+    if (!record) {
+      options_.report(fmt::format("understudy.leases, offset {}: {}", raw.offset, record.error().what));
+      continue;
+    }
+    if (record->from.node == options_.node && record->from.life >= life_ &&
+        std::holds_alternative<lease_incarnation>(record->body))
+      leases_own_ = true;
+    options_.lease->change(
+        [&](lease_view& view) { view.fold(*record, {raw.offset, raw.time, boot_now()}); });
+  }
+  caught_up_ = control_own_ && leases_own_;
+  options_.on_leases();
+}
+
+void control_link::read_control() {
+  auto fetched = control_->poll(records_a_poll, std::chrono::milliseconds(1));
+  for (const auto& trouble : fetched.events)
+    options_.report(fmt::format("understudy.control: {}", trouble.text));
+  if (fetched.records.empty())
+    return;
+  std::vector<read_record> batch;
+  batch.reserve(fetched.records.size());
+  for (const auto& raw : fetched.records) {
+    auto record = decode_control_record(raw.payload);
+    if (record && record->from.node == options_.node) {
+      if (record->from.life >= life_)
+        control_own_ = true;
+      const std::lock_guard lock(mutex_);
+      std::erase_if(not_read_back_, [&](const control_record& sent) { return sent.id == record->id; });
+    }
+    batch.push_back({raw.offset, std::move(record)});
+  }
+  options_.on_control(std::move(batch));
+  caught_up_ = control_own_ && leases_own_;
+}
+
+void control_link::check_control_end() {
+  const auto asked = boot_now();
+  const auto marks = control_->watermarks_of(only_partition, options_.heartbeat);
+  if (marks && control_->position(only_partition).value_or(kafka_offset{}) >= marks->high)
+    control_end_ = asked;
+}
+
+void control_link::heartbeat() {
+  // A third of the lease: one lost renewal doesn't end it.
+  const auto interval = std::min(options_.heartbeat, options_.lease->rules().lease / 3);
+  next_heartbeat_ = after(boot_now(), interval);
+  check_control_end();
+  auto facts = options_.facts();
+  facts.control_read_to_end = caught_up_ ? control_end_ : std::nullopt;
+  auto why = why_not_renew(facts, boot_now(), options_.lease->rules());
+  const bool may = why.empty();
+  {
+    const std::lock_guard lock(mutex_);
+    why_not_renewing_ = std::move(why);
+  }
+  if (may) {
+    renewal body;
+    body.process = options_.process;
+    body.started_ms = options_.started_ms;
+    body.number = ++renewals_;
+    body.sent = boot_now();
+    body.rules = rules_version;
+    send_lease({{options_.node, life_}, body});
+  }
+  options_.on_leases();
+}
+
+void control_link::append(control_record record) {
+  {
+    const std::lock_guard lock(mutex_);
+    record.from = {options_.node, life_};
+    not_read_back_.push_back(record);
+  }
+  send_control(record);
+}
+
+void control_link::claim(const node_name& against, kafka_offset folded) {
+  understudy::claim body;
+  body.against = against;
+  body.process = options_.process;
+  body.sent = boot_now();
+  body.control = folded;
+  send_lease({{options_.node, life_}, body});
+}
+
+void control_link::resign(const std::string& reason) {
+  send_lease({{options_.node, life_}, resignation{options_.process, reason}});
+  options_.lease->change([](lease_view& view) { view.resigned(boot_now()); });
+}
+
+void control_link::send_lease(const lease_record& record) {
+  const std::lock_guard lock(mutex_);
+  // A lost renewal is replaced by the next one; a claim that isn't read back is made again by who needs it.
+  if (producer_)
+    (void)producer_->produce(topic::leases, only_partition, options_.node.value, encode(record), 0);
+}
+
+void control_link::send_control(const control_record& record) {
+  const std::lock_guard lock(mutex_);
+  if (!producer_)
+    return;
+  const auto taken =
+      producer_->produce(topic::control, only_partition, options_.node.value, encode(record), 0);
+  if (!taken)
+    options_.report(fmt::format("a record for understudy.control waits for a new producer: {}", taken.error().what));
+}
+
+} // namespace understudy

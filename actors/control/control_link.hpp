@@ -1,0 +1,93 @@
+// The node's connection to understudy.control and understudy.leases: one thread that reads both, renews the
+// lease, and a producer that data never delays (R15).
+#pragma once
+#include "actors/control/lease_keeper.hpp"
+#include "events/control/control_record.hpp"
+#include "events/log/partition_reader.hpp"
+#include "events/log/producer.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+namespace understudy {
+
+class control_link {
+public:
+  /// A record of understudy.control as it was read.
+  struct read_record {
+    kafka_offset offset;
+    result<control_record> record;
+  };
+
+  struct options {
+    kafka_settings kafka;
+    node_name node;
+    incarnation first_life;
+    std::string process;
+    std::int64_t started_ms = 0;
+    std::chrono::milliseconds heartbeat{500};
+    std::shared_ptr<lease_keeper> lease;
+    kafka_offset control_from; ///< where the folded state ends
+    /// Link thread, in order of the log. Must not block for long.
+    std::function<void(std::vector<read_record>)> on_control;
+    /// Link thread: something of the leases was read or a heartbeat went by.
+    std::function<void()> on_leases;
+    /// May this node renew (R21)? Asked at each heartbeat; control_read_to_end is filled in by the link.
+    std::function<renewal_facts()> facts;
+    std::function<void(const std::string&)> report;
+  };
+
+  explicit control_link(options o);
+  ~control_link();
+  result<void> start();
+  void stop();
+
+  /// Both topics were read up to a record of this process's own (R19).
+  bool caught_up() const { return caught_up_; }
+  bool connected() const;
+
+  /// Any thread. Appends to control; repeated under the same id with each new producer until it was read back.
+  void append(control_record record);
+  /// Any thread. The claim is known by its offset once it was read back (lease_view::claim_against).
+  void claim(const node_name& against, kafka_offset folded);
+  void resign(const std::string& reason);
+  /// Why this node doesn't renew its lease; empty: it does.
+  std::string why_not_renewing() const;
+
+private:
+  void run();
+  result<void> open();
+  void open_producer();
+  void begin_life();
+  void read_control();
+  void read_leases();
+  void heartbeat();
+  void check_control_end();
+  void send_lease(const lease_record& record);
+  void send_control(const control_record& record);
+
+  options options_;
+  std::unique_ptr<partition_reader> control_;
+  std::unique_ptr<partition_reader> leases_;
+  mutable std::mutex mutex_; ///< of what follows
+  std::shared_ptr<producer> producer_;
+  incarnation life_;
+  std::deque<control_record> not_read_back_;
+  std::string why_not_renewing_;
+  std::atomic<bool> fatal_{false};
+  std::atomic<bool> caught_up_{false};
+  std::atomic<bool> stopping_{false};
+  bool control_own_ = false; ///< own incarnation read; link thread
+  bool leases_own_ = false;
+  std::optional<boot_time> control_end_;
+  boot_time next_heartbeat_;
+  std::uint64_t renewals_ = 0;
+  std::thread thread_;
+};
+
+} // namespace understudy

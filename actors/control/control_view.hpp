@@ -1,0 +1,46 @@
+// The folded control state for everybody in the node: one writer (the supervisor), many readers.
+#pragma once
+#include "actors/replica/decision_source.hpp"
+#include "events/control/evolve.hpp"
+
+#include <mutex>
+#include <shared_mutex>
+
+namespace understudy {
+
+class control_view final : public decision_source {
+public:
+  /// The supervisor only.
+  evolution fold(const control_record& record, kafka_offset offset) {
+    const std::unique_lock lock(mutex_);
+    return evolve(state_, record, offset);
+  }
+  /// The supervisor only, before anybody else reads: what was stored.
+  control_state& restore() { return state_; }
+  /// The supervisor only: it alone writes, so it reads without the lock.
+  const control_state& own() const { return state_; }
+  /// Any thread; the answer must not point into the state.
+  template <class Question>
+  auto ask(Question question) const {
+    const std::shared_lock lock(mutex_);
+    return question(state_);
+  }
+
+  kafka_offset folded() const override {
+    return ask([](const control_state& state) { return state.next(); });
+  }
+  answer about(const account_id& account) const override {
+    return ask([&](const control_state& state) -> answer {
+      const auto* known = state.account(account);
+      if (known == nullptr)
+        return {};
+      return {std::make_shared<const account_terms>(known->terms), known->is_withdrawn};
+    });
+  }
+
+private:
+  mutable std::shared_mutex mutex_;
+  control_state state_;
+};
+
+} // namespace understudy

@@ -1,0 +1,242 @@
+// What this node has to do about an account, now that control says what it says. Idempotent: looked at after
+// each change and again while something is under way.
+#include "actors/supervisor/supervisor.hpp"
+
+#include "actors/support/uuid.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace understudy {
+
+void supervisor::attend(const account_id& id) {
+  const auto* account = state().account(id);
+  if (account == nullptr)
+    return;
+  if (account->is_withdrawn) {
+    forget(id);
+    return;
+  }
+  if (const auto* pending = account->terms.pending())
+    attend_promotion(*account, *pending);
+  if (const auto* active = account->terms.active())
+    attend_settled(*account, *active);
+}
+
+void supervisor::attend_promotion(const account_state& account, const term_entry& pending) {
+  const auto* active = account.terms.active();
+  const bool from_self = active != nullptr && is_self(active->primary);
+  switch (pending.origin) {
+  case term_origin::enrolment:
+    if (is_self(pending.primary))
+      begin_first_epoch(account, pending);
+    return;
+  case term_origin::planned:
+    if (from_self)
+      hand_over(account, pending);
+    break;
+  case term_origin::unplanned:
+    if (is_self(pending.primary))
+      write_fence(account, pending);
+    else if (from_self && !stepping_down_)
+      close_epoch(account, active->term);
+    break;
+  }
+  if (is_self(pending.primary))
+    take_over(account, pending);
+}
+
+void supervisor::attend_settled(const account_state& account, const term_entry& active) {
+  if (is_self(active.primary)) {
+    if (auto found = work_.find(account.id); found != work_.end() && found->second.following) {
+      parts_->replicas->become_source(account.id);
+      found->second.following = false;
+    }
+    attend_protection(account, active);
+    send_snapshot(account);
+    return;
+  }
+  release_guard(account);
+  const auto* destination = account.destination(self_name());
+  if (destination == nullptr) {
+    const auto found = work_.find(account.id);
+    if (found != work_.end() && found->second.following) {
+      parts_->replicas->unfollow(account.id, true);
+      work_.erase(found);
+    }
+    return;
+  }
+  attend_replica(account, active, *destination);
+}
+
+void supervisor::attend_protection(const account_state& account, const term_entry& active) {
+  auto& doing = work(account.id);
+  // A gap of the whole node (`since` 0) holds back commits all the same, if the server waits at all: it leaves
+  // nothing out of the log. One of this account's own mustn't hold up the others (R3).
+  const bool holds = account.is_protected() || account.gap->since == sequence{};
+  if (doing.protection_told != holds) {
+    doing.protection_told = holds;
+    parts_->source->set_protected(account.id, holds);
+  }
+  if (account.is_protected()) {
+    if (!node_gap_.empty())
+      append_fact(account.id, unprotected{active.term, node_gap_, sequence{}});
+    return;
+  }
+  if (!node_gap_.empty())
+    return;
+  // A gap of the whole node left nothing out of the log; one of this account's own did: only replicas that
+  // were made anew behind it have everything.
+  const bool of_node = account.gap->since == sequence{};
+  const bool replicas_whole =
+      std::all_of(account.destinations.begin(), account.destinations.end(),
+                  [&](const auto& d) { return d.ready && d.from >= account.gap->since; });
+  if (of_node || (replicas_whole && !account.destinations.empty())) {
+    parts_->source->set_protected(account.id, true); // holding begins before it is said (R4)
+    append_fact(account.id, protected_again{active.term});
+  }
+}
+
+void supervisor::attend_replica(const account_state& account, const term_entry& active,
+                                const destination_state& destination) {
+  auto& doing = work(account.id);
+  if (destination.ready) {
+    if (!doing.following)
+      follow(account, false);
+    if (doing.paused_told != account.is_paused) {
+      doing.paused_told = account.is_paused;
+      if (account.is_paused)
+        parts_->replicas->pause(account.id);
+      else
+        parts_->replicas->resume(account.id);
+    }
+    return;
+  }
+  if (doing.handed_over && doing.handed_over->term == active.term) {
+    become_replica(account, active, destination);
+    return;
+  }
+  if (doing.role_begun < active.term && doing.closed < active.term)
+    close_epoch(account, epoch(active.term.value - 1)); // what we wrote before isn't proven (R33)
+  if (destination.reset_why == nullptr || !doing.following)
+    ask_for_snapshot(account, destination.reset_why ? *destination.reset_why : std::string("new replica"));
+}
+
+void supervisor::ask_for_snapshot(const account_state& account, const std::string& why) {
+  // The source sends a snapshot only when asked by `replica_reset`: by then this node reads the partition from
+  // before the snapshot's marker on (R14, R16).
+  auto& doing = work(account.id);
+  const auto* destination = account.destination(self_name());
+  if (doing.busy || destination == nullptr || doing.reset_sent >= destination->requested)
+    return;
+  doing.busy = true;
+  doing.reset_sent = destination->requested;
+  in_background(*parts_->sql, [this, id = account.id, partition = account.partition, why,
+                               parts = parts_]() -> std::function<void()> {
+    const auto reading = parts->replicas->read_partition(partition);
+    return [this, id, why, reading] {
+      auto& doing = work(id);
+      doing.busy = false;
+      const auto* account = state().account(id);
+      if (account == nullptr || account->is_withdrawn || account->destination(self_name()) == nullptr)
+        return;
+      if (!reading) {
+        spdlog::warn("account {}: partition {} can't be read yet: {}", id, account->partition,
+                     reading.error().what);
+        doing.reset_sent = kafka_offset{-1};
+        waiting_.insert(id);
+        return;
+      }
+      follow(*account, true);
+      append_fact(id, replica_reset{self_name(), why});
+    };
+  });
+}
+
+void supervisor::follow(const account_state& account, bool wants_snapshot) {
+  const auto* active = account.terms.active();
+  replica_side::followed followed;
+  followed.account = account.id;
+  followed.name = account.name;
+  followed.partition = account.partition;
+  followed.term = active->term;
+  followed.wants_snapshot = wants_snapshot;
+  parts_->replicas->follow(std::move(followed));
+  work(account.id).following = true;
+}
+
+void supervisor::send_snapshot(const account_state& account) {
+  kafka_offset newest{-1};
+  for (const auto& destination : account.destinations)
+    if (!destination.ready && destination.reset_why != nullptr)
+      newest = std::max(newest, destination.requested);
+  if (newest == kafka_offset{-1})
+    return;
+  auto& doing = work(account.id);
+  if (doing.snapshot_running || doing.snapshot_asked >= newest)
+    return;
+  const auto actor = parts_->source->actor_of(account.id);
+  if (!actor) {
+    waiting_.insert(account.id); // its role row isn't met yet
+    return;
+  }
+  doing.snapshot_running = true;
+  doing.snapshot_asked = newest;
+  snapshot_sender::request wanted;
+  wanted.account = account.id;
+  wanted.mailbox = parts_->source->mailbox_of(account.id);
+  wanted.account_actor = actor;
+  wanted.snapshot = new_uuid();
+  wanted.partition = account.partition; // both topics have the same number of partitions
+  wanted.done = [this, self = caf::actor_cast<caf::actor>(this), id = account.id](result<std::uint64_t> sent) {
+    caf::anon_send(self, run_here{[this, id, sent] {
+      auto& doing = work(id);
+      doing.snapshot_running = false;
+      if (!sent) {
+        spdlog::warn("account {}: the snapshot is begun again: {}", id, sent.error().what);
+        doing.snapshot_asked = kafka_offset{-1};
+      } else {
+        spdlog::info("account {}: {} rows of its snapshot are sent", id, *sent);
+      }
+      waiting_.insert(id);
+    }});
+  };
+  spdlog::info("account {}: snapshot {} begins", account.id, wanted.snapshot);
+  parts_->snapshots->send(std::move(wanted));
+}
+
+void supervisor::forget(const account_id& id) {
+  const auto found = work_.find(id);
+  if (found == work_.end())
+    return;
+  if (found->second.following)
+    parts_->replicas->unfollow(id, true);
+  parts_->source->forget(id);
+  work_.erase(found);
+}
+
+void supervisor::close_epoch(const account_state& account, epoch term) {
+  auto& doing = work(account.id);
+  if (doing.closed >= term)
+    return;
+  doing.closed = term;
+  parts_->source->close_epoch(account.id, term);
+}
+
+void supervisor::release_guard(const account_state& account) {
+  const auto found = work_.find(account.id);
+  if (found == work_.end() || !found->second.guarded)
+    return;
+  auto standing = std::exchange(found->second.guarded, nullptr);
+  in_background(*parts_->promotions, [id = account.id, standing]() -> std::function<void()> {
+    const auto ended = standing->end_waiters(std::chrono::seconds(1));
+    const auto released = standing->release();
+    return [id, ended, released] {
+      if (!ended || !released)
+        spdlog::warn("account {}: the guard's end: {}", id, (!ended ? ended.error() : released.error()).what);
+      else if (*ended > 0)
+        spdlog::info("account {}: {} statements that waited at the guard were ended", id, *ended);
+    };
+  });
+}
+
+} // namespace understudy

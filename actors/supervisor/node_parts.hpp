@@ -1,0 +1,39 @@
+// What a node is made of, as its supervisor sees it. Everything is thread-safe and outlives the supervisor.
+#pragma once
+#include "actors/config/node_config.hpp"
+#include "actors/control/control_link.hpp"
+#include "actors/control/control_view.hpp"
+#include "actors/replica/replica_side.hpp"
+#include "actors/snapshot/snapshot_sender.hpp"
+#include "actors/source/capture.hpp"
+#include "actors/supervisor/peers.hpp"
+#include "actors/support/worker_pool.hpp"
+#include "storage/profile/profile.hpp"
+#include "storage/state/sql_session.hpp"
+
+namespace understudy {
+
+struct node_parts {
+  node_config config;
+  std::string process;         ///< UUID of this process
+  std::int64_t started_ms = 0; ///< wall clock
+  std::shared_ptr<const profile> rules;
+  sql_options logged; ///< sessions that write through the binlog
+  sql_options local;  ///< sessions that don't (R6)
+  /// Empty: `synchronous` holds; else why this node's commits aren't protected (R5).
+  std::function<std::string()> why_unprotected;
+  std::shared_ptr<control_view> control;
+  std::shared_ptr<lease_keeper> lease;
+  std::shared_ptr<control_link> link;
+  std::shared_ptr<account_log> log;
+  std::shared_ptr<settlement> settle;
+  std::shared_ptr<capture> source;
+  std::shared_ptr<replica_side> replicas;
+  std::shared_ptr<snapshot_sender> snapshots;
+  std::shared_ptr<peers> others;
+  std::shared_ptr<worker_pool> sql;        ///< short SQL jobs
+  std::shared_ptr<worker_pool> promotions; ///< guards and role rows; its threads bound what moves at once
+  std::shared_ptr<worker_pool> questions;  ///< figures for status: peers and SQL, with deadlines
+};
+
+} // namespace understudy

@@ -1,0 +1,284 @@
+#include "actors/supervisor/node_questions.hpp"
+
+#include "actors/supervisor/account_names.hpp"
+#include "storage/state/logged_state.hpp"
+#include "storage/state/mailstore_queries.hpp"
+
+#include <boost/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <set>
+
+namespace understudy {
+namespace {
+
+/// Accounts in one page of a listing.
+constexpr std::size_t page_size = 500;
+
+std::string peer_command(std::string_view name, const std::vector<std::string>& accounts) {
+  boost::json::array list(accounts.begin(), accounts.end());
+  return boost::json::serialize(boost::json::object{
+      {"namespace", "peer"}, {"command", name}, {"parameters", {{"accounts", std::move(list)}}}});
+}
+
+std::vector<account_figures> figures_here(node_parts& parts, const std::vector<account_id>& accounts) {
+  std::vector<account_figures> all;
+  auto session = sql_session::open(parts.local);
+  if (!session) {
+    spdlog::warn("figures can't be had from MariaDB: {}", session.error().what);
+    return all;
+  }
+  mailstore_queries queries(*session, parts.rules);
+  const auto registered = queries.find_by_id(accounts);
+  if (!registered)
+    return all;
+  const auto items = queries.highest_items(*registered);
+  for (const auto& account : *registered) {
+    account_figures f;
+    f.account = account.account;
+    f.mailbox = account.mailbox;
+    if (items)
+      if (const auto item = items->find(account.mailbox); item != items->end())
+        f.item = item->second;
+    f.kafka = parts.link->connected();
+    if (const auto replica = parts.replicas->figures_of(account.account)) {
+      f.number = replica->applied;
+      f.state = replica->state;
+      f.reason = replica->reason;
+      f.lag_seconds = static_cast<double>(replica->lag_us) / 1e6;
+    }
+    if (parts.source->actor_of(account.account)) {
+      f.state = "source";
+      f.number = parts.source->confirmed_of(account.account);
+    }
+    all.push_back(std::move(f));
+  }
+  return all;
+}
+
+std::vector<found_account> find_here(node_parts& parts, const std::vector<std::string>& names) {
+  std::vector<found_account> all;
+  auto session = sql_session::open(parts.local);
+  if (!session)
+    return all;
+  mailstore_queries queries(*session, parts.rules);
+  logged_state state(*session);
+  std::vector<account_id> ids;
+  for (const auto& name : names)
+    ids.emplace_back(name);
+  const auto add = [&](const result<std::vector<registered_account>>& found) {
+    if (!found)
+      return;
+    for (const auto& account : *found) {
+      const auto replica = state.replica_of(account.account);
+      const auto role = state.role_of(account.account);
+      const bool elsewhere = (replica && *replica) || (role && *role && (*role)->role != account_role::source);
+      const bool source = role && *role && (*role)->role == account_role::source;
+      all.push_back({account.account, account.name, elsewhere && !source});
+    }
+  };
+  add(queries.find_by_name(names));
+  add(queries.find_by_id(ids));
+  return all;
+}
+
+bool wanted(const request_body& body, const account_state& account, const std::set<std::string>& names,
+            const std::set<std::string>& domains) {
+  if (account.is_withdrawn)
+    return false;
+  if (!body.mail_host.empty() && account.primary().value != body.mail_host)
+    return false;
+  if (!body.replica_server.empty() && account.destination(node_name(body.replica_server)) == nullptr)
+    return false;
+  if (!names.empty() && !names.contains(folded_name(account.name)) && !names.contains(folded_name(account.id.value)))
+    return false;
+  if (!domains.empty() && !domains.contains(domain_of(account.name)))
+    return false;
+  if (!body.account_status.empty() && (body.account_status == "paused") != account.is_paused)
+    return false;
+  return true;
+}
+
+account_status copy_status(const account_state& account) {
+  account_status shown;
+  shown.account = account.id;
+  shown.name = account.name;
+  shown.home = account.primary();
+  shown.paused = account.is_paused;
+  if (account.gap)
+    shown.gap = *account.gap;
+  for (const auto& destination : account.destinations) {
+    replica_status replica;
+    replica.destination = destination.node;
+    replica.priority = destination.priority;
+    replica.available = destination.ready;
+    shown.replicas.push_back(std::move(replica));
+  }
+  return shown;
+}
+
+void fill_in(account_status& shown, const everybodys_figures& figures, const lease_keeper& lease,
+             const node_name& self) {
+  const auto of = [&](const node_name& node) -> const account_figures* {
+    const auto answer = figures.answers.find(node);
+    if (answer == figures.answers.end())
+      return nullptr;
+    for (const auto& f : answer->second)
+      if (f.account == shown.account)
+        return &f;
+    return nullptr;
+  };
+  const auto lives = [&](const node_name& node) {
+    return lease.ask([&](const lease_view& view) {
+      return node == self ? view.holds(boot_now())
+                          : view.peer(node).last_renewal_read && !view.suspected(node, boot_now());
+    });
+  };
+  if (const auto* f = of(shown.home))
+    shown.figures = *f;
+  for (auto& replica : shown.replicas) {
+    const auto* f = of(replica.destination);
+    const bool whole = replica.available.value_or(false);
+    replica.available = whole && lives(replica.destination) && (f == nullptr || f->state != "stopped");
+    if (f == nullptr)
+      continue;
+    replica.figures = *f;
+    if (shown.figures)
+      replica.lag = shown.figures->number.value - std::min(shown.figures->number.value, f->number.value);
+  }
+}
+
+status_page make_page(node_parts& parts, const request_body& body, std::string& more) {
+  std::set<std::string> names;
+  for (const auto& name : body.accounts)
+    names.insert(folded_name(name));
+  std::set<std::string> domains;
+  for (const auto& domain : body.domains)
+    domains.insert(folded_name(domain));
+  // Sorted by name, then id; a page begins behind the last one's end.
+  std::map<std::string, account_status> listed;
+  std::set<std::string> seen;
+  parts.control->ask([&](const control_state& state) {
+    for (const auto& [id, account] : state.accounts()) {
+      if (!wanted(body, account, names, domains))
+        continue;
+      if (!names.empty()) {
+        seen.insert(folded_name(account.name));
+        seen.insert(folded_name(id.value));
+      }
+      auto key = folded_name(account.name) + '\0' + id.value;
+      if (!body.next.empty() && key <= body.next)
+        continue;
+      listed.emplace(std::move(key), copy_status(account));
+      if (listed.size() > page_size + 1)
+        listed.erase(std::prev(listed.end()));
+    }
+    return 0;
+  });
+  more.clear();
+  if (listed.size() > page_size) {
+    listed.erase(std::prev(listed.end()));
+    more = listed.rbegin()->first;
+  }
+  status_page page;
+  std::vector<account_id> ids;
+  for (auto& [key, status] : listed) {
+    ids.push_back(status.account);
+    page.accounts.push_back(std::move(status));
+  }
+  if (body.next.empty())
+    for (const auto& name : body.accounts)
+      if (!seen.contains(folded_name(name)))
+        page.unknown.push_back(name);
+  const auto figures =
+      ids.empty() ? everybodys_figures{} : figures_everywhere(parts, known_peers(parts), ids);
+  page.unreachable = figures.silent;
+  for (auto& status : page.accounts)
+    fill_in(status, figures, *parts.lease, parts.config.node.name);
+  if (!body.replica_status.empty())
+    std::erase_if(page.accounts, [&](const account_status& account) {
+      const bool any = std::any_of(account.replicas.begin(), account.replicas.end(), [&](const auto& replica) {
+        return replica.available.value_or(false) == (body.replica_status == "available");
+      });
+      return !any;
+    });
+  return page;
+}
+
+} // namespace
+
+std::vector<peers::address> known_peers(const node_parts& parts) {
+  return parts.control->ask([&](const control_state& state) {
+    std::vector<peers::address> all;
+    for (const auto& [name, node] : state.nodes())
+      if (name != parts.config.node.name && node.announced_at.value >= 0)
+        all.push_back({name, node.announced.advertise});
+    return all;
+  });
+}
+
+std::vector<std::pair<node_name, std::vector<found_account>>>
+find_everywhere(node_parts& parts, const std::vector<peers::address>& whom, const std::vector<std::string>& names) {
+  std::vector<std::pair<node_name, std::vector<found_account>>> all;
+  all.emplace_back(parts.config.node.name, find_here(parts, names));
+  for (const auto& answer : parts.others->ask(whom, peer_command("find", names))) {
+    if (!answer.body) {
+      spdlog::warn("{} can't be asked: {}", answer.node, answer.body.error().what);
+      continue;
+    }
+    if (auto found = parse_found(*answer.body))
+      all.emplace_back(answer.node, std::move(*found));
+  }
+  return all;
+}
+
+everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
+                                      const std::vector<account_id>& accounts) {
+  everybodys_figures all;
+  all.answers[parts.config.node.name] = figures_here(parts, accounts);
+  std::vector<std::string> ids;
+  for (const auto& account : accounts)
+    ids.push_back(account.value);
+  for (const auto& answer : parts.others->ask(whom, peer_command("figures", ids))) {
+    auto figures = answer.body ? parse_figures(*answer.body)
+                               : result<std::vector<account_figures>>(tl::make_unexpected(answer.body.error()));
+    if (figures)
+      all.answers[answer.node] = std::move(*figures);
+    else
+      all.silent.push_back(answer.node);
+  }
+  return all;
+}
+
+bool answer_question(const std::shared_ptr<node_parts>& parts, const request_body& body, answer_function answer) {
+  if (body.name == "getAccountStatus") {
+    parts->questions->submit([parts, body, answer] {
+      reply out;
+      auto written = write_status_reply(make_page(*parts, body, out.more));
+      out.status = written.status;
+      out.body = std::move(written.body);
+      answer(std::move(out));
+    });
+    return true;
+  }
+  if (body.space != "peer")
+    return false;
+  if (body.name == "find") {
+    parts->questions->submit([parts, body, answer] {
+      answer({0, write_found(find_here(*parts, body.accounts)), {}});
+    });
+    return true;
+  }
+  if (body.name == "figures") {
+    parts->questions->submit([parts, body, answer] {
+      std::vector<account_id> ids;
+      for (const auto& id : body.accounts)
+        ids.emplace_back(id);
+      answer({0, write_figures(figures_here(*parts, ids)), {}});
+    });
+    return true;
+  }
+  return false;
+}
+
+} // namespace understudy

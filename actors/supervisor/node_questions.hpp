@@ -1,0 +1,30 @@
+// Questions that change nothing: getAccountStatus, and what nodes ask each other. Answered on the questions
+// pool, from the folded control, the local MariaDB and the other nodes (with a deadline).
+#pragma once
+#include "actors/supervisor/node_parts.hpp"
+#include "actors/supervisor/requests.hpp"
+
+#include <utility>
+#include <vector>
+
+namespace understudy {
+
+/// False: the command isn't a question. Any thread; never blocks.
+bool answer_question(const std::shared_ptr<node_parts>& parts, const request_body& body, answer_function answer);
+
+/// All nodes that announced themselves, but this one.
+std::vector<peers::address> known_peers(const node_parts& parts);
+
+/// Which registries hold these addresses or UUIDs. Blocking; silent nodes are left out.
+std::vector<std::pair<node_name, std::vector<found_account>>>
+find_everywhere(node_parts& parts, const std::vector<peers::address>& whom, const std::vector<std::string>& names);
+
+struct everybodys_figures {
+  std::map<node_name, std::vector<account_figures>> answers;
+  std::vector<node_name> silent;
+};
+/// What this node and the others know of these accounts. Blocking.
+everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
+                                      const std::vector<account_id>& accounts);
+
+} // namespace understudy

@@ -1,0 +1,449 @@
+#include "actors/supervisor/operations.hpp"
+
+#include "actors/supervisor/account_names.hpp"
+#include "actors/supervisor/node_questions.hpp"
+#include "actors/support/uuid.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace understudy {
+namespace {
+
+/// Undecided accounts of a promotion (claims that don't become ready) fail after so many leases.
+constexpr int leases_to_give_up = 10;
+
+boot_time later(std::chrono::milliseconds wait) {
+  return boot_time(boot_now().value + std::chrono::nanoseconds(wait).count());
+}
+
+void reply_with(const answer_function& answer, command_reply reply) {
+  understudy::reply out;
+  out.status = reply.status;
+  out.body = std::move(reply.body);
+  answer(std::move(out));
+}
+
+bool is_change(const std::string& name) {
+  return name == "setAccountDestination" || name == "removeAccountDestination" || name == "promoteAccounts" ||
+         name == "pauseReplicas" || name == "restartReplicas";
+}
+
+/// True when only a claim that isn't ready yet holds the account (R22).
+bool waits_for_claim(const account_decision& account) {
+  bool claim = false;
+  for (const auto& gate : account.gates) {
+    if (gate.passed)
+      continue;
+    if (gate.name != "claim ready")
+      return false;
+    claim = true;
+  }
+  return claim;
+}
+
+} // namespace
+
+operations::operations(operation_surroundings around)
+    : around_(std::move(around)) {}
+
+void operations::on_command(command_received received) {
+  auto body = parse_request(received.json);
+  if (!body) {
+    reply_with(received.answer, write_error(2, body.error()));
+    return;
+  }
+  if (is_change(body->name))
+    begin_change(std::move(*body), std::move(received));
+  else if (body->name == "monitor")
+    monitor(*body, received);
+  else if (!answer_question(around_.parts, *body, received.answer))
+    reply_with(received.answer,
+               write_error(2, {fmt::format("this node doesn't know the command '{}'", body->name),
+                               "update this node, or ask another one"}));
+}
+
+void operations::begin_change(request_body body, command_received received) {
+  if (body.operation.empty())
+    body.operation = operation_id(new_uuid());
+  if (running_.contains(body.operation) || state().operation(body.operation) != nullptr) {
+    // The command line repeats a command whose answer it didn't get (R25): it is under way or done.
+    reply_with(received.answer, write_change_reply(body.operation, {}, false));
+    return;
+  }
+  auto op = std::make_shared<operation>();
+  op->origin = {body.operation, received.from.subject, wall_ms()};
+  op->answer = std::move(received.answer);
+  op->give_up = later(around_.parts->lease->rules().lease * leases_to_give_up);
+  auto named = find_named(state(), body.accounts, body.source_host);
+  op->typed = std::move(named.known);
+  op->wanted = std::move(body);
+  if (!named.unknown.empty() && op->wanted.name == "setAccountDestination") {
+    look_for(op, std::move(named.unknown));
+    return;
+  }
+  for (const auto& name : named.unknown)
+    op->unknown.push_back({name, "refused", "isn't replicated: setAccountDestination first", {}, {}});
+  resolved(op);
+}
+
+void operations::look_for(std::shared_ptr<operation> op, std::vector<std::string> names) {
+  auto parts = around_.parts;
+  parts->questions->submit([this, parts, op, names = std::move(names), peers = known_peers(*parts)] {
+    auto found = find_everywhere(*parts, peers, names);
+    around_.run_here([this, op, names, found = std::move(found)] {
+      take_found(*op, names, found);
+      resolved(op);
+    });
+  });
+}
+
+void operations::take_found(operation& op, const std::vector<std::string>& names,
+                            const std::vector<std::pair<node_name, std::vector<found_account>>>& found) {
+  for (const auto& name : names) {
+    const auto wanted = folded_name(name);
+    std::vector<account_to_enrol> homes;
+    for (const auto& [node, accounts] : found)
+      for (const auto& account : accounts)
+        if (!account.is_replica &&
+            (folded_name(account.name) == wanted || folded_name(account.account.value) == wanted))
+          homes.push_back({account.account, account.name, node});
+    if (homes.size() == 1) {
+      op.typed.emplace(homes.front().id, name);
+      op.to_enrol.emplace(homes.front().id, homes.front());
+    } else if (homes.empty()) {
+      op.unknown.push_back({name, "refused", "no mailstore has this account", {}, {}});
+    } else {
+      op.unknown.push_back({name, "refused",
+                            fmt::format("has a mailbox on {} and on {}: remove the one that isn't its home",
+                                        homes[0].home, homes[1].home),
+                            {}, {}});
+    }
+  }
+}
+
+void operations::resolved(std::shared_ptr<operation> op) {
+  const bool nothing_done = !op->unknown.empty() && !op->wanted.skip_invalid;
+  if (nothing_done || op->typed.empty()) {
+    if (op->unknown.empty())
+      op->unknown.push_back({op->wanted.source_host, "refused", "has no replicated accounts", {}, {}});
+    reply_with(op->answer, write_change_reply(op->wanted.operation, op->unknown, nothing_done));
+    return;
+  }
+  if (op->wanted.name == "promoteAccounts")
+    gather_facts(op);
+  else
+    start(op);
+}
+
+void operations::gather_facts(std::shared_ptr<operation> op) {
+  auto parts = around_.parts;
+  std::vector<account_id> ids;
+  for (const auto& [id, name] : op->typed)
+    ids.push_back(id);
+  parts->questions->submit([this, parts, op, ids, peers = known_peers(*parts)] {
+    auto figures = figures_everywhere(*parts, peers, ids);
+    around_.run_here([this, op, figures = std::move(figures)] {
+      for (const auto& [node, list] : figures.answers)
+        for (const auto& f : list) {
+          auto& facts = op->facts[f.account];
+          if (f.state == "source") {
+            facts.acknowledged = f.number;
+          } else if (!f.state.empty()) {
+            auto& replica = facts.replicas[node];
+            replica.applied = f.number;
+            if (f.state == "stopped")
+              replica.stopped = f.reason;
+          }
+        }
+      start(op);
+    });
+  });
+}
+
+void operations::start(std::shared_ptr<operation> op) {
+  if (op->wanted.dry_run) {
+    dry_run(*op);
+    return;
+  }
+  for (const auto& [id, typed] : op->typed)
+    op->undecided.insert(id);
+  running_[op->wanted.operation] = op;
+  operation_started begun;
+  begun.id = op->wanted.operation;
+  begun.kind = op->wanted.name;
+  begun.by = op->origin.by;
+  begun.at_ms = op->origin.at_ms;
+  begun.accounts = op->typed.size();
+  begun.text = fmt::format("{} {}", op->wanted.name, op->wanted.destination);
+  around_.append({begun}, op->origin); // decided once it was read back: then everybody can ask for it
+}
+
+bool operations::source_lives(const node_name& node) const {
+  if (node == self())
+    return around_.parts->lease->holds();
+  return around_.parts->lease->ask([&](const lease_view& view) {
+    const auto peer = view.peer(node);
+    return peer.last_renewal_read && !peer.resigned && !peer.claimed && !view.suspected(node, boot_now());
+  });
+}
+
+std::vector<command> operations::commands_of(const operation& op) const {
+  command base;
+  base.operation = op.wanted.operation;
+  base.by = op.origin.by;
+  base.at_ms = op.origin.at_ms;
+  const std::vector<account_id> ids(op.undecided.begin(), op.undecided.end());
+  std::vector<command> commands;
+  const auto add = [&](command_body body) {
+    commands.push_back(base);
+    commands.back().body = std::move(body);
+  };
+  if (op.wanted.name == "setAccountDestination") {
+    enrol body{{}, node_name(op.wanted.destination), op.wanted.priority};
+    for (const auto& id : ids) {
+      const auto fresh = op.to_enrol.find(id);
+      body.accounts.push_back(fresh != op.to_enrol.end() ? fresh->second
+                                                         : account_to_enrol{id, op.typed.at(id), {}});
+    }
+    add(std::move(body));
+  } else if (op.wanted.name == "removeAccountDestination") {
+    add(unenrol{ids, node_name(op.wanted.destination)});
+  } else if (op.wanted.name == "pauseReplicas") {
+    add(pause_replicas{ids});
+  } else if (op.wanted.name == "restartReplicas") {
+    add(resume_replicas{ids});
+  } else {
+    promote planned, unplanned;
+    planned.kind = promotion_kind::planned;
+    unplanned.kind = promotion_kind::unplanned;
+    for (auto* body : {&planned, &unplanned}) {
+      body->no_return = op.wanted.no_return;
+      if (!op.wanted.destination.empty())
+        body->destination = node_name(op.wanted.destination);
+    }
+    for (const auto& id : ids) {
+      const auto* account = state().account(id);
+      (account != nullptr && source_lives(account->primary()) && !op.claims.contains(account->primary())
+           ? planned
+           : unplanned)
+          .accounts.push_back(id);
+    }
+    const auto losses = find_named(state(), op.wanted.accept_loss, {});
+    for (const auto& [id, typed] : losses.known)
+      unplanned.accept_loss.push_back(id);
+    if (!planned.accounts.empty())
+      add(std::move(planned));
+    if (!unplanned.accounts.empty())
+      add(std::move(unplanned));
+  }
+  return commands;
+}
+
+live_facts operations::facts_for(const operation& op) const {
+  live_facts facts;
+  facts.self = self();
+  facts.partitions = static_cast<std::uint32_t>(around_.parts->config.cluster.partitions);
+  facts.accounts = op.facts;
+  for (auto& [id, known] : facts.accounts)
+    if (const auto here = around_.parts->replicas->figures_of(id))
+      known.fenced = here->term;
+  for (const auto& [name, node] : state().nodes())
+    facts.nodes[name].lease_runs = source_lives(name);
+  for (const auto& [node, at] : op.claims) {
+    const auto status = around_.parts->lease->ask(
+        [&](const lease_view& view) { return view.claim_against(node, boot_now()); });
+    if (status.stage == claim_stage::waiting || status.stage == claim_stage::ready)
+      facts.claims[node] = {status.offset, status.stage == claim_stage::ready, status.why};
+  }
+  return facts;
+}
+
+void operations::dry_run(operation& op) {
+  for (const auto& [id, typed] : op.typed)
+    op.undecided.insert(id);
+  const auto facts = facts_for(op);
+  std::vector<preview> previews;
+  for (const auto& wanted : commands_of(op)) {
+    const auto* promotion = std::get_if<promote>(&wanted.body);
+    for (const auto& decided : decide(state(), wanted, facts).accounts) {
+      preview shown;
+      shown.account = op.typed.at(decided.account);
+      shown.decided = decided;
+      if (waits_for_claim(decided)) {
+        shown.decided.decided = true; // nothing but the claim, which a dry run doesn't make
+        shown.decided.text = "promoted once its silent source was claimed";
+      }
+      if (const auto* account = state().account(decided.account))
+        shown.from = account->primary();
+      shown.planned = promotion == nullptr || promotion->kind == promotion_kind::planned;
+      if (const auto known = facts.accounts.find(decided.account); known != facts.accounts.end()) {
+        shown.acknowledged = known->second.acknowledged;
+        shown.in_log = known->second.in_log;
+        if (const auto replica = known->second.replicas.find(decided.destination);
+            replica != known->second.replicas.end()) {
+          shown.applied = replica->second.applied;
+          shown.volumes_reachable = replica->second.missing_volumes.empty();
+        }
+      }
+      previews.push_back(std::move(shown));
+    }
+  }
+  reply_with(op.answer, write_dry_run_reply(previews));
+}
+
+void operations::decide_now(operation& op) {
+  const auto facts = facts_for(op);
+  for (const auto& wanted : commands_of(op))
+    take_decision(op, decide(state(), wanted, facts));
+  answer_if_complete(op);
+}
+
+void operations::take_decision(operation& op, const decision& made) {
+  for (const auto& account : made.accounts) {
+    auto& answered = op.replies[account.account];
+    answered.account = op.typed.at(account.account);
+    if (account.decided) {
+      answered.outcome = op.wanted.name == "promoteAccounts" ? "accepted" : "done";
+      op.undecided.erase(account.account);
+      op.open.insert(account.account);
+    } else if (waits_for_claim(account) && boot_now() < op.give_up) {
+      answered.outcome = "accepted";
+    } else {
+      answered.outcome = "refused";
+      answered.reason = account.text;
+      op.undecided.erase(account.account);
+      close_account(op, account.account, false, account.text);
+    }
+  }
+  if (boot_now() < op.give_up)
+    for (const auto& node : made.claims_needed)
+      op.claims.try_emplace(node, boot_time{});
+  renew_claims(op);
+  if (!made.events.empty())
+    for (auto& id : around_.append(made.events, op.origin))
+      op.records.insert(std::move(id));
+  // What was decided with nothing to append is at its end already.
+  if (made.events.empty())
+    for (const auto& account : made.accounts)
+      if (account.decided)
+        close_account(op, account.account, true, account.text);
+}
+
+void operations::renew_claims(operation& op) {
+  for (auto& [node, handed_over] : op.claims) {
+    const auto status = around_.parts->lease->ask(
+        [&](const lease_view& view) { return view.claim_against(node, boot_now()); });
+    if (status.stage != claim_stage::none && status.stage != claim_stage::spoilt)
+      continue;
+    // One that was handed over a moment ago is still on its way back.
+    if (boot_now().value - handed_over.value < std::chrono::nanoseconds(around_.parts->lease->rules().lease).count())
+      continue;
+    spdlog::warn("{} is claimed: its accounts are to be promoted without it", node);
+    around_.parts->link->claim(node, state().next());
+    handed_over = boot_now();
+  }
+}
+
+void operations::on_tick() {
+  for (auto it = running_.begin(); it != running_.end();) {
+    auto op = it->second;
+    if (op->started && !op->undecided.empty()) {
+      renew_claims(*op);
+      decide_now(*op);
+    }
+    if (op->started && op->open.empty() && op->undecided.empty() && op->records.empty()) {
+      op->outcomes.push_back(operation_finished{op->wanted.operation, wall_ms()});
+      around_.append(std::exchange(op->outcomes, {}), op->origin);
+      answer_if_complete(*op);
+      it = running_.erase(it);
+      continue;
+    }
+    if (!op->outcomes.empty())
+      around_.append(std::exchange(op->outcomes, {}), op->origin);
+    ++it;
+  }
+}
+
+void operations::on_evolution(const control_record& record, const evolution& outcome) {
+  if (running_.empty())
+    return;
+  if (const auto own = running_.find(record.origin.operation); own != running_.end()) {
+    auto op = own->second;
+    op->records.erase(record.id);
+    for (std::size_t i = 0; i < outcome.events.size(); ++i) {
+      const auto* change = std::get_if<account_change>(&record.events[i]);
+      if (change == nullptr || outcome.events[i].applied || !op->open.contains(change->account))
+        continue;
+      auto& answered = op->replies[change->account];
+      answered.outcome = "refused";
+      answered.reason = outcome.events[i].why;
+      if (!outcome.events[i].winner.operation.empty()) {
+        answered.winner = outcome.events[i].winner;
+        if (const auto* winner = state().operation(outcome.events[i].winner.operation))
+          answered.winner_node = winner->node.value;
+      }
+      close_account(*op, change->account, false, outcome.events[i].why);
+    }
+    if (!op->started && state().operation(record.origin.operation) != nullptr) {
+      op->started = true;
+      decide_now(*op);
+    }
+    answer_if_complete(*op);
+  }
+  for (std::size_t i = 0; i < outcome.events.size(); ++i)
+    if (const auto* change = std::get_if<account_change>(&record.events[i]);
+        change != nullptr && outcome.events[i].applied)
+      for (auto& [id, op] : running_)
+        if (op->open.contains(change->account))
+          look_for_ends(*op, change->account, change->body);
+}
+
+void operations::look_for_ends(operation& op, const account_id& account, const account_change_body& body) {
+  const auto& name = op.wanted.name;
+  if (name == "promoteAccounts") {
+    if (std::holds_alternative<activated>(body))
+      close_account(op, account, true, fmt::format("active on {}", state().account(account)->primary()));
+    else if (const auto* aborted = std::get_if<promotion_aborted>(&body))
+      close_account(op, account, false, aborted->reason);
+    else if (const auto* said_no = std::get_if<declined>(&body))
+      close_account(op, account, false, said_no->reason);
+  } else if (name == "setAccountDestination") {
+    const auto* now = state().account(account)->destination(node_name(op.wanted.destination));
+    if (now != nullptr && now->ready)
+      close_account(op, account, true, fmt::format("the replica on {} is whole", op.wanted.destination));
+    else if (std::holds_alternative<destination_removed>(body))
+      close_account(op, account, false, "its destination was removed meanwhile");
+  } else {
+    close_account(op, account, true, "done");
+  }
+}
+
+void operations::close_account(operation& op, const account_id& account, bool ok, const std::string& text) {
+  op.open.erase(account);
+  op.outcomes.push_back(operation_outcome{op.wanted.operation, account, ok, text});
+}
+
+void operations::answer_if_complete(operation& op) {
+  if (!op.answer || !op.records.empty() || op.replies.size() < op.typed.size())
+    return;
+  std::vector<account_reply> all = op.unknown;
+  for (const auto& [id, reply] : op.replies)
+    all.push_back(reply);
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.account < b.account; });
+  reply_with(std::exchange(op.answer, nullptr), write_change_reply(op.wanted.operation, all, false));
+}
+
+void operations::monitor(const request_body& body, const command_received& received) const {
+  const auto* operation = state().operation(body.operation);
+  if (operation == nullptr) {
+    reply_with(received.answer, write_error(1, {fmt::format("operation {} isn't known", body.operation),
+                                                "look its UUID up where it was started"}));
+    return;
+  }
+  reply_with(received.answer, write_monitor_reply(*operation, !body.summary, [this](const account_id& id) {
+               const auto* account = state().account(id);
+               return account == nullptr ? id.value : account->name;
+             }));
+}
+
+} // namespace understudy

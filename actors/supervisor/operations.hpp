@@ -1,0 +1,78 @@
+// Administrators' commands on the supervisor that took them: resolve names, decide, append, answer, and follow
+// each account to its end (R25). Everything here runs in the supervisor's context; what blocks goes to a pool.
+#pragma once
+#include "actors/messages.hpp"
+#include "actors/supervisor/node_parts.hpp"
+#include "actors/supervisor/requests.hpp"
+#include "events/control/decide.hpp"
+
+#include <functional>
+#include <map>
+#include <set>
+
+namespace understudy {
+
+/// How an operation reaches the rest of its supervisor.
+struct operation_surroundings {
+  std::shared_ptr<node_parts> parts;
+  /// Appends to control; returns the ids of the records.
+  std::function<std::vector<std::string>(std::vector<control_event>, const change_origin&)> append;
+  /// Runs `work` in the supervisor later. Any thread.
+  std::function<void(std::function<void()>)> run_here;
+};
+
+class operations {
+public:
+  explicit operations(operation_surroundings around);
+
+  void on_command(command_received received);
+  void on_evolution(const control_record& record, const evolution& outcome);
+  void on_tick();
+
+private:
+  /// One command under way.
+  struct operation {
+    request_body wanted;
+    change_origin origin;
+    answer_function answer;      ///< empty once it was used
+    std::map<account_id, std::string> typed;
+    std::map<account_id, account_to_enrol> to_enrol;
+    std::map<account_id, account_reply> replies;
+    std::vector<account_reply> unknown;
+    std::set<account_id> undecided;  ///< waits for claims
+    std::set<account_id> open;       ///< decided, its end not seen
+    std::set<std::string> records;   ///< appended, not read back
+    std::map<node_name, boot_time> claims; ///< when each was handed over
+    std::vector<control_event> outcomes;   ///< to be appended at the next tick
+    std::unordered_map<account_id, account_facts> facts; ///< from the nodes, as of the command
+    boot_time give_up; ///< undecided accounts fail then
+    bool started = false; ///< its start was read back
+  };
+
+  void begin_change(request_body body, command_received received);
+  void resolved(std::shared_ptr<operation> op);
+  void look_for(std::shared_ptr<operation> op, std::vector<std::string> names);
+  void take_found(operation& op, const std::vector<std::string>& names,
+                  const std::vector<std::pair<node_name, std::vector<found_account>>>& found);
+  void gather_facts(std::shared_ptr<operation> op);
+  void start(std::shared_ptr<operation> op);
+  void decide_now(operation& op);
+  void take_decision(operation& op, const decision& made);
+  std::vector<command> commands_of(const operation& op) const;
+  void dry_run(operation& op);
+  void answer_if_complete(operation& op);
+  void close_account(operation& op, const account_id& account, bool ok, const std::string& text);
+  void look_for_ends(operation& op, const account_id& account, const account_change_body& body);
+  void renew_claims(operation& op);
+  live_facts facts_for(const operation& op) const;
+  bool source_lives(const node_name& node) const;
+  void monitor(const request_body& body, const command_received& received) const;
+
+  const control_state& state() const { return around_.parts->control->own(); }
+  const node_name& self() const { return around_.parts->config.node.name; }
+
+  operation_surroundings around_;
+  std::map<operation_id, std::shared_ptr<operation>> running_;
+};
+
+} // namespace understudy

@@ -1,0 +1,124 @@
+// What the node's other actors tell the supervisor, and what follows from it.
+#include "actors/supervisor/supervisor.hpp"
+
+#include "storage/state/local_state.hpp"
+#include "storage/state/waiting_commits.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace understudy {
+
+void supervisor::on_role(const role_met& role) {
+  auto& doing = work(role.account);
+  doing.role_seen = std::max(doing.role_seen, role.term);
+  const auto* account = state().account(role.account);
+  const auto* term = account == nullptr ? nullptr : account->terms.find(role.term);
+  if (term == nullptr || term->state != term_state::decided)
+    return;
+  if (role.role != "source") {
+    if (!role.had_actor && term->origin == term_origin::planned && !doing.handed_over)
+      hand_fence_over(*account, *term, role.last);
+    return;
+  }
+  if (doing.activation_sent >= role.term)
+    return;
+  doing.activation_sent = role.term;
+  activated fact;
+  fact.term = role.term;
+  fact.cut = role.last;
+  if (doing.fence && doing.fence->term == role.term)
+    fact.fence = doing.fence->offset;
+  fact.gap = parts_->why_unprotected();
+  append_fact(role.account, fact);
+}
+
+void supervisor::on_refused(const account_refused& refused) {
+  spdlog::error("account {}: sequence {} can't be produced: {}; it becomes unprotected", refused.account,
+                refused.since, refused.reason);
+  append_fact(refused.account, unprotected{refused.term, refused.reason, refused.since});
+}
+
+void supervisor::on_fence_written(const fence_written& written) {
+  work(written.account).handed_over = written;
+  attend(written.account);
+}
+
+void supervisor::on_fence_applied(const fence_applied& applied) {
+  work(applied.account).fence = applied;
+  attend(applied.account);
+}
+
+void supervisor::on_loaded(const replica_loaded& loaded) {
+  const auto* account = state().account(loaded.account);
+  const auto* destination = account == nullptr ? nullptr : account->destination(self_name());
+  if (destination == nullptr || destination->ready)
+    return;
+  auto& doing = work(loaded.account);
+  doing.ready_sent = destination->requested;
+  spdlog::info("account {}: snapshot {} is loaded, sequence {}", loaded.account, loaded.snapshot, loaded.number);
+  append_fact(loaded.account, replica_ready{self_name(), destination->requested, loaded.snapshot, loaded.number});
+}
+
+void supervisor::on_stopped(const replica_stopped& stopped) {
+  spdlog::error("account {}: its replica here stopped: {}", stopped.account, stopped.reason);
+  if (!stopped.needs_snapshot)
+    return;
+  const auto* account = state().account(stopped.account);
+  if (account != nullptr && !account->is_withdrawn)
+    ask_for_snapshot(*account, stopped.reason);
+}
+
+void supervisor::on_foreign(const foreign_write& write) {
+  // R35: settled, never produced, reported row by row; the replica here is set right by a new snapshot.
+  for (const auto& row : *write.rows)
+    spdlog::warn("account {}: foreign write by transaction {} in {}", write.account, write.id.text(),
+                 row.table->table);
+  const auto* account = state().account(write.account);
+  if (account == nullptr || account->is_withdrawn)
+    return;
+  const auto* active = account->terms.active();
+  const auto* destination = account->destination(self_name());
+  if (active == nullptr || is_self(active->primary) || destination == nullptr || !destination->ready)
+    return;
+  ask_for_snapshot(*account, fmt::format("foreign write by transaction {}", write.id.text()));
+}
+
+void supervisor::on_unseen(const rows_unseen& unseen) {
+  spdlog::error("capture can't vouch for {}", unseen.what);
+  if (!unseen.rows_may_have_changed)
+    return;
+  for (const auto& [id, account] : state().accounts()) {
+    const auto* active = account.terms.active();
+    if (account.is_withdrawn || active == nullptr || !is_self(active->primary))
+      continue;
+    for (const auto& destination : account.destinations)
+      append_fact(id, replica_reset{destination.node, unseen.what});
+  }
+}
+
+void supervisor::step_down(const std::vector<standing_claim>& claims) {
+  stepping_down_ = true;
+  spdlog::critical("{} claims this node's accounts: all waiting commits are ended (R8)", claims.back().by);
+  in_background(*parts_->sql, [this, last = claims.back().offset, parts = parts_]() -> std::function<void()> {
+    auto session = sql_session::open(parts->local);
+    const auto ended = session ? end_waiting_commits(*session)
+                               : result<std::uint64_t>(tl::make_unexpected(
+                                     static_cast<const error&>(session.error())));
+    return [this, last, ended] {
+      stepping_down_ = false;
+      if (!ended) {
+        spdlog::error("the waiting commits couldn't be ended, tried again: {}", ended.error().what);
+        return;
+      }
+      spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
+      returned_sent_ = last;
+      for (const auto& [id, account] : state().accounts())
+        if (const auto* active = account.terms.active();
+            active != nullptr && is_self(active->primary) && account.terms.pending() != nullptr)
+          attend(id);
+      append({returned{last}});
+    };
+  });
+}
+
+} // namespace understudy

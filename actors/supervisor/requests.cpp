@@ -1,0 +1,321 @@
+#include "actors/supervisor/requests.hpp"
+
+#include <boost/json.hpp>
+
+#include <ctime>
+
+namespace understudy {
+namespace {
+
+namespace json = boost::json;
+
+/// Wrong wire forms are thrown inside this file only and become one error.
+struct wire_error {
+  std::string what;
+};
+
+std::string text_of(const json::value& v, std::string_view key) {
+  if (!v.is_string())
+    throw wire_error{fmt::format("'{}' must be text", key)};
+  return std::string(v.as_string());
+}
+
+std::vector<std::string> list_of(const json::value& v, std::string_view key) {
+  if (!v.is_array())
+    throw wire_error{fmt::format("'{}' must be a list", key)};
+  std::vector<std::string> list;
+  for (const auto& entry : v.as_array())
+    list.push_back(text_of(entry, key));
+  return list;
+}
+
+std::uint32_t number_of(const json::value& v, std::string_view key) {
+  if (!v.is_int64() || v.as_int64() < 0 || v.as_int64() > 65535)
+    throw wire_error{fmt::format("'{}' must be a number from 0 to 65535", key)};
+  return static_cast<std::uint32_t>(v.as_int64());
+}
+
+bool flag_of(const json::value& v, std::string_view key) {
+  if (!v.is_bool())
+    throw wire_error{fmt::format("'{}' must be true or false", key)};
+  return v.as_bool();
+}
+
+void take_parameter(request_body& body, std::string_view key, const json::value& v) {
+  if (key == "accounts")
+    body.accounts = list_of(v, key);
+  else if (key == "domains")
+    body.domains = list_of(v, key);
+  else if (key == "accept_loss")
+    body.accept_loss = list_of(v, key);
+  else if (key == "destination")
+    body.destination = text_of(v, key);
+  else if (key == "mailHost")
+    body.mail_host = text_of(v, key);
+  else if (key == "source_mail_host")
+    body.source_host = text_of(v, key);
+  else if (key == "replicaServer")
+    body.replica_server = text_of(v, key);
+  else if (key == "accountStatus")
+    body.account_status = text_of(v, key);
+  else if (key == "replicaStatus")
+    body.replica_status = text_of(v, key);
+  else if (key == "operation")
+    body.operation = operation_id(text_of(v, key));
+  else if (key == "operation_host")
+    body.destination = text_of(v, key);
+  else if (key == "priority")
+    body.priority = number_of(v, key);
+  else if (key == "threads")
+    body.threads = number_of(v, key);
+  else if (key == "skip_invalid")
+    body.skip_invalid = flag_of(v, key);
+  else if (key == "dry_run")
+    body.dry_run = flag_of(v, key);
+  else if (key == "summary")
+    body.summary = flag_of(v, key);
+  else if (key == "no_return")
+    body.no_return = flag_of(v, key);
+  else
+    throw wire_error{fmt::format("this node doesn't know the parameter '{}'", key)};
+}
+
+std::string view_of(const json::string& s) { return std::string(s); }
+
+std::string iso_time(std::int64_t ms) {
+  const auto seconds = static_cast<std::time_t>(ms / 1000);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+template <class T>
+json::value or_unknown(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value("unknown");
+}
+
+json::value or_unknown(const std::optional<sequence>& value) {
+  return value ? json::value(value->value) : json::value("unknown");
+}
+
+json::object figures_object(const account_figures& f) {
+  return {{"account", f.account.value}, {"mailbox", f.mailbox.value}, {"item", f.item},
+          {"number", f.number.value},   {"state", f.state},           {"reason", f.reason},
+          {"lag", f.lag_seconds},       {"kafka", f.kafka}};
+}
+
+std::uint64_t whole(const json::value& v) {
+  if (v.is_int64() && v.as_int64() >= 0)
+    return static_cast<std::uint64_t>(v.as_int64());
+  return v.as_uint64();
+}
+
+template <class Take>
+auto parsed(std::string_view text, Take take) -> result<decltype(take(json::value{}))> {
+  try {
+    boost::system::error_code code;
+    const auto root = json::parse(text, code);
+    if (code)
+      return failure(fmt::format("not valid JSON: {}", code.message()));
+    return take(root);
+  } catch (const wire_error& wrong) {
+    return failure(wrong.what);
+  } catch (const std::exception& wrong) {
+    return failure(fmt::format("not the expected JSON: {}", wrong.what()));
+  }
+}
+
+int status_by(std::size_t good, std::size_t bad) {
+  if (bad == 0)
+    return 0;
+  return good == 0 ? 1 : 3;
+}
+
+} // namespace
+
+result<request_body> parse_request(std::string_view text) {
+  return parsed(text, [](const json::value& root) {
+    request_body body;
+    const auto& object = root.as_object();
+    body.space = view_of(object.at("namespace").as_string());
+    body.name = view_of(object.at("command").as_string());
+    if (const auto* id = object.if_contains("operation"))
+      body.operation = operation_id(text_of(*id, "operation"));
+    if (const auto* next = object.if_contains("continue"))
+      body.next = text_of(*next, "continue");
+    if (const auto* parameters = object.if_contains("parameters"))
+      for (const auto& [key, value] : parameters->as_object())
+        take_parameter(body, key, value);
+    return body;
+  });
+}
+
+command_reply write_change_reply(const operation_id& operation, const std::vector<account_reply>& accounts,
+                                 bool nothing_done) {
+  json::array list;
+  std::size_t good = 0;
+  std::size_t bad = 0;
+  for (const auto& account : accounts) {
+    (account.outcome == "refused" || account.outcome == "failed" ? bad : good)++;
+    json::object entry{{"account", account.account}, {"outcome", account.outcome}};
+    if (!account.reason.empty())
+      entry["reason"] = account.reason;
+    if (account.winner)
+      entry["winner"] = {{"operation", account.winner->operation.value},
+                         {"by", account.winner->by},
+                         {"node", account.winner_node}};
+    list.push_back(std::move(entry));
+  }
+  return {nothing_done ? 2 : status_by(good, bad),
+          json::serialize(json::object{{"operation", operation.value}, {"accounts", std::move(list)}})};
+}
+
+command_reply write_dry_run_reply(const std::vector<preview>& accounts) {
+  json::array list;
+  std::size_t good = 0;
+  for (const auto& account : accounts) {
+    good += account.decided.decided ? 1 : 0;
+    json::array gates;
+    for (const auto& gate : account.decided.gates)
+      gates.push_back({{"name", gate.name}, {"passed", gate.passed}, {"figures", gate.figures}});
+    list.push_back({{"account", account.account},
+                    {"accountId", account.decided.account.value},
+                    {"from", account.from.value},
+                    {"to", account.decided.destination.value},
+                    {"kind", account.planned ? "planned" : "unplanned"},
+                    {"allowed", account.decided.decided},
+                    {"text", account.decided.text},
+                    {"gates", std::move(gates)},
+                    {"acknowledged", or_unknown(account.acknowledged)},
+                    {"inLog", or_unknown(account.in_log)},
+                    {"applied", or_unknown(account.applied)},
+                    {"volumesReachable", or_unknown(account.volumes_reachable)}});
+  }
+  return {status_by(good, accounts.size() - good),
+          json::serialize(json::object{{"dry_run", true}, {"accounts", std::move(list)}})};
+}
+
+command_reply write_monitor_reply(const operation_state& operation, bool with_accounts,
+                                  const std::function<std::string(const account_id&)>& name_of) {
+  const auto done = operation.succeeded + operation.failed;
+  json::object reply{{"operation", operation.started.id.value},
+                     {"kind", operation.started.kind},
+                     {"by", operation.started.by},
+                     {"node", operation.node.value},
+                     {"started", iso_time(operation.started.at_ms)},
+                     {"done", done},
+                     {"failed", operation.failed},
+                     {"total", operation.started.accounts},
+                     {"finished", operation.finished_ms != 0}};
+  if (with_accounts) {
+    json::array list;
+    for (const auto& outcome : operation.outcomes)
+      list.push_back({{"account", name_of(outcome.account)},
+                      {"state", outcome.ok ? "done" : "failed"},
+                      {"outcome", outcome.ok ? "done" : "failed"},
+                      {"reason", outcome.text}});
+    reply["accounts"] = std::move(list);
+  }
+  return {operation.finished_ms != 0 ? status_by(operation.succeeded, operation.failed) : 0,
+          json::serialize(reply)};
+}
+
+std::string write_figures(const std::vector<account_figures>& figures) {
+  json::array list;
+  for (const auto& f : figures)
+    list.push_back(figures_object(f));
+  return json::serialize(json::object{{"figures", std::move(list)}});
+}
+
+result<std::vector<account_figures>> parse_figures(std::string_view text) {
+  return parsed(text, [](const json::value& root) {
+    std::vector<account_figures> figures;
+    for (const auto& entry : root.at("figures").as_array()) {
+      account_figures f;
+      f.account = account_id(view_of(entry.at("account").as_string()));
+      f.mailbox = mailbox_id(static_cast<std::uint32_t>(whole(entry.at("mailbox"))));
+      f.item = whole(entry.at("item"));
+      f.number = sequence(whole(entry.at("number")));
+      f.state = view_of(entry.at("state").as_string());
+      f.reason = view_of(entry.at("reason").as_string());
+      f.lag_seconds = entry.at("lag").to_number<double>();
+      f.kafka = entry.at("kafka").as_bool();
+      figures.push_back(std::move(f));
+    }
+    return figures;
+  });
+}
+
+std::string write_found(const std::vector<found_account>& accounts) {
+  json::array list;
+  for (const auto& a : accounts)
+    list.push_back({{"account", a.account.value}, {"name", a.name}, {"replica", a.is_replica}});
+  return json::serialize(json::object{{"found", std::move(list)}});
+}
+
+result<std::vector<found_account>> parse_found(std::string_view text) {
+  return parsed(text, [](const json::value& root) {
+    std::vector<found_account> accounts;
+    for (const auto& entry : root.at("found").as_array())
+      accounts.push_back({account_id(view_of(entry.at("account").as_string())),
+                          view_of(entry.at("name").as_string()), entry.at("replica").as_bool()});
+    return accounts;
+  });
+}
+
+command_reply write_status_reply(const status_page& page) {
+  json::array list;
+  const auto number = [](const std::optional<account_figures>& f, auto pick) {
+    return f ? json::value(pick(*f)) : json::value("unknown");
+  };
+  const auto mailbox = [](const account_figures& f) { return std::uint64_t{f.mailbox.value}; };
+  const auto item = [](const account_figures& f) { return f.item; };
+  const auto sequence_of = [](const account_figures& f) { return f.number.value; };
+  for (const auto& account : page.accounts) {
+    json::object entry{{"accountId", account.account.value},
+                       {"accountName", account.name},
+                       {"accountMailHost", account.home.value},
+                       {"paused", account.paused},
+                       {"mailboxId", number(account.figures, mailbox)},
+                       {"sequence", number(account.figures, sequence_of)},
+                       {"itemId", number(account.figures, item)},
+                       {"protected", !account.gap.has_value()}};
+    if (account.gap) {
+      entry["unprotectedReason"] = account.gap->reason;
+      entry["unprotectedSince"] = account.gap->since.value;
+    }
+    json::array replicas;
+    for (const auto& replica : account.replicas) {
+      json::object line{{"accountId", account.account.value},
+                        {"itemId", number(replica.figures, item)},
+                        {"sequence", number(replica.figures, sequence_of)},
+                        {"mailboxId", number(replica.figures, mailbox)},
+                        {"destination", replica.destination.value},
+                        {"available", or_unknown(replica.available)},
+                        {"priority", replica.priority},
+                        {"canConnectToKafka",
+                         number(replica.figures, [](const account_figures& f) { return f.kafka; })},
+                        {"state", number(replica.figures, [](const account_figures& f) { return f.state; })},
+                        {"lag", or_unknown(replica.lag)}};
+      if (replica.figures && !replica.figures->reason.empty())
+        line["reason"] = replica.figures->reason;
+      replicas.push_back(std::move(line));
+    }
+    entry["replicas"] = std::move(replicas);
+    list.push_back(std::move(entry));
+  }
+  for (const auto& name : page.unknown)
+    list.push_back({{"accountName", name}, {"error", "isn't known"}});
+  json::array silent;
+  for (const auto& node : page.unreachable)
+    silent.push_back(json::value(node.value));
+  return {status_by(page.accounts.size(), page.unknown.size()),
+          json::serialize(json::object{{"accounts", std::move(list)}, {"unreachable", std::move(silent)}})};
+}
+
+command_reply write_error(int status, const error& why) {
+  return {status, json::serialize(json::object{{"error", why.what}, {"todo", why.todo}})};
+}
+
+} // namespace understudy

@@ -1,0 +1,124 @@
+// The JSON between command line and supervisor (docs/cli.md), parsed and written. Pure.
+#pragma once
+#include "events/control/decide.hpp"
+#include "events/model/error.hpp"
+#include "events/model/ids.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace understudy {
+
+/// A command as it came over the wire; absent parameters are empty.
+struct request_body {
+  std::string space;
+  std::string name; ///< "promoteAccounts", …
+  operation_id operation;
+  std::string next; ///< "continue"
+  std::vector<std::string> accounts; ///< addresses or UUIDs, as typed
+  std::vector<std::string> domains;
+  std::vector<std::string> accept_loss;
+  std::string destination;
+  std::string mail_host;      ///< mailHost
+  std::string source_host;    ///< source_mail_host
+  std::string replica_server; ///< replicaServer
+  std::string account_status; ///< active | paused
+  std::string replica_status; ///< available | unavailable
+  std::uint32_t priority = 0;
+  std::uint32_t threads = 0;
+  bool skip_invalid = false;
+  bool dry_run = false;
+  bool summary = false;
+  bool no_return = false;
+};
+
+/// Malformed JSON, wrong types and unknown parameters are errors that name the place.
+result<request_body> parse_request(std::string_view json);
+
+/// One account's line in the reply to a command that changes something.
+struct account_reply {
+  std::string account; ///< as typed
+  std::string outcome; ///< done | accepted | pending | refused | failed
+  std::string reason;
+  std::optional<change_origin> winner;
+  std::string winner_node;
+};
+
+struct command_reply {
+  int status = 0; ///< exit status (DESIGN §6)
+  std::string body;
+};
+
+/// Status 0, 1 or 3 by the outcomes; 2 if `nothing_done` (an unknown account without skip_invalid).
+command_reply write_change_reply(const operation_id& operation, const std::vector<account_reply>& accounts,
+                                 bool nothing_done);
+
+/// What a dry run shows of one account of a promotion (R32).
+struct preview {
+  std::string account;
+  account_decision decided;
+  node_name from;
+  bool planned = true;
+  std::optional<sequence> acknowledged, in_log, applied;
+  std::optional<bool> volumes_reachable;
+};
+command_reply write_dry_run_reply(const std::vector<preview>& accounts);
+
+/// Without accounts: the summary alone.
+command_reply write_monitor_reply(const operation_state& operation, bool with_accounts,
+                                  const std::function<std::string(const account_id&)>& name_of);
+
+/// What a node knows of one account: asked by peers, and of itself.
+struct account_figures {
+  account_id account;
+  mailbox_id mailbox;
+  std::uint64_t item = 0; ///< highest item id
+  sequence number;        ///< source: last acknowledged; replica: last applied
+  std::string state;      ///< "source", or the replica's
+  std::string reason;
+  double lag_seconds = 0;
+  bool kafka = false;
+};
+std::string write_figures(const std::vector<account_figures>& figures);
+result<std::vector<account_figures>> parse_figures(std::string_view json);
+
+/// Accounts that a node's registry holds.
+struct found_account {
+  account_id account;
+  std::string name;
+  bool is_replica = false; ///< it is replicated there from elsewhere
+};
+std::string write_found(const std::vector<found_account>& accounts);
+result<std::vector<found_account>> parse_found(std::string_view json);
+
+/// A replica in getAccountStatus. Absent figures are "unknown": its node didn't answer.
+struct replica_status {
+  node_name destination;
+  std::uint32_t priority = 0;
+  std::optional<account_figures> figures;
+  std::optional<bool> available;
+  std::optional<std::uint64_t> lag; ///< in sequences
+};
+struct account_status {
+  account_id account;
+  std::string name;
+  node_name home;
+  bool paused = false;
+  std::optional<account_figures> figures;
+  std::optional<protection_gap> gap;
+  std::vector<replica_status> replicas;
+};
+struct status_page {
+  std::vector<account_status> accounts;
+  std::vector<std::string> unknown; ///< names asked for that nobody knows
+  std::vector<node_name> unreachable;
+};
+command_reply write_status_reply(const status_page& page);
+
+/// {"error": …, "todo": …} with this status.
+command_reply write_error(int status, const error& why);
+
+} // namespace understudy

@@ -1,0 +1,212 @@
+#include "actors/supervisor/supervisor.hpp"
+
+#include "events/control/control_codec.hpp"
+#include "storage/state/mailstore_queries.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+
+namespace understudy {
+namespace {
+
+/// Retries of what failed and deadlines are looked at so often.
+constexpr std::chrono::milliseconds supervisor_tick{250};
+
+} // namespace
+
+supervisor::supervisor(caf::actor_config& config, std::shared_ptr<node_parts> parts)
+    : caf::event_based_actor(config)
+    , parts_(std::move(parts)) {
+  operation_surroundings around;
+  around.parts = parts_;
+  around.append = [this](std::vector<control_event> events, const change_origin& origin) {
+    std::vector<std::string> ids;
+    for (auto& record : to_records({}, origin, std::move(events), [this] { return next_record_id(); })) {
+      ids.push_back(record.id);
+      parts_->link->append(std::move(record));
+    }
+    return ids;
+  };
+  around.run_here = [self = caf::actor_cast<caf::actor>(this)](std::function<void()> work) {
+    caf::anon_send(self, run_here{std::move(work)});
+  };
+  operations_ = std::make_unique<operations>(std::move(around));
+}
+
+caf::behavior supervisor::make_behavior() {
+  delayed_send(this, supervisor_tick, tick{});
+  return {
+      [this](const control_read& batch) { on_control(batch); },
+      [this](const leases_read&) { on_leases(); },
+      [this](const tick&) {
+        on_tick();
+        delayed_send(this, supervisor_tick, tick{});
+      },
+      [this](command_received& command) { operations_->on_command(std::move(command)); },
+      [this](const run_here& job) { job.work(); },
+      [this](const role_met& role) { on_role(role); },
+      [this](const account_refused& refused) { on_refused(refused); },
+      [this](const fence_written& written) { on_fence_written(written); },
+      [this](const marker_written& written) {
+        spdlog::debug("account {}: marker of snapshot {} at sequence {}, offset {}", written.account,
+                      written.snapshot, written.number, written.offset);
+      },
+      [this](const fence_applied& applied) { on_fence_applied(applied); },
+      [this](const replica_loaded& loaded) { on_loaded(loaded); },
+      [this](const replica_stopped& stopped) { on_stopped(stopped); },
+      [this](const foreign_write& write) { on_foreign(write); },
+      [this](const rows_unseen& unseen) { on_unseen(unseen); },
+  };
+}
+
+void supervisor::on_control(const control_read& batch) {
+  std::unordered_set<account_id> touched;
+  for (const auto& read : *batch.records) {
+    if (!read.record) { // a record that nobody can read concerns everybody alike: it is void (R25)
+      spdlog::error("understudy.control, offset {}: {}", read.offset, read.record.error().what);
+      continue;
+    }
+    const auto outcome = parts_->control->fold(*read.record, read.offset);
+    on_evolution(*read.record, outcome);
+    touched.insert(outcome.accounts.begin(), outcome.accounts.end());
+  }
+  const auto next = state().next();
+  parts_->lease->change([&](lease_view& view) { view.fold_control(next); });
+  parts_->replicas->control_folded(next);
+  unstored_.position = {next, rules_version};
+  if (!begun_)
+    return;
+  for (const auto& account : touched)
+    attend(account);
+}
+
+void supervisor::on_evolution(const control_record& record, const evolution& outcome) {
+  for (const auto& id : outcome.accounts)
+    unstored_.accounts[id] = encode_account(*state().account(id));
+  for (const auto& name : outcome.nodes)
+    unstored_.nodes[name] = encode_node(*state().node(name));
+  for (const auto& id : outcome.operations)
+    if (const auto* operation = state().operation(id))
+      unstored_.operations[id] = encode_operation(*operation);
+  for (const auto& id : outcome.forgotten_operations)
+    unstored_.operations[id] = std::nullopt;
+  for (std::size_t i = 0; i < outcome.events.size(); ++i) {
+    if (!outcome.events[i].applied)
+      spdlog::info("control, offset {}: event {} of {} is void: {}", outcome.offset, i, record.from.node,
+                   outcome.events[i].why);
+    else if (const auto* back = std::get_if<returned>(&record.events[i]))
+      parts_->lease->change([&](lease_view& view) {
+        view.fold_returned(record.from.node, back->claim, outcome.offset, boot_now());
+      });
+  }
+  operations_->on_evolution(record, outcome);
+}
+
+void supervisor::on_leases() {
+  if (!begun_ && parts_->link->caught_up()) {
+    begun_ = true;
+    spdlog::info("control is read: {} accounts, {} nodes", state().accounts().size(), state().nodes().size());
+    announce();
+    for (const auto& [id, account] : state().accounts())
+      attend(id);
+  }
+  if (!begun_)
+    return;
+  parts_->settle->judge_again();
+  if (parts_->lease->ask([](const lease_view& view) { return view.replaced(); })) {
+    spdlog::critical("another process ({}) renews the lease of {}: this one stops (R19)",
+                     parts_->lease->ask([](const lease_view& view) { return view.replaced_by(); }),
+                     self_name());
+    std::raise(SIGTERM);
+    return;
+  }
+  const auto claims =
+      parts_->lease->ask([](const lease_view& view) { return view.claims_against_self(); });
+  if (!claims.empty() && !stepping_down_ && claims.back().offset > returned_sent_)
+    step_down(claims);
+}
+
+void supervisor::on_tick() {
+  if (!begun_)
+    return;
+  if (auto gap = parts_->why_unprotected(); gap != node_gap_) {
+    node_gap_ = std::move(gap);
+    if (node_gap_.empty())
+      spdlog::info("commits of this mailstore are protected again");
+    else
+      spdlog::error("commits of this mailstore aren't protected: {}", node_gap_);
+    for (const auto& [id, account] : state().accounts())
+      if (const auto* active = account.terms.active(); active != nullptr && is_self(active->primary))
+        waiting_.insert(id);
+  }
+  const auto again = std::exchange(waiting_, {});
+  for (const auto& account : again)
+    attend(account);
+  operations_->on_tick();
+  store_control();
+}
+
+void supervisor::store_control() {
+  if (storing_ || (unstored_.accounts.empty() && unstored_.nodes.empty() && unstored_.operations.empty()))
+    return;
+  storing_ = true;
+  auto changes = std::make_shared<control_changes>(std::exchange(unstored_, {}));
+  unstored_.position = changes->position;
+  in_background(*parts_->sql, [this, changes]() -> std::function<void()> {
+    auto session = sql_session::open(parts_->local);
+    result<void> stored = session ? control_store(*session).store(*changes)
+                                  : tl::make_unexpected(static_cast<const error&>(session.error()));
+    return [this, changes, stored] {
+      storing_ = false;
+      if (stored)
+        return;
+      spdlog::warn("the folded control state couldn't be stored: {}", stored.error().what);
+      for (auto& [id, document] : changes->accounts)
+        unstored_.accounts.try_emplace(id, std::move(document));
+      for (auto& [name, document] : changes->nodes)
+        unstored_.nodes.try_emplace(name, std::move(document));
+      for (auto& [id, document] : changes->operations)
+        unstored_.operations.try_emplace(id, std::move(document));
+    };
+  });
+}
+
+void supervisor::announce() {
+  in_background(*parts_->sql, [this]() -> std::function<void()> {
+    node_announced said;
+    said.advertise = parts_->config.node.advertise.text();
+    said.process = parts_->process;
+    said.started_ms = parts_->started_ms;
+    said.kind = parts_->config.cluster.durability == durability_mode::synchronous ? durability::synchronous
+                                                                                  : durability::asynchronous;
+    auto session = sql_session::open(parts_->local);
+    if (session) {
+      auto volumes = mailstore_queries(*session, parts_->rules).volumes();
+      for (const auto& v : volumes.value_or(std::vector<mailstore_volume>{}))
+        said.volumes.push_back({static_cast<std::uint32_t>(v.id), static_cast<std::uint32_t>(v.type), v.name,
+                                v.path, v.is_centralised});
+    }
+    return [this, said] { append({said}); };
+  });
+}
+
+void supervisor::append(std::vector<control_event> events, const change_origin& origin) {
+  auto from = origin;
+  if (from.by.empty())
+    from.by = self_name().value;
+  from.at_ms = wall_ms();
+  for (auto& record : to_records({}, from, std::move(events), [this] { return next_record_id(); }))
+    parts_->link->append(std::move(record));
+}
+
+void supervisor::append_fact(const account_id& account, account_change_body body) {
+  account_change change{account, {}, std::move(body)};
+  if (const auto* known = state().account(account))
+    change.expected = known->version;
+  append({std::move(change)});
+}
+
+std::string supervisor::next_record_id() { return fmt::format("{}-{}", parts_->process, ++records_); }
+
+} // namespace understudy

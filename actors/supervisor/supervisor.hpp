@@ -1,0 +1,121 @@
+// The supervisor actor (DESIGN §5): folds the control log, takes administrators' commands, and carries out on
+// this node what was decided. Everything that blocks goes to worker pools and comes back as `run_here`.
+//
+// Takes (actors/messages.hpp): control_read, leases_read from the control link; command_received from the
+//   gateway; role_met, foreign_write, rows_unseen from capture; account_refused, fence_written, marker_written
+//   from account actors; fence_applied, replica_loaded, replica_stopped from the replica side; tick.
+// If it dies, the node ends: nothing would act on decisions any more.
+#pragma once
+#include "actors/messages.hpp"
+#include "actors/supervisor/node_parts.hpp"
+#include "actors/supervisor/operations.hpp"
+#include "storage/guard/guard.hpp"
+#include "storage/state/control_store.hpp"
+#include "storage/state/logged_state.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+
+#include <unordered_map>
+#include <unordered_set>
+
+namespace understudy {
+
+/// What this node is doing about one account, while it is doing something; nothing of it is needed after a
+/// restart: control, the role rows and the replica rows say where to go on.
+struct account_work {
+  epoch role_begun;        ///< a role row of this term is being written, or was
+  epoch role_seen;         ///< capture met the role row of this term
+  epoch fence_sent;        ///< unplanned: this process handed the fence of this term over
+  epoch activation_sent;   ///< `activated` of this term was appended
+  epoch closed;            ///< capture was told that this term ended without us
+  std::optional<fence_applied> fence; ///< the last valid fence that was read and applied here
+  std::optional<fence_written> handed_over; ///< planned, as the source: where its fence lies
+  std::shared_ptr<guard> guarded;           ///< stands until the new primary is active (R29)
+  kafka_offset snapshot_asked{-1}; ///< control offset of the request that a snapshot of ours was begun for
+  bool snapshot_running = false;
+  kafka_offset reset_sent{-1};     ///< the request that we answered with `replica_reset`
+  kafka_offset ready_sent{-1};     ///< the request that we answered with `replica_ready`
+  bool following = false;          ///< the replica side follows it
+  std::optional<bool> protection_told; ///< to capture, as control has it
+  bool paused_told = false;        ///< to the replica side
+  bool busy = false;               ///< a blocking job about it is under way
+};
+
+class supervisor final : public caf::event_based_actor {
+public:
+  supervisor(caf::actor_config& config, std::shared_ptr<node_parts> parts);
+  const char* name() const override { return "supervisor"; }
+  caf::behavior make_behavior() override;
+
+private:
+  // control
+  void on_control(const control_read& batch);
+  void on_evolution(const control_record& record, const evolution& outcome);
+  void on_leases();
+  void on_tick();
+  void store_control();
+  void announce();
+  void append(std::vector<control_event> events, const change_origin& origin = {});
+  void append_fact(const account_id& account, account_change_body body);
+  /// Runs `job` in the pool; what it returns is run by the supervisor afterwards.
+  template <class Job>
+  void in_background(worker_pool& pool, Job job) {
+    pool.submit([job = std::move(job), self = caf::actor_cast<caf::actor>(this)]() mutable {
+      caf::anon_send(self, run_here{job()});
+    });
+  }
+
+  // accounts
+  void attend(const account_id& account);
+  void attend_promotion(const account_state& account, const term_entry& pending);
+  void attend_settled(const account_state& account, const term_entry& active);
+  void attend_replica(const account_state& account, const term_entry& active,
+                      const destination_state& self_as_destination);
+  void ask_for_snapshot(const account_state& account, const std::string& why);
+  void forget(const account_id& account);
+  void begin_first_epoch(const account_state& account, const term_entry& pending);
+  void hand_over(const account_state& account, const term_entry& pending);
+  void hand_fence_over(const account_state& account, const term_entry& pending, sequence cut);
+  void write_fence(const account_state& account, const term_entry& pending);
+  void take_over(const account_state& account, const term_entry& pending);
+  void release_guard(const account_state& account);
+  void become_replica(const account_state& account, const term_entry& active,
+                      const destination_state& destination);
+  void close_epoch(const account_state& account, epoch term);
+  void send_snapshot(const account_state& account);
+  void attend_protection(const account_state& account, const term_entry& active);
+  void follow(const account_state& account, bool wants_snapshot);
+  void step_down(const std::vector<standing_claim>& claims);
+
+  // what the node's other actors say
+  void on_role(const role_met& role);
+  void on_refused(const account_refused& refused);
+  void on_fence_written(const fence_written& written);
+  void on_fence_applied(const fence_applied& applied);
+  void on_loaded(const replica_loaded& loaded);
+  void on_stopped(const replica_stopped& stopped);
+  void on_foreign(const foreign_write& write);
+  void on_unseen(const rows_unseen& unseen);
+
+  const control_state& state() const { return parts_->control->own(); }
+  const node_name& self_name() const { return parts_->config.node.name; }
+  bool is_self(const node_name& node) const { return node == parts_->config.node.name; }
+  account_work& work(const account_id& account) { return work_[account]; }
+  std::string next_record_id();
+
+  std::shared_ptr<node_parts> parts_;
+  std::unordered_map<account_id, account_work> work_;
+  std::unordered_set<account_id> waiting_; ///< to be attended again at the next tick
+  control_changes unstored_;
+  /// Why this whole node's commits aren't protected, as its accounts were told.
+  std::string node_gap_;
+  bool storing_ = false;
+  bool begun_ = false; ///< control was read to our own record: from here on we act
+  bool stepping_down_ = false;
+  kafka_offset returned_sent_{-1};
+  std::uint64_t records_ = 0;
+  std::unique_ptr<operations> operations_;
+};
+
+} // namespace understudy
