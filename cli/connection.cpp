@@ -1,6 +1,5 @@
 #include "cli/connection.hpp"
 
-#include "actors/config/node_config.hpp"
 #include "actors/gateway/known_peers.hpp"
 
 #include <algorithm>
@@ -16,17 +15,13 @@ constexpr auto reply_deadline = std::chrono::seconds(12);
 
 } // namespace
 
-result<connection> connection::make(const global_options& options) {
-  auto config = load_node_config(options.config);
-  if (!config)
-    return tl::make_unexpected(config.error());
-  auto tls = client_tls(*config);
+result<connection> connection::make(const node_config& config, std::vector<host_port> places) {
+  auto tls = client_tls(config);
   if (!tls)
     return tl::make_unexpected(tls.error());
-  auto places = options.nodes;
   if (places.empty()) {
-    places.push_back(config->node.listen.port != 0 ? config->node.listen : config->node.advertise);
-    for (auto& peer : read_known_peers(config->node.state_dir))
+    places.push_back(config.node.listen.port != 0 ? config.node.listen : config.node.advertise);
+    for (auto& peer : read_known_peers(config.node.state_dir))
       if (std::find(places.begin(), places.end(), peer) == places.end())
         places.push_back(std::move(peer));
   }

@@ -1,7 +1,7 @@
 // Some node's supervisor: the first that answers, and another when it stops doing so.
 #pragma once
+#include "actors/config/node_config.hpp"
 #include "actors/gateway/gateway_client.hpp"
-#include "cli/grammar.hpp"
 #include "events/model/error.hpp"
 
 #include <chrono>
@@ -13,9 +13,9 @@ namespace understudy {
 
 class connection {
 public:
-  /// Reads the configuration file for TLS and, without --node, for the places to try. Errors: the file, the
-  /// key material. Connects to nobody yet.
-  static result<connection> make(const global_options& options);
+  /// `nodes`: the places to try; empty: the configuration's own node and the peers that it knew.
+  /// Errors: the key material. Connects to nobody yet.
+  static result<connection> make(const node_config& config, std::vector<host_port> nodes);
 
   /// Asks the connected node; if it can't be reached or doesn't answer, the next ones, each within its
   /// deadline. Errors: none answered; each is named with its reason. Safe to repeat: commands that change

@@ -38,7 +38,12 @@ int main(int argc, char** argv) {
                                          : help_text());
     return 0;
   }
-  auto global = parsed->global;
+  auto config = load_node_config(parsed->global.config);
+  if (!config) {
+    print_error(std::cerr, config.error());
+    return status_of(exit_status::wrong_usage);
+  }
+  auto nodes = parsed->global.nodes;
   // Made at the first question: bad usage is told without a node.
   std::optional<connection> node;
   session_ports ports{.out = std::cout, .err = std::cerr};
@@ -49,7 +54,7 @@ int main(int argc, char** argv) {
   ports.read_line = line_from_stdin;
   ports.ask = [&](const std::string& command) -> result<reply> {
     if (!node) {
-      auto made = connection::make(global);
+      auto made = connection::make(*config, nodes);
       if (!made)
         return tl::make_unexpected(made.error());
       node.emplace(std::move(*made));

@@ -143,6 +143,32 @@ BOOST_AUTO_TEST_CASE(o04_a_peer_that_accepts_and_says_nothing_ends_at_the_client
   BOOST_TEST(refused.error().what.find("nobody answers at") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(o04_the_gateway_ends_at_once_whatever_its_peers_do) {
+  for (int round = 0; round < 20; ++round) {
+    start(echo);
+    auto client = connect();
+    int silent = tcp_connection(server->port());
+    auto began = std::chrono::steady_clock::now();
+    server.reset();
+    BOOST_CHECK(std::chrono::steady_clock::now() - began < 3s);
+    BOOST_TEST(!client->request("late", 2s));
+    ::close(silent);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(o02_a_hundred_connections_leave_no_descriptor_behind) {
+  start(echo);
+  auto open_descriptors = [] {
+    std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  connect()->request("warm", 5s);
+  auto before = open_descriptors();
+  for (int i = 0; i < 100; ++i)
+    BOOST_REQUIRE(connect()->request("x", 5s));
+  BOOST_TEST(eventually([&] { return open_descriptors() <= before + 1; }));
+}
+
 BOOST_AUTO_TEST_CASE(a_client_with_another_ca_is_refused_and_the_gateway_goes_on) {
   start(echo);
   temporary_directory stranger;

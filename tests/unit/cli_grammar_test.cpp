@@ -3,6 +3,9 @@
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <fstream>
+#include <sstream>
+
 using namespace understudy;
 namespace json = boost::json;
 
@@ -126,6 +129,21 @@ BOOST_AUTO_TEST_CASE(help_and_version_need_nothing_else) {
   for (auto part : {"accounts a@x,b@y | input_file FILE | source_mail_host HOST", "[destination HOST]",
                     "[threads N]", "--accept-loss"})
     BOOST_TEST_CONTEXT(part) BOOST_TEST((text.find(part) != std::string::npos));
+}
+
+BOOST_AUTO_TEST_CASE(every_command_and_field_is_in_the_documentation) {
+  std::ifstream file(UNDERSTUDY_SOURCE_DIR "/docs/cli.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  auto documented = [&](std::string_view name) {
+    return text.str().find("`" + std::string(name) + "`") != std::string::npos;
+  };
+  for (const auto& row : command_table()) {
+    BOOST_TEST_CONTEXT(row.name) BOOST_TEST(documented(row.name));
+    for (const auto* words : {&row.words, &row.keywords})
+      for (const auto& w : *words)
+        BOOST_TEST_CONTEXT(w.field) BOOST_TEST(documented(w.field));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(every_row_is_in_the_help_and_its_example_parses) {

@@ -164,3 +164,8 @@ BOOST_AUTO_TEST_CASE(hosts_and_ports) {
        {"", "h", "h:", ":1", "h:0", "h:65536", "h:+1", "h:1x", "::1:7", "[::1]", "[h]:1", "a b:1"})
     BOOST_TEST_CONTEXT(text) BOOST_TEST(!host_port::parse(text));
 }
+
+BOOST_AUTO_TEST_CASE(the_commented_example_is_valid) {
+  auto config = load_node_config(UNDERSTUDY_SOURCE_DIR "/config/understudyd.toml");
+  BOOST_TEST_CONTEXT((config ? "" : config.error().what)) BOOST_TEST(config.has_value());
+}
