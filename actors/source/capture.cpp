@@ -42,6 +42,12 @@ void capture::stop() {
     thread_.join();
 }
 
+void capture::reconnect() {
+  const std::lock_guard lock(source_mutex_);
+  if (source_)
+    source_->interrupt();
+}
+
 void capture::acknowledge(const binlog_place& place) {
   const std::lock_guard lock(source_mutex_);
   // A failed write means that the connection is gone; the place is acknowledged again when it is back.

@@ -50,6 +50,9 @@ public:
   /// Stops reading; what was read stays with the account actors. Any thread, blocking until the thread ended.
   void stop();
 
+  /// Any thread. Ends the connection of the moment; a new one follows (S04).
+  void reconnect();
+
   /// Any thread. Tells capture of an account before its role row is written, or at the start. Later calls
   /// renew what isn't decided by the binlog: mailbox, partition, `last` if no role was met since.
   void expect(known_account account);

@@ -73,12 +73,12 @@ void supervisor::on_control(const control_read& batch) {
   }
   const auto next = state().next();
   parts_->lease->change([&](lease_view& view) { view.fold_control(next); });
-  parts_->replicas->control_folded(next);
   unstored_.position = {next, rules_version};
   if (!begun_)
     return;
   for (const auto& account : touched)
     attend(account);
+  parts_->replicas->control_folded(next);
 }
 
 void supervisor::on_evolution(const control_record& record, const evolution& outcome) {
@@ -110,6 +110,7 @@ void supervisor::on_leases() {
     announce();
     for (const auto& [id, account] : state().accounts())
       attend(id);
+    parts_->replicas->control_folded(state().next()); // reading begins: everything followed is known
   }
   if (!begun_)
     return;

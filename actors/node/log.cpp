@@ -1,0 +1,56 @@
+#include "actors/node/log.hpp"
+
+#include <boost/json.hpp>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace understudy {
+namespace {
+
+/// One JSON object a line; the message is escaped, so that a line stays a line.
+class json_formatter final : public spdlog::formatter {
+public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(message.time.time_since_epoch());
+    const auto level = spdlog::level::to_string_view(message.level);
+    const auto line = boost::json::serialize(
+        boost::json::object{{"time_ms", ms.count()},
+                            {"level", std::string_view(level.data(), level.size())},
+                            {"message", std::string_view(message.payload.data(), message.payload.size())}});
+    out.append(line.data(), line.data() + line.size());
+    out.push_back('\n');
+  }
+  std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<json_formatter>(); }
+};
+
+spdlog::level::level_enum level_of(log_threshold level) {
+  switch (level) {
+  case log_threshold::trace:
+    return spdlog::level::trace;
+  case log_threshold::debug:
+    return spdlog::level::debug;
+  case log_threshold::info:
+    return spdlog::level::info;
+  case log_threshold::warn:
+    return spdlog::level::warn;
+  case log_threshold::error:
+    return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+} // namespace
+
+void begin_log(log_threshold level, log_format format) {
+  auto logger = std::make_shared<spdlog::logger>("understudyd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  if (format == log_format::json)
+    logger->set_formatter(std::make_unique<json_formatter>());
+  else
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  logger->set_level(level_of(level));
+  logger->flush_on(spdlog::level::trace);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+} // namespace understudy

@@ -1,0 +1,140 @@
+#include "actors/node/mariadb_watch.hpp"
+
+#include "storage/state/logged_state.hpp"
+
+#include <mysql.h>
+#include <sys/socket.h>
+
+namespace understudy {
+
+mariadb_watch::mariadb_watch(options o)
+    : options_(std::move(o)) {
+  if (!options_.synchronous)
+    gap_ = "durability is asynchronous";
+}
+
+mariadb_watch::~mariadb_watch() { stop(); }
+
+void mariadb_watch::start() {
+  watcher_ = std::thread([this] { watch(); });
+  prober_ = std::thread([this] { probe(); });
+}
+
+void mariadb_watch::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  // The probe may wait in a COMMIT. Its socket is shut down on our side alone: ending it on the server's could
+  // make a group commit's followers get an OK (R8).
+  if (const int socket = probe_socket_; socket >= 0)
+    ::shutdown(socket, SHUT_RDWR);
+  if (watcher_.joinable())
+    watcher_.join();
+  if (prober_.joinable())
+    prober_.join();
+}
+
+bool mariadb_watch::pause() {
+  std::unique_lock lock(mutex_);
+  return !wake_.wait_for(lock, options_.heartbeat, [this] { return stopping_; });
+}
+
+void mariadb_watch::attached(bool is_attached, const std::string& why) {
+  attached_ = is_attached;
+  const std::lock_guard lock(mutex_);
+  not_attached_ = why;
+}
+
+std::string mariadb_watch::why_unprotected() const {
+  const std::lock_guard lock(mutex_);
+  return gap_;
+}
+
+std::string mariadb_watch::why_not_attached() const {
+  const std::lock_guard lock(mutex_);
+  return not_attached_;
+}
+
+std::string mariadb_watch::semi_sync_state() const {
+  const std::lock_guard lock(mutex_);
+  return semi_sync_;
+}
+
+renewal_facts mariadb_watch::facts() const {
+  renewal_facts known;
+  known.capture_attached = attached_;
+  if (const auto at = committed_.load(); at != 0)
+    known.committed = boot_time(at);
+  return known;
+}
+
+void mariadb_watch::watch() {
+  std::optional<sql_session> session;
+  do {
+    if (!session || !session->connected()) {
+      auto opened = sql_session::open(options_.local);
+      if (!opened)
+        continue; // capture says that MariaDB is away; nothing is protected or unprotected by that
+      session = std::move(*opened);
+    }
+    look(*session);
+  } while (pause());
+}
+
+void mariadb_watch::look(sql_session& session) {
+  server_check_options limits;
+  limits.own_semi_sync_clients = attached_ && options_.synchronous ? 1 : 0;
+  limits.dump_server_id = options_.dump_server_id;
+  const auto checks = check_server(session, limits);
+  const auto status = read_semi_sync(session);
+  if (!checks || !status)
+    return;
+  std::string gap = options_.synchronous ? "" : "durability is asynchronous";
+  if (options_.synchronous)
+    for (const auto& check : *checks)
+      if (check.outcome == check_outcome::fail && check.blocks != check_scope::apply) {
+        gap = fmt::format("{} is {}: set {}", check.name, check.found, check.remedy);
+        break;
+      }
+  const bool clientless = options_.synchronous && attached_ && status->on && status->clients == 0;
+  looks_without_client_ = clientless ? looks_without_client_ + 1 : 0;
+  if (looks_without_client_ > 3) { // a connection that has just begun isn't counted yet
+    looks_without_client_ = 0;
+    options_.reconnect();
+  }
+  std::uint64_t grown = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    gap_ = gap;
+    semi_sync_ = !options_.synchronous ? "asynchronous" : gap.empty() && status->on ? "synchronous" : "off";
+    if (!first_look_ && status->released > released_)
+      grown = status->released - released_;
+    first_look_ = false;
+    released_ = status->released;
+  }
+  if (grown > 0)
+    options_.report(fmt::format("MariaDB told {} clients OK without Kafka's confirmation: somebody ended their "
+                                "wait (KILL, shutdown) or semi-sync was switched off; they are captured and "
+                                "produced all the same",
+                                grown));
+}
+
+void mariadb_watch::probe() {
+  std::optional<sql_session> session;
+  auto number = static_cast<std::uint64_t>(wall_ms());
+  do {
+    if (!session || !session->connected()) {
+      auto opened = sql_session::open(options_.logged);
+      if (!opened)
+        continue;
+      session = std::move(*opened);
+      probe_socket_ = static_cast<int>(mysql_get_socket(session->native()));
+    }
+    if (logged_state(*session).write_probe(++number))
+      committed_ = boot_now().value;
+  } while (pause());
+}
+
+} // namespace understudy

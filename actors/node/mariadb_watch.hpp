@@ -1,0 +1,70 @@
+// What the node keeps asking its MariaDB: does it still hold back commits (R5), and does it really commit (R10)?
+#pragma once
+#include "actors/support/boot_clock.hpp"
+#include "events/control/lease_view.hpp"
+#include "storage/state/server_checks.hpp"
+#include "storage/state/sql_session.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace understudy {
+
+class mariadb_watch {
+public:
+  struct options {
+    sql_options local;
+    sql_options logged;
+    std::chrono::milliseconds heartbeat{500};
+    bool synchronous = true;
+    std::uint32_t dump_server_id = 0;
+    /// Semi-sync was switched on under a connection that isn't semi-synchronous: it must be made anew (S04).
+    std::function<void()> reconnect;
+    std::function<void(const std::string&)> report;
+  };
+
+  explicit mariadb_watch(options o);
+  ~mariadb_watch();
+  void start();
+  void stop();
+
+  /// Any thread. Capture (at)tached or not.
+  void attached(bool is_attached, const std::string& why);
+  /// Capture met the probe row: the mailstore commits, even if the probe's own COMMIT still waits for us (R10).
+  void probe_seen() { committed_ = boot_now().value; }
+
+  /// Empty: commits here are protected; else why not, with the line to set (R5).
+  std::string why_unprotected() const;
+  bool is_attached() const { return attached_; }
+  std::string why_not_attached() const;
+  renewal_facts facts() const;
+  std::string semi_sync_state() const;
+
+private:
+  void watch();
+  void probe();
+  void look(sql_session& session);
+  bool pause();
+
+  options options_;
+  std::atomic<bool> attached_{false};
+  std::atomic<std::int64_t> committed_{0};
+  std::atomic<int> probe_socket_{-1};
+  unsigned looks_without_client_ = 0;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::string gap_;
+  std::string not_attached_ = "not connected yet";
+  std::string semi_sync_ = "unknown";
+  std::uint64_t released_ = 0; ///< commits that the server released without an ACK, as last seen
+  bool first_look_ = true;
+  bool stopping_ = false;
+  std::thread watcher_;
+  std::thread prober_;
+};
+
+} // namespace understudy

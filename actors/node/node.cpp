@@ -1,0 +1,499 @@
+#include "actors/node/node.hpp"
+
+#include "actors/node/source_start.hpp"
+#include "actors/support/uuid.hpp"
+#include "actors/supervisor/supervisor.hpp"
+#include "events/control/control_codec.hpp"
+#include "events/log/topic_names.hpp"
+#include "events/log/topics.hpp"
+#include "storage/profile/profile_routing.hpp"
+#include "storage/profile/volume.hpp"
+#include "storage/state/control_store.hpp"
+#include "storage/state/mailstore_queries.hpp"
+#include "storage/state/own_schema.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <thread>
+
+namespace understudy {
+namespace {
+
+constexpr std::chrono::milliseconds heartbeat_of_main{100};
+constexpr std::chrono::seconds kafka_patience{5};
+/// Between two checkpoints of capture: what a restart reads again.
+constexpr std::chrono::milliseconds checkpoint_interval{500};
+/// How long a clean stop waits for Kafka.
+constexpr std::chrono::seconds drain_limit{3};
+
+void say(log_level level, std::string_view text) {
+  switch (level) {
+  case log_level::debug:
+    spdlog::debug("{}", text);
+    return;
+  case log_level::info:
+    spdlog::info("{}", text);
+    return;
+  case log_level::warning:
+    spdlog::warn("{}", text);
+    return;
+  case log_level::error:
+    spdlog::error("{}", text);
+    return;
+  }
+}
+
+/// The id of our dump where the configuration leaves it to us: derived from the name, far from the small
+/// numbers that people give their servers.
+std::uint32_t dump_id(const node_config& config) {
+  if (config.mariadb.server_id != 0)
+    return config.mariadb.server_id;
+  std::uint32_t hash = 2166136261U;
+  for (const char c : config.node.name.value)
+    hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619U;
+  return 0x40000000U | (hash & 0x3FFFFFFFU);
+}
+
+lease_rules rules_of(const cluster_section& cluster) {
+  lease_rules rules;
+  rules.lease = cluster.lease;
+  rules.skew = cluster.skew;
+  return rules;
+}
+
+} // namespace
+
+node::node(node_config config)
+    : parts_(std::make_shared<node_parts>()) {
+  parts_->config = std::move(config);
+  parts_->process = new_uuid();
+  parts_->started_ms = wall_ms();
+  life_ = incarnation(static_cast<std::uint64_t>(parts_->started_ms) * 1000);
+}
+
+node::~node() = default;
+
+bool node::pause() const {
+  std::this_thread::sleep_for(heartbeat_of_main);
+  return !stopping();
+}
+
+void node::waiting_for(const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  if (waiting_for_ == what)
+    return;
+  waiting_for_ = what;
+  if (!what.empty())
+    spdlog::warn("waiting: {}", what);
+}
+
+result<void> node::run(const std::atomic<bool>& stop) {
+  stop_ = &stop;
+  if (auto started = start(); !started)
+    return stopping() ? result<void>{} : started;
+  auto next_checkpoint = std::chrono::steady_clock::now();
+  while (pause()) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stuck_)
+        break;
+    }
+    if (std::chrono::steady_clock::now() >= next_checkpoint) {
+      keep_checkpoint();
+      next_checkpoint = std::chrono::steady_clock::now() + checkpoint_interval;
+    }
+  }
+  orderly_stop();
+  const std::lock_guard lock(mutex_);
+  return stuck_ ? result<void>(tl::make_unexpected(*stuck_)) : result<void>{};
+}
+
+result<void> node::start() {
+  const auto& config = parts_->config;
+  spdlog::info("understudyd {} on {}, process {}", UNDERSTUDY_VERSION, config.node.name, parts_->process);
+  auto rules = load_profile(config.profile_file);
+  if (!rules)
+    return tl::make_unexpected(rules.error());
+  parts_->rules = std::make_shared<const profile>(std::move(*rules));
+  parts_->local.socket = config.mariadb.socket;
+  parts_->local.user = config.mariadb.user;
+  if (!config.mariadb.password_file.empty()) {
+    auto secret = read_secret(config.mariadb.password_file);
+    if (!secret)
+      return tl::make_unexpected(secret.error());
+    parts_->local.password = std::move(*secret);
+  }
+  parts_->logged = parts_->local;
+  parts_->local.setup = local_setup();
+  parts_->logged.setup = standard_setup();
+  kafka_.brokers = config.kafka.bootstrap();
+  kafka_.properties = config.kafka.properties;
+  kafka_.client_id = "understudy-" + config.node.name.value;
+  kafka_.log = say;
+  parts_->sql = std::make_shared<worker_pool>("sql", 2);
+  parts_->promotions = std::make_shared<worker_pool>("promotions", 4);
+  parts_->questions = std::make_shared<worker_pool>("questions", 2);
+  parts_->control = std::make_shared<control_view>();
+  parts_->lease = std::make_shared<lease_keeper>(config.node.name, parts_->process, parts_->started_ms,
+                                                 rules_of(config.cluster));
+  system_config_.set("scheduler.max-threads", 2U);
+  system_ = std::make_unique<caf::actor_system>(system_config_);
+  supervisor_ = system_->spawn<supervisor>(parts_);
+  for (const auto step : {&node::start_http, &node::wait_for_mariadb, &node::wait_for_kafka,
+                          &node::restore_control, &node::start_log, &node::start_capture,
+                          &node::start_replicas, &node::start_gateway})
+    if (auto done = (this->*step)(); !done)
+      return done;
+  waiting_for({});
+  return {};
+}
+
+result<void> node::start_http() { return {}; }
+
+result<void> node::wait_for_mariadb() {
+  while (true) {
+    auto session = sql_session::open(parts_->local);
+    if (session) {
+      if (auto made = ensure_own_schema(*session); made)
+        return {};
+      else if (!made.error().retryable)
+        return made;
+    } else if (!session.error().retryable) {
+      return tl::make_unexpected(static_cast<const error&>(session.error()));
+    } else {
+      waiting_for(fmt::format("MariaDB at {} doesn't answer ({})", parts_->local.socket, session.error().what));
+    }
+    if (!pause())
+      return failure("stopped while waiting for MariaDB");
+  }
+}
+
+result<void> node::wait_for_kafka() {
+  const auto& cluster = parts_->config.cluster;
+  const auto plans = understudy_topics(cluster.partitions, cluster.replication_factor,
+                                       cluster.min_insync_replicas, cluster.retention);
+  auto admin = topic_admin::open(kafka_);
+  if (!admin)
+    return tl::make_unexpected(admin.error());
+  while (true) {
+    auto findings = (*admin)->ensure(plans, kafka_patience);
+    if (findings) {
+      for (const auto& finding : *findings)
+        if (finding.level == severity::unsafe)
+          spdlog::error("{}", finding.text);
+        else
+          spdlog::warn("{}", finding.text);
+      if (auto limit = (*admin)->max_message_bytes(topic::accounts, kafka_patience)) {
+        max_message_bytes_ = *limit;
+        return {};
+      }
+    } else {
+      waiting_for(fmt::format("Kafka at {} doesn't answer ({})", kafka_.brokers, findings.error().what));
+    }
+    if (!pause())
+      return failure("stopped while waiting for Kafka");
+  }
+}
+
+result<void> node::restore_control() {
+  auto session = sql_session::open(parts_->local);
+  if (!session)
+    return tl::make_unexpected(static_cast<const error&>(session.error()));
+  control_store store(*session);
+  const auto position = store.position();
+  if (!position)
+    return tl::make_unexpected(position.error());
+  if (!*position)
+    return {};
+  if ((*position)->rules_version != rules_version)
+    return store.clear(); // folded by other rules: from the log's beginning (R26)
+  auto& state = parts_->control->restore();
+  result<void> outcome;
+  const auto load = [&](auto loader) {
+    return [&, loader](const auto&, const std::string& document) {
+      if (auto loaded = loader(state, document); !loaded && outcome)
+        outcome = loaded;
+    };
+  };
+  for (const auto& read : {store.each_node(load(load_node)), store.each_account(load(load_account)),
+                           store.each_operation(load(load_operation))})
+    if (!read)
+      return read;
+  state.set_next((*position)->next);
+  return outcome;
+}
+
+result<void> node::start_log() {
+  account_log::options options;
+  options.kafka = kafka_;
+  options.node = parts_->config.node.name;
+  options.first_life = life_;
+  options.max_message_bytes = max_message_bytes_;
+  options.report = [](const std::string& text) { spdlog::error("{}", text); };
+  options.on_connection = [](bool connected) {
+    if (connected)
+      spdlog::info("Kafka is connected");
+    else
+      spdlog::error("no Kafka broker can be reached: commits of protected accounts wait");
+  };
+  parts_->log = std::make_shared<account_log>(std::move(options));
+  return parts_->log->start();
+}
+
+result<void> node::start_capture() {
+  const auto& config = parts_->config;
+  auto session = sql_session::open(parts_->local);
+  if (!session)
+    return tl::make_unexpected(static_cast<const error&>(session.error()));
+  auto stored = local_state::open(*session);
+  if (!stored)
+    return tl::make_unexpected(stored.error());
+  auto checkpoint = stored->capture();
+  if (!checkpoint)
+    return tl::make_unexpected(checkpoint.error());
+  if (!*checkpoint) { // the first start: what was before concerns no account of ours
+    auto position = mailstore_queries(*session, parts_->rules).binlog_position();
+    if (!position)
+      return tl::make_unexpected(position.error());
+    *checkpoint = capture_checkpoint{*position, {}};
+    if (auto kept = stored->store_capture(**checkpoint, {}); !kept)
+      return kept;
+  }
+  std::vector<captured_account> accounts;
+  if (auto read = stored->each_captured([&](captured_account a) { accounts.push_back(std::move(a)); }); !read)
+    return read;
+  const auto offsets = stored->capture_offsets();
+  if (!offsets)
+    return tl::make_unexpected(offsets.error());
+  auto known = read_own_lines(kafka_, config.node.name, *parts_->log, std::move(accounts), *offsets,
+                              [this] { return stopping(); });
+  if (!known)
+    return tl::make_unexpected(known.error());
+
+  const bool synchronous = config.cluster.durability == durability_mode::synchronous;
+  settlement::options rules;
+  rules.memory_limit = config.limits.memory / 4;
+  rules.counts = [lease = parts_->lease, synchronous](broker_time stamp) {
+    return !synchronous || lease->counts(stamp); // asynchronous holds nobody, so no lease is asked
+  };
+  rules.acknowledge = [this](const binlog_place& place) {
+    if (parts_->source)
+      parts_->source->acknowledge(place);
+  };
+  parts_->settle = std::make_shared<settlement>(std::move(rules));
+  parts_->settle->begin_at((*checkpoint)->settled);
+
+  auto around = std::make_shared<account_surroundings>();
+  around->log = parts_->log;
+  around->settle = parts_->settle;
+  around->supervisor = supervisor_;
+  around->confirmed = [this](const account_id& account, sequence number) {
+    parts_->source->confirmed(account, number);
+  };
+  spawn_watch();
+  capture::options options;
+  options.stream.socket = parts_->local.socket;
+  options.stream.user = parts_->local.user;
+  options.stream.password = parts_->local.password;
+  options.stream.server_id = dump_id(config);
+  options.stream.synchronous = synchronous;
+  options.stream.heartbeat = config.cluster.heartbeat;
+  options.routing = std::make_shared<profile_routing>(parts_->rules);
+  options.system = system_.get();
+  options.around = around;
+  options.attached = [this](bool attached, const std::string& why) {
+    watch_->attached(attached, why);
+    if (attached)
+      spdlog::info("capture is attached to MariaDB");
+    else if (!why.empty())
+      spdlog::warn("capture isn't attached to MariaDB: {}", why);
+  };
+  options.probe_seen = [this] { watch_->probe_seen(); };
+  options.stuck = [this](const error& why) {
+    const std::lock_guard lock(mutex_);
+    stuck_ = why;
+  };
+  parts_->source = std::make_shared<capture>(std::move(options));
+  parts_->why_unprotected = [this] { return watch_->why_unprotected(); };
+  for (auto& account : *known)
+    pending_accounts_.push_back(std::move(account));
+  return {};
+}
+
+void node::spawn_watch() {
+  mariadb_watch::options options;
+  options.local = parts_->local;
+  options.logged = parts_->logged;
+  options.heartbeat = parts_->config.cluster.heartbeat;
+  options.synchronous = parts_->config.cluster.durability == durability_mode::synchronous;
+  options.dump_server_id = dump_id(parts_->config);
+  options.reconnect = [this] { parts_->source->reconnect(); };
+  options.report = [](const std::string& text) { spdlog::error("{}", text); };
+  watch_ = std::make_unique<mariadb_watch>(std::move(options));
+}
+
+result<void> node::start_replicas() {
+  replica_side::options options;
+  options.system = system_.get();
+  options.sql = parts_->logged;
+  options.rules = parts_->rules;
+  options.kafka = kafka_;
+  options.node = parts_->config.node.name;
+  options.memory_limit = parts_->config.limits.memory / 4;
+  options.decisions = parts_->control;
+  options.volumes = [this](const node_name& source) { return volumes_from(source); };
+  options.observe.report = [](log_level level, const std::string& text) { say(level, text); };
+  options.supervisor = supervisor_;
+  parts_->replicas = std::make_shared<replica_side>(std::move(options));
+
+  snapshot_sender::options sending;
+  sending.kafka = kafka_;
+  sending.node = parts_->config.node.name;
+  sending.life = life_;
+  sending.sql = parts_->logged;
+  sending.rules = parts_->rules;
+  sending.max_message_bytes = max_message_bytes_;
+  sending.report = [](log_level level, const std::string& text) { say(level, text); };
+  parts_->snapshots = std::make_shared<snapshot_sender>(std::move(sending));
+  if (auto started = parts_->snapshots->start(); !started)
+    return started;
+  auto tls = node_tls(parts_->config);
+  if (!tls)
+    return tl::make_unexpected(tls.error());
+  parts_->others = std::make_shared<peers>(*tls, std::chrono::milliseconds(1500));
+  start_link();
+  if (auto started = parts_->replicas->start(); !started)
+    return started;
+  for (auto& account : pending_accounts_)
+    parts_->source->expect(std::move(account));
+  pending_accounts_.clear();
+  watch_->start();
+  parts_->source->start();
+  return parts_->link->start();
+}
+
+void node::start_link() {
+  control_link::options options;
+  options.kafka = kafka_;
+  options.node = parts_->config.node.name;
+  options.first_life = life_;
+  options.process = parts_->process;
+  options.started_ms = parts_->started_ms;
+  options.heartbeat = parts_->config.cluster.heartbeat;
+  options.lease = parts_->lease;
+  options.control_from = parts_->control->own().next();
+  options.on_control = [this](std::vector<control_link::read_record> records) {
+    caf::anon_send(supervisor_, control_read{std::make_shared<const std::vector<control_link::read_record>>(
+                                     std::move(records))});
+  };
+  options.on_leases = [this] { caf::anon_send(supervisor_, leases_read{}); };
+  options.facts = [this] { return watch_->facts(); };
+  options.report = [](const std::string& text) { spdlog::error("{}", text); };
+  parts_->link = std::make_shared<control_link>(std::move(options));
+}
+
+result<void> node::start_gateway() {
+  auto tls = node_tls(parts_->config);
+  if (!tls)
+    return tl::make_unexpected(tls.error());
+  gateway_options options;
+  options.listen = parts_->config.node.listen;
+  options.node = parts_->config.node.name.value;
+  options.tls = *tls;
+  options.private_dir = parts_->config.node.state_dir / "gateway";
+  options.report = [](const std::string& text) { spdlog::warn("{}", text); };
+  auto started = gateway_server::start(
+      std::move(options), [this](caller from, std::string command, answer_function answer) {
+        caf::anon_send(supervisor_, command_received{std::move(from), std::move(command), std::move(answer)});
+      });
+  if (!started)
+    return tl::make_unexpected(started.error());
+  gateway_ = std::move(*started);
+  spdlog::info("the gateway listens on {}", parts_->config.node.listen.text());
+  return {};
+}
+
+void node::keep_checkpoint() {
+  const auto taken = parts_->settle->take_checkpoint();
+  const auto changed = parts_->source->changed_accounts(taken.place);
+  if (!checkpoints_ || !checkpoints_->connected()) {
+    auto opened = sql_session::open(parts_->local);
+    if (!opened)
+      return;
+    checkpoints_ = std::move(*opened);
+  }
+  auto store = local_state::open(*checkpoints_);
+  if (!store)
+    return;
+  std::vector<captured_account> accounts;
+  for (const auto& account : changed)
+    accounts.push_back({account.account, account.mailbox, account.term,
+                        parse_role(account.role).value_or(account_role::none), account.last, account.partition,
+                        account.is_protected});
+  // The offsets first: reading from an older place than the settled one is right, the other way round isn't.
+  auto kept = store->store_capture_offsets(taken.read_from);
+  if (kept)
+    kept = store->store_capture({taken.settled, taken.place}, accounts);
+  if (!kept)
+    spdlog::warn("the checkpoint couldn't be stored: {}", kept.error().what);
+}
+
+void node::orderly_stop() {
+  spdlog::info("stopping");
+  gateway_->stop();
+  parts_->link->resign("shutdown");
+  if (!parts_->log->drain(drain_limit))
+    spdlog::warn("{} events aren't confirmed by Kafka: they are read again from the binlog at the next start",
+                 parts_->log->in_flight());
+  parts_->source->stop();
+  parts_->snapshots->stop();
+  parts_->replicas->stop();
+  keep_checkpoint();
+  watch_->stop();
+  parts_->link->stop();
+  parts_->log->stop();
+}
+
+std::shared_ptr<const volume_map> node::volumes_from(const node_name& source) const {
+  const auto described = [](const control_state& state, const node_name& name) {
+    std::vector<mailstore_volume> volumes;
+    if (const auto* known = state.node(name))
+      for (const auto& v : known->announced.volumes) {
+        mailstore_volume described;
+        described.id = v.id;
+        described.type = v.type;
+        described.name = v.name;
+        described.path = v.path;
+        described.is_centralised = v.centralised;
+        volumes.push_back(std::move(described));
+      }
+    return volumes;
+  };
+  const auto mapping = parts_->control->ask([&](const control_state& state) {
+    return map_volumes(described(state, source), described(state, parts_->config.node.name));
+  });
+  auto numbers = std::make_shared<volume_map>();
+  for (const auto& [there, here] : mapping.numbers)
+    numbers->emplace(static_cast<std::uint64_t>(there), static_cast<std::uint64_t>(here));
+  return numbers;
+}
+
+std::vector<std::string> node::not_ready() const {
+  std::vector<std::string> reasons;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!waiting_for_.empty())
+      return {waiting_for_};
+  }
+  if (!watch_->is_attached())
+    reasons.push_back(fmt::format("capture isn't attached to MariaDB: {}", watch_->why_not_attached()));
+  if (!parts_->link->connected())
+    reasons.emplace_back("Kafka isn't connected");
+  if (!parts_->lease->holds())
+    reasons.push_back(fmt::format("the lease doesn't run: {}", parts_->link->why_not_renewing()));
+  if (auto gap = watch_->why_unprotected(); !gap.empty())
+    reasons.push_back(fmt::format("not synchronous: {}", gap));
+  return reasons;
+}
+
+} // namespace understudy

@@ -1,0 +1,64 @@
+// understudyd: puts a node's parts together in the order that the protocol needs, keeps its checkpoints, and
+// takes it apart again.
+#pragma once
+#include "actors/config/node_config.hpp"
+#include "actors/gateway/gateway_server.hpp"
+#include "actors/node/mariadb_watch.hpp"
+#include "actors/supervisor/node_parts.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include <atomic>
+
+namespace understudy {
+
+class node {
+public:
+  explicit node(node_config config);
+  ~node();
+  /// Starts, runs until `stop` is set, and stops. Errors are those that no waiting mends: a wrong file, a
+  /// port in use, another history in MariaDB. Blocking.
+  result<void> run(const std::atomic<bool>& stop);
+
+private:
+  result<void> start();
+  result<void> start_http();
+  result<void> wait_for_mariadb();
+  result<void> wait_for_kafka();
+  result<void> restore_control();
+  result<void> start_log();
+  result<void> start_capture();
+  result<void> start_replicas();
+  result<void> start_gateway();
+  void start_link();
+  void spawn_watch();
+  void keep_checkpoint();
+  void orderly_stop();
+  std::vector<std::string> not_ready() const;
+  void waiting_for(const std::string& what);
+  std::shared_ptr<const volume_map> volumes_from(const node_name& source) const;
+
+  bool stopping() const { return *stop_; }
+  /// Sleeps a moment; false when the node is to stop.
+  bool pause() const;
+
+  const std::atomic<bool>* stop_ = nullptr;
+  std::shared_ptr<node_parts> parts_;
+  caf::actor_system_config system_config_;
+  std::unique_ptr<caf::actor_system> system_;
+  /// There before the parts that speak to it; it does nothing before control is read.
+  caf::actor supervisor_;
+  std::unique_ptr<mariadb_watch> watch_;
+  std::unique_ptr<gateway_server> gateway_;
+  kafka_settings kafka_;
+  incarnation life_;
+  std::size_t max_message_bytes_ = 1'000'000;
+  mutable std::mutex mutex_;
+  std::string waiting_for_ = "starting";
+  std::optional<error> stuck_;
+  std::optional<sql_session> checkpoints_;
+  std::vector<capture::known_account> pending_accounts_; ///< as of the checkpoint, until capture starts
+};
+
+} // namespace understudy
