@@ -20,8 +20,8 @@ namespace understudy {
 
 struct applier_options {
   sql_options connection; ///< `setup` is replaced by the applier's own (R37)
-  std::size_t rows_per_statement = 1000;
-  std::size_t bytes_per_statement = std::size_t{4} << 20;
+  std::size_t rows_per_statement = plan_limits{}.rows;
+  std::size_t bytes_per_statement = plan_limits{}.bytes;
   /// Deadlocks, lock waits and lost connections repeat the whole transaction after a pause that doubles from
   /// `first_pause` to `longest_pause` (A07): bounded by a pause, not by giving up.
   std::chrono::milliseconds first_pause{10};

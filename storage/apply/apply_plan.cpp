@@ -21,19 +21,18 @@ constexpr std::size_t joined_update_bytes = 16 * 1024;
 /// Statement text around the rows: names of a table's columns, twice, and the rest of the syntax.
 constexpr std::size_t statement_frame_bytes = 8 * 1024;
 
-/// A self-pruned table may still have a row that the source pruned long ago: it's removed first, and the
-/// insert stays an insert (R38: never an upsert).
-std::unique_ptr<planned_row> removal_before(const planned_row& insert) {
+/// A self-pruned table may still have a row that the source pruned long ago, or one of this host's own: it's
+/// removed first, and the insert stays an insert (R38: never an upsert).
+std::unique_ptr<planned_row> removal_before(const planned_row& insert,
+                                            const std::vector<std::uint16_t>& key) {
   auto removal = std::make_unique<planned_row>(insert);
   removal->kind = change_kind::remove;
   removal->forgiven = true;
   removal->lenient = false;
   removal->after.clear();
-  for (const auto column : insert.table->key)
-    if (const auto* content = cell_value(insert.after, column); content != nullptr)
-      removal->before.push_back({column, *content});
-  std::sort(removal->before.begin(), removal->before.end(),
-            [](const cell& a, const cell& b) { return a.column < b.column; });
+  for (const auto& c : insert.after)
+    if (std::find(key.begin(), key.end(), c.column) != key.end())
+      removal->before.push_back(c);
   return removal;
 }
 
@@ -54,6 +53,7 @@ public:
 private:
   void plan_account(std::uint32_t account);
   result<void> plan_event(std::uint32_t account, const transaction_event& event, change_order& order);
+  void take_removals(const planned_row& insert, change_order& order);
   void group_rows();
   void cut(const std::vector<const planned_row*>& rows);
 
@@ -63,6 +63,14 @@ private:
   link_catalog links_;
   apply_plan plan_;
 };
+
+void planner::take_removals(const planned_row& insert, change_order& order) {
+  if (!insert.table->key.empty())
+    order.take(removal_before(insert, insert.table->key));
+  else
+    for (const auto& unique : insert.target->uniques)
+      order.take(removal_before(insert, unique.columns));
+}
 
 result<void> planner::plan_event(std::uint32_t account, const transaction_event& event, change_order& order) {
   const auto& where = *batch_[account].where;
@@ -79,8 +87,8 @@ result<void> planner::plan_event(std::uint32_t account, const transaction_event&
       continue;
     (*row)->account = account;
     (*row)->first = (*row)->last = event.number;
-    if ((*row)->kind == change_kind::insert && (*row)->target->self_pruned && !(*row)->table->key.empty())
-      order.take(removal_before(**row));
+    if ((*row)->kind == change_kind::insert && (*row)->target->self_pruned)
+      take_removals(**row, order);
     order.take(std::move(*row));
   }
   return {};
@@ -92,7 +100,7 @@ void planner::plan_account(std::uint32_t account) {
     plan_.refused.push_back({account, number, std::move(why)});
     plan_.rows.resize(first_row);
   };
-  change_order order(links_, plan_.rows);
+  change_order order(links_, plan_.rows, limits_.in_order);
   for (const auto* event : batch_[account].events)
     if (auto planned = plan_event(account, *event, order); !planned)
       return refuse(event->number, planned.error());

@@ -30,6 +30,9 @@ struct plan_limits {
   std::size_t bytes = std::size_t{4} << 20;
   /// The server's max_allowed_packet, read at connect (A08).
   std::size_t max_packet = std::size_t{16} << 20;
+  /// Nothing merged, nothing grouped: every change by itself, in the source's order. For an account that
+  /// failed in a batch.
+  bool in_order = false;
 };
 
 /// One (possibly merged) change of one row, ready to be written.

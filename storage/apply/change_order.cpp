@@ -286,12 +286,13 @@ bool change_order::cascaded_in_event(const planned_row& row, const table_links& 
 
 void change_order::take(std::unique_ptr<planned_row> row) {
   const table_links& links = links_.of(row->target, *row->table);
-  if (stands_alone(*row, links)) {
+  if (cascaded_in_event(*row, links))
+    row->forgiven = true;
+  if (in_order_ || stands_alone(*row, links)) {
+    record_as_parent(*row, links, 0);
     take_alone(std::move(row));
     return;
   }
-  if (cascaded_in_event(*row, links))
-    row->forgiven = true;
   const auto lowest = lowest_level(*row, links);
   if (!links.keyless && row->kind == change_kind::update) {
     const auto found = last_.find(row_name{links.table, identity_before(*row)});

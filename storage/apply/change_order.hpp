@@ -30,9 +30,11 @@ namespace understudy {
 class change_order {
 public:
   /// Placed rows are appended to `rows`, in the order in which they came; both must outlive this.
-  change_order(link_catalog& links, std::vector<std::unique_ptr<planned_row>>& rows)
+  /// `in_order`: every change stands alone.
+  change_order(link_catalog& links, std::vector<std::unique_ptr<planned_row>>& rows, bool in_order)
       : links_(links)
-      , rows_(rows) {}
+      , rows_(rows)
+      , in_order_(in_order) {}
 
   /// A new event begins: what it cascades forgives missing rows of itself only (R38).
   void begin_event() { removed_in_event_.clear(); }
@@ -92,6 +94,7 @@ private:
 
   link_catalog& links_;
   std::vector<std::unique_ptr<planned_row>>& rows_;
+  bool in_order_;
   std::uint32_t floor_ = 1; ///< nothing goes below
   std::uint32_t top_ = 0;   ///< highest level given so far
   std::unordered_map<row_name, last_change, row_name_hash> last_;

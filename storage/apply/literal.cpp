@@ -53,6 +53,10 @@ void append_number(std::string& out, auto number) {
 
 /// A DOUBLE literal: without an exponent the text would be a DECIMAL, and its way to binary another one.
 void append_real(std::string& out, const std::string& text, bool single) {
+  if (text == "-0") { // as a number literal it would lose its sign
+    out += "'-0'";
+    return;
+  }
   const auto start = out.size();
   if (single)
     append_number(out, static_cast<double>(std::strtof(text.c_str(), nullptr)));

@@ -22,7 +22,6 @@ class snapshot_reader {
 public:
   struct opened {
     binlog_place place; ///< the view contains exactly what was committed before it
-    gtid_position gtid; ///< the same place as a GTID position
     std::uint64_t rows_estimate = 0;
     std::vector<std::shared_ptr<const shape>> shapes; ///< of every table that chunks will have rows of
   };

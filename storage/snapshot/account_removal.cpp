@@ -1,0 +1,84 @@
+#include "storage/snapshot/account_removal.hpp"
+
+#include "storage/profile/profile_routing.hpp"
+#include "storage/state/catalog_reader.hpp"
+#include "storage/state/logged_state.hpp"
+#include "storage/state/sql_fields.hpp"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <set>
+
+namespace understudy {
+namespace {
+
+/// Deadlocks and lock waits are repeated so often; each time the bounded transaction begins anew.
+constexpr unsigned attempts_per_delete = 20;
+
+sql_result<std::uint64_t> delete_some(sql_session& session, const account_table& table,
+                                      const account_id& account, mailbox_id mailbox, std::size_t rows) {
+  std::uint64_t gone = 0;
+  auto done = session.transaction([&]() -> sql_result<void> {
+    if (auto marked = logged_state(session).mark_origin(origin_slot(account)); !marked)
+      return marked;
+    auto deleted = session.execute(fmt::format("DELETE FROM {} WHERE {} = {} LIMIT {}",
+                                               sql_table(table.definition->database, table.definition->name),
+                                               sql_name(table.mailbox_column), mailbox, rows));
+    if (!deleted)
+      return tl::make_unexpected(deleted.error());
+    gone = *deleted;
+    return {};
+  });
+  if (!done)
+    return tl::make_unexpected(done.error());
+  return gone;
+}
+
+result<void> empty_table(sql_session& session, const account_table& table, const account_id& account,
+                         mailbox_id mailbox, std::size_t rows) {
+  unsigned attempts = 0;
+  for (;;) {
+    auto gone = delete_some(session, table, account, mailbox, rows);
+    if (!gone) {
+      const auto kind = gone.error().kind;
+      if ((kind != sql_failure::deadlock && kind != sql_failure::lock_wait) ||
+          ++attempts > attempts_per_delete)
+        return passed_on(gone);
+      continue;
+    }
+    if (*gone < rows)
+      return {};
+  }
+}
+
+} // namespace
+
+std::uint8_t origin_slot(const account_id& account) {
+  return static_cast<std::uint8_t>(std::hash<account_id>{}(account) & 0xFF);
+}
+
+result<void> remove_rows(sql_session& session, const profile& rules, const account_id& account,
+                         mailbox_id mailbox, group_number group, std::size_t rows_per_delete) {
+  std::set<std::string> databases{rules.group_database(group), rules.registry.table.database};
+  for (const auto& [logical, column] : rules.shared_tables)
+    if (auto name = rules.physical_name(logical, group))
+      databases.insert(name->database);
+  const auto catalog = read_catalog(session, databases);
+  if (!catalog)
+    return tl::make_unexpected(catalog.error());
+  session.doing(fmt::format("remove the rows of account {} (mailbox {})", account, mailbox));
+  const auto tables = account_tables(rules, *catalog, group);
+  // Children first; the registry, last of the list, last.
+  for (auto table = tables.rbegin(); table != tables.rend(); ++table)
+    if (!rules.is_registry(table->logical_name))
+      if (auto done = empty_table(session, *table, account, mailbox, rows_per_delete); !done)
+        return done;
+  for (const auto& table : tables)
+    if (rules.is_registry(table.logical_name))
+      if (auto done = empty_table(session, table, account, mailbox, rows_per_delete); !done)
+        return done;
+  return {};
+}
+
+} // namespace understudy

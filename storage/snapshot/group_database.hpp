@@ -1,0 +1,22 @@
+// Makes a missing group database from the source's definitions (DESIGN §4.4; case A11: character sets and
+// collations are the source's, whatever this server's defaults).
+#pragma once
+#include "storage/profile/profile.hpp"
+#include "storage/state/sql_session.hpp"
+
+#include <string>
+#include <vector>
+
+namespace understudy {
+
+/// What a definition may be: `CREATE DATABASE …` (its options are taken, its name replaced) and
+/// `CREATE TABLE …` with an unqualified name. Anything else is refused: it comes from outside.
+result<std::string> database_statement(const std::string& definition, const std::string& database);
+bool is_table_definition(const std::string& definition);
+
+/// Creates what is missing of the group's database; existing tables are left as they are. `session` has
+/// foreign_key_checks=0, since tables come in any order; its default database is changed.
+result<void> ensure_group_database(sql_session& session, const std::string& database,
+                                   const std::vector<std::string>& definitions);
+
+} // namespace understudy

@@ -1,0 +1,191 @@
+#include "storage/snapshot/snapshot_columns.hpp"
+
+#include "storage/apply/literal.hpp"
+#include "storage/binlog/collations.hpp"
+#include "storage/binlog/number_text.hpp"
+#include "storage/state/sql_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+
+namespace understudy {
+namespace {
+
+/// FLOAT's own text has six digits; as a DOUBLE it's exact. UUID and INET6 have a text form, but travel as
+/// the bytes that the binlog shows.
+std::string expression(const snapshot_table& table, std::uint16_t index) {
+  const auto& about = table.table->columns[index];
+  const auto name = sql_name(about.name);
+  const auto& type = table.data_types[index];
+  if (type == "uuid" || type == "inet6")
+    return fmt::format("CAST({} AS BINARY(16))", name);
+  if (type == "inet4")
+    return fmt::format("CAST({} AS BINARY(4))", name);
+  switch (about.type) {
+  case column_type::single:
+  case column_type::real:
+    return name + " * 1e0";
+  case column_type::bit:
+  case column_type::year:
+  case column_type::enumeration:
+  case column_type::set:
+    return name + " + 0";
+  default:
+    return name;
+  }
+}
+
+bool pages_safely(column_type type) {
+  switch (type) {
+  case column_type::bit:
+  case column_type::enumeration:
+  case column_type::set:
+  case column_type::geometry:
+    return false;
+  default:
+    return true;
+  }
+}
+
+/// (a > x OR (a = x AND (b > y))): row constructors wouldn't use the index.
+std::string behind(const snapshot_table& table, const std::vector<value>& last, std::size_t from) {
+  const auto index = table.page_by[from];
+  const auto name = sql_name(table.table->columns[index].name);
+  std::string literal;
+  append_key_literal(literal, table.table->columns[index], table.targets[index], last[from]);
+  if (from + 1 == table.page_by.size())
+    return fmt::format("{} > {}", name, literal);
+  return fmt::format("({0} > {1} OR ({0} = {1} AND {2}))", name, literal, behind(table, last, from + 1));
+}
+
+template <class Number>
+value number(std::string_view text) {
+  Number out{};
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
+double real(std::string_view text) {
+  double out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
+value text_of(const column& about, std::string_view field) {
+  if (is_utf8_charset(about.charset) && is_valid_utf8(field))
+    return text_value{std::string(field)};
+  return bytes_value{std::string(field)};
+}
+
+/// ZEROFILL shows leading zeros that the binlog hasn't.
+std::string without_leading_zeros(std::string_view text) {
+  while (text.size() > 1 && text.front() == '0' && text[1] != '.')
+    text.remove_prefix(1);
+  return std::string(text);
+}
+
+} // namespace
+
+snapshot_table describe_snapshot_table(std::shared_ptr<const shape> table, const catalog_table& local,
+                                       const profile& rules) {
+  snapshot_table made;
+  made.table = std::move(table);
+  made.sql_name = sql_table(local.database, local.name);
+  const auto& about = *made.table;
+  for (std::uint16_t i = 0; i < about.columns.size(); ++i) {
+    const auto& from = local.columns[i];
+    auto& target = made.targets.emplace_back();
+    target.name = from.name;
+    target.charset = from.charset;
+    target.collation = from.collation;
+    made.data_types.push_back(from.data_type);
+    if (i != about.mailbox_column && !stays_at_home(rules.policy_of(about.table, from.name).policy))
+      made.columns.push_back(i);
+  }
+  for (const auto index : about.key)
+    if (index != about.mailbox_column)
+      made.page_by.push_back(index);
+  if (std::any_of(made.page_by.begin(), made.page_by.end(),
+                  [&about](std::uint16_t index) { return !pages_safely(about.columns[index].type); }))
+    made.page_by.clear();
+  return made;
+}
+
+std::string select_page(const snapshot_table& table, mailbox_id mailbox, const std::vector<value>& last,
+                        std::size_t limit) {
+  std::string out = "SELECT ";
+  for (const auto index : table.columns)
+    out += (index == table.columns.front() ? "" : ", ") + expression(table, index);
+  // A table may have nothing but the mailbox.
+  out += (table.columns.empty() ? "1 FROM " : " FROM ") + table.sql_name +
+         fmt::format(" WHERE {} = {}", sql_name(table.table->columns[table.table->mailbox_column].name),
+                     mailbox);
+  if (table.page_by.empty())
+    return out;
+  if (!last.empty())
+    out += " AND " + behind(table, last, 0);
+  const char* separator = " ORDER BY ";
+  for (const auto index : table.page_by) {
+    out += separator + sql_name(table.table->columns[index].name);
+    separator = ", ";
+  }
+  return out + fmt::format(" LIMIT {}", limit);
+}
+
+value snapshot_value(const column& about, std::optional<std::string_view> field) {
+  if (!field)
+    return null_value{};
+  switch (about.type) {
+  case column_type::tiny:
+  case column_type::small:
+  case column_type::medium:
+  case column_type::integer:
+  case column_type::big:
+    return about.is_unsigned ? number<std::uint64_t>(*field) : number<std::int64_t>(*field);
+  case column_type::bit:
+  case column_type::year:
+  case column_type::set:
+    return number<std::uint64_t>(*field);
+  case column_type::enumeration: {
+    const auto index = std::get<std::uint64_t>(number<std::uint64_t>(*field));
+    if (index == 0 || index > about.members.size())
+      return std::uint64_t{0};
+    return text_value{about.members[static_cast<std::size_t>(index - 1)]};
+  }
+  case column_type::single:
+    return literal_value{single_text(std::bit_cast<std::uint32_t>(static_cast<float>(real(*field))))};
+  case column_type::real:
+    return literal_value{real_text(std::bit_cast<std::uint64_t>(real(*field)))};
+  case column_type::decimal:
+    return literal_value{without_leading_zeros(*field)};
+  case column_type::date:
+  case column_type::time:
+  case column_type::datetime:
+  case column_type::timestamp:
+    return literal_value{std::string(*field)};
+  case column_type::character:
+  case column_type::varchar:
+  case column_type::blob:
+    return text_of(about, *field);
+  case column_type::geometry:
+  case column_type::fixed_bytes:
+    break;
+  }
+  return bytes_value{std::string(*field)};
+}
+
+std::size_t value_bytes(const value& content) {
+  constexpr std::size_t frame = 16; // of a cell in an event, whatever it holds
+  if (const auto* text = std::get_if<text_value>(&content))
+    return frame + text->utf8.size();
+  if (const auto* bytes = std::get_if<bytes_value>(&content))
+    return frame + bytes->bytes.size();
+  if (const auto* literal = std::get_if<literal_value>(&content))
+    return frame + literal->text.size();
+  return frame;
+}
+
+} // namespace understudy

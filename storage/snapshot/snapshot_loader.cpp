@@ -1,0 +1,283 @@
+#include "storage/snapshot/snapshot_loader.hpp"
+
+#include "storage/apply/apply_transaction.hpp"
+#include "storage/apply/destination_schema.hpp"
+#include "storage/snapshot/account_removal.hpp"
+#include "storage/snapshot/group_database.hpp"
+#include "storage/state/catalog_reader.hpp"
+#include "storage/state/logged_state.hpp"
+#include "storage/state/mailstore_queries.hpp"
+#include "storage/state/sql_fields.hpp"
+
+#include <fmt/format.h>
+
+namespace understudy {
+namespace {
+
+/// Mailbox ids in a row that are taken already, though the mail server hadn't given them out: rows made by
+/// hand. Beyond that something else is wrong.
+constexpr unsigned allocation_attempts = 1000;
+/// A chunk that meets a deadlock or a lock wait is loaded again so often; then the load begins anew.
+constexpr unsigned chunk_attempts = 20;
+
+sql_options loading(sql_options connection) {
+  connection.setup = standard_setup();
+  for (auto& statement : applier_setup())
+    connection.setup.push_back(std::move(statement));
+  // Rows come table by table and were consistent on the source (R16).
+  connection.setup.emplace_back("SET SESSION foreign_key_checks=0");
+  return connection;
+}
+
+} // namespace
+
+struct snapshot_loader::parts {
+  sql_session session;
+  std::shared_ptr<const profile> rules;
+  load_request request;
+  load_limits limits;
+  account_placement where;
+  replica_record record;
+  std::unique_ptr<destination_schema> schema;
+  session_flags flags{};
+  std::uint64_t next_chunk = 0;
+  bool complete = false;
+  std::atomic<std::uint64_t> rows{0};
+
+  parts(sql_session opened, std::shared_ptr<const profile> by, load_request what, load_limits within)
+      : session(std::move(opened))
+      , rules(std::move(by))
+      , request(std::move(what))
+      , limits(within) {}
+
+  result<void> find_place();
+  result<void> settle_mailbox();
+  result<std::optional<account_id>> holder_of(mailbox_id mailbox);
+  result<mailbox_id> allocate();
+  result<void> load_schema();
+  result<void> load_rows(const snapshot_chunk& chunk);
+};
+
+result<std::optional<account_id>> snapshot_loader::parts::holder_of(mailbox_id mailbox) {
+  const auto& registry = rules->registry;
+  const auto found = session.query_value(fmt::format(
+      "SELECT {} FROM {} WHERE {} = {}", sql_name(registry.account_column),
+      sql_table(registry.table.database, registry.table.table), sql_name(registry.mailbox_column), mailbox));
+  if (!found)
+    return passed_on(found);
+  return found->has_value() ? std::optional(account_id(**found)) : std::nullopt;
+}
+
+result<mailbox_id> snapshot_loader::parts::allocate() {
+  mailstore_queries queries(session, rules);
+  if (rules->mailbox_ids == mailbox_mode::same) {
+    if (request.source_mailbox.value == 0)
+      return failure(fmt::format("the source's mailbox id of account {} isn't known", request.account),
+                     "enrol the account again while its source runs");
+    if (auto reserved = queries.reserve_mailbox(session, request.source_mailbox, request.account); !reserved)
+      return tl::make_unexpected(reserved.error());
+    return request.source_mailbox;
+  }
+  for (unsigned i = 0; i < allocation_attempts; ++i) {
+    auto id = queries.allocate_mailbox(session);
+    if (!id)
+      return id;
+    auto holder = holder_of(*id);
+    if (!holder)
+      return tl::make_unexpected(holder.error());
+    if (!*holder)
+      return *id;
+  }
+  return failure("the next mailbox ids of this mailstore are all taken",
+                 "raise the mail server's next mailbox id above those in use");
+}
+
+/// The mailbox here, if there is one: of the account's own row, or of a load that was cut short.
+result<void> snapshot_loader::parts::settle_mailbox() {
+  auto before = logged_state(session).replica_of(request.account);
+  if (!before)
+    return tl::make_unexpected(before.error());
+  if (*before)
+    record = **before;
+  mailstore_queries queries(session, rules);
+  auto found = queries.find_by_id({request.account});
+  if (!found)
+    return tl::make_unexpected(found.error());
+  const auto wanted = rules->mailbox_ids == mailbox_mode::same ? request.source_mailbox : mailbox_id(0);
+  if (!found->empty()) {
+    where.mailbox = found->front().mailbox;
+    where.group = found->front().group.value;
+    if (wanted.value != 0 && wanted != where.mailbox)
+      return failure(fmt::format("account {} has mailbox id {} here, {} on its source", request.account,
+                                 where.mailbox, wanted),
+                     "the profile says mailbox_id = \"same\": remove the account here first");
+    return {};
+  }
+  if (record.mailbox.value != 0 && (wanted.value == 0 || wanted == record.mailbox)) {
+    auto holder = holder_of(record.mailbox);
+    if (!holder)
+      return tl::make_unexpected(holder.error());
+    if (!*holder)
+      where.mailbox = record.mailbox;
+  }
+  if (where.mailbox.value == 0) {
+    auto id = allocate();
+    if (!id)
+      return tl::make_unexpected(id.error());
+    where.mailbox = *id;
+  }
+  where.group = rules->group_of(where.mailbox).value;
+  return {};
+}
+
+result<void> snapshot_loader::parts::find_place() {
+  where.account = request.account;
+  where.volumes = request.volumes;
+  if (auto settled = settle_mailbox(); !settled)
+    return settled;
+  auto volume = mailstore_queries(session, rules).current_index_volume();
+  if (!volume)
+    return tl::make_unexpected(volume.error());
+  where.index_volume = static_cast<std::uint64_t>(*volume);
+  // Recorded before anything is touched: from here on this replica isn't promotable (DESIGN §4.5).
+  record.account = request.account;
+  record.mailbox = where.mailbox;
+  record.term = epoch(0);
+  record.applied = sequence(0);
+  record.state = replica_state::loading;
+  record.snapshot = request.snapshot;
+  if (auto written = logged_state(session).write_replica(record); !written)
+    return written;
+  return remove_rows(session, *rules, request.account, where.mailbox, group_number(where.group),
+                     limits.rows_per_delete);
+}
+
+result<void> snapshot_loader::parts::load_schema() {
+  std::set<std::string> databases{rules->group_database(group_number(where.group)),
+                                  rules->registry.table.database};
+  for (const auto& [logical, column] : rules->shared_tables)
+    if (auto name = rules->physical_name(logical, group_number(where.group)))
+      databases.insert(name->database);
+  auto catalog = read_catalog(session, databases);
+  if (!catalog)
+    return tl::make_unexpected(catalog.error());
+  schema = std::make_unique<destination_schema>(rules,
+                                                std::make_shared<const schema_catalog>(std::move(*catalog)));
+  return {};
+}
+
+result<void> snapshot_loader::parts::load_rows(const snapshot_chunk& chunk) {
+  const transaction_event rows_of_chunk{request.account, epoch(0), sequence(0), {}, 0, chunk.rows};
+  const std::vector<account_work> batch{{&where, {&rows_of_chunk}}};
+  const auto plan = make_plan(
+      batch, [this](const shape& table, std::uint32_t group) { return schema->resolve(table, group); },
+      {limits.rows_per_statement, limits.bytes_per_statement, static_cast<std::size_t>(session.max_packet()),
+       false});
+  if (!plan.refused.empty())
+    return tl::make_unexpected(plan.refused.front().why);
+  apply_transaction transaction(session, flags, batch);
+  for (unsigned attempt = 1;; ++attempt) {
+    session.doing(
+        fmt::format("load chunk {} of snapshot {} of account {}", chunk.index, chunk.id, request.account));
+    auto done = session.transaction([&]() -> sql_result<void> {
+      if (auto marked = logged_state(session).mark_origin(origin_slot(request.account)); !marked)
+        return marked;
+      if (auto failed = transaction.run_statements(plan))
+        return tl::make_unexpected(std::move(failed->why));
+      return {};
+    });
+    if (done)
+      return {};
+    const auto kind = done.error().kind;
+    if ((kind != sql_failure::deadlock && kind != sql_failure::lock_wait) || attempt >= chunk_attempts)
+      return plain(done);
+  }
+}
+
+snapshot_loader::snapshot_loader(std::unique_ptr<parts> p)
+    : parts_(std::move(p)) {}
+snapshot_loader::~snapshot_loader() = default;
+
+result<std::unique_ptr<snapshot_loader>> snapshot_loader::begin(sql_options connection,
+                                                                std::shared_ptr<const profile> rules,
+                                                                load_request request, load_limits limits) {
+  auto session = sql_session::open(loading(std::move(connection)));
+  if (!session)
+    return tl::make_unexpected(static_cast<const error&>(session.error()));
+  auto made = std::make_unique<parts>(std::move(*session), std::move(rules), std::move(request), limits);
+  if (auto found = made->find_place(); !found)
+    return tl::make_unexpected(found.error());
+  return std::unique_ptr<snapshot_loader>(new snapshot_loader(std::move(made)));
+}
+
+const account_placement& snapshot_loader::placement() const {
+  return parts_->where;
+}
+
+std::uint64_t snapshot_loader::rows_loaded() const {
+  return parts_->rows;
+}
+
+result<void> snapshot_loader::load(const snapshot_chunk& chunk) {
+  auto& p = *parts_;
+  if (chunk.account != p.request.account || chunk.id != p.request.snapshot)
+    return failure(fmt::format("a chunk of snapshot {} of account {} came, but {} of {} is being loaded",
+                               chunk.id, chunk.account, p.request.snapshot, p.request.account));
+  if (chunk.index < p.next_chunk)
+    return {};
+  if (chunk.index > p.next_chunk || p.complete)
+    return failure(fmt::format("snapshot {} of account {}: chunk {} should follow, but {} came", chunk.id,
+                               chunk.account, p.next_chunk, chunk.index),
+                   "nothing: the load begins again with a new snapshot");
+  if (chunk.index == 0) {
+    const auto database = p.rules->group_database(group_number(p.where.group));
+    if (auto ready = ensure_group_database(p.session, database, chunk.definitions); !ready)
+      return ready;
+    if (auto known = p.load_schema(); !known)
+      return known;
+  }
+  if (auto loaded = p.load_rows(chunk); !loaded)
+    return loaded;
+  ++p.next_chunk;
+  p.rows += chunk.rows.size();
+  p.complete = chunk.last;
+  return {};
+}
+
+result<void> snapshot_loader::finish(epoch term, sequence number, kafka_offset next) {
+  auto& p = *parts_;
+  if (!p.complete)
+    return failure(fmt::format("snapshot {} of account {} isn't whole: {} chunks came, not the last",
+                               p.request.snapshot, p.request.account, p.next_chunk));
+  p.record.term = term;
+  p.record.applied = number;
+  p.record.next = next;
+  p.record.state = replica_state::ready;
+  return logged_state(p.session).write_replica(p.record);
+}
+
+result<void> remove_replica(sql_options connection, const profile& rules, const account_id& account,
+                            load_limits limits) {
+  auto session = sql_session::open(loading(std::move(connection)));
+  if (!session)
+    return tl::make_unexpected(static_cast<const error&>(session.error()));
+  logged_state state(*session);
+  const auto record = state.replica_of(account);
+  if (!record)
+    return tl::make_unexpected(record.error());
+  const auto& registry = rules.registry;
+  const auto row = session->query(
+      fmt::format("SELECT {}, {} FROM {} WHERE {} = {}", sql_name(registry.mailbox_column),
+                  sql_name(registry.group_column), sql_table(registry.table.database, registry.table.table),
+                  sql_name(registry.account_column), sql_text(account.value)));
+  if (!row)
+    return passed_on(row);
+  if (!row->rows.empty())
+    if (auto removed = remove_rows(*session, rules, account, to_id<mailbox_id>(row->rows.front()[0]),
+                                   to_id<group_number>(row->rows.front()[1]), limits.rows_per_delete);
+        !removed)
+      return removed;
+  return *record ? state.remove_replica(account) : result<void>();
+}
+
+} // namespace understudy
