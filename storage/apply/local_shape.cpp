@@ -81,6 +81,20 @@ std::vector<std::uint32_t> numbers_in(std::string_view definition) {
   return out;
 }
 
+/// Of one character. The table of collations goes by id only: its character sets are collected once.
+std::uint32_t most_bytes(const std::string& charset) {
+  static const auto known = [] {
+    constexpr std::uint32_t last_collation = 2047;
+    std::map<std::string_view, std::uint32_t> sizes;
+    for (std::uint32_t id = 1; id <= last_collation; ++id)
+      if (const auto* set = charset_of_collation(id))
+        sizes.emplace(set->name, set->max_bytes);
+    return sizes;
+  }();
+  const auto found = known.find(charset);
+  return found == known.end() ? 1 : found->second;
+}
+
 bool is_temporal(column_type type) {
   return type == column_type::time || type == column_type::datetime || type == column_type::timestamp;
 }
@@ -97,8 +111,7 @@ void set_sizes(column& made, const catalog_column& from) {
   } else if (is_temporal(made.type)) {
     made.decimals = static_cast<std::uint8_t>(numbers[0]);
   } else if (made.length == 0 && (made.type == column_type::character || made.type == column_type::varchar)) {
-    const auto* charset = charset_of_collation(made.collation);
-    made.length = numbers[0] * (charset != nullptr ? charset->max_bytes : 1U);
+    made.length = numbers[0] * most_bytes(made.charset);
   }
 }
 
