@@ -21,8 +21,8 @@ result<std::unique_ptr<applier>> applier::open(applier_options options,
   options.connection.setup = standard_setup();
   for (auto& statement : applier_setup())
     options.connection.setup.push_back(std::move(statement));
-  options.connection.setup.push_back(
-      fmt::format("SET SESSION innodb_lock_wait_timeout={}", options.lock_wait.count()));
+  options.connection.setup.push_back(fmt::format(
+      "SET SESSION innodb_lock_wait_timeout={0}, lock_wait_timeout={0}", options.lock_wait.count()));
   auto session = sql_session::open(options.connection);
   if (!session)
     return tl::make_unexpected(static_cast<const error&>(session.error()));
