@@ -1,0 +1,111 @@
+// The workload and the comparison agree about a server that keeps everything, and part where it doesn't.
+#include "tests/tools/compare/same.hpp"
+#include "tests/tools/compare/server_rows.hpp"
+#include "tests/tools/fixture/eventually.hpp"
+#include "tests/tools/fixture/private_mariadb.hpp"
+#include "tests/tools/mailsim/operations.hpp"
+#include "tests/tools/mailsim/provisioning.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace understudy;
+using namespace std::chrono_literals;
+using fixture::run_process;
+
+namespace {
+
+struct mailstore {
+  mailstore() { server.load_mailstore(); }
+
+  int simulate(std::vector<std::string> options) {
+    std::vector<std::string> command{MAILSIM, "--socket", server.socket(), "--quiet"};
+    command.insert(command.end(), options.begin(), options.end());
+    const auto ended = run_process(std::move(command), 120s);
+    BOOST_TEST_MESSAGE(ended.output);
+    return ended.exit_code;
+  }
+  int compare() {
+    const auto ended = run_process({COMPARE, "record", "--socket", server.socket(), record()}, 60s);
+    BOOST_TEST_MESSAGE(ended.output);
+    return ended.exit_code;
+  }
+  std::string record() const { return server.dir() / "record"; }
+
+  fixture::private_mariadb server{{.semi_sync = false}};
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(workload_and_comparison, mailstore)
+
+BOOST_AUTO_TEST_CASE(the_whole_mix_leaves_exactly_what_its_record_says) {
+  BOOST_TEST(simulate({"--create", "--accounts", "6", "--threads", "3", "--transactions", "4000", "--record",
+                       record()}) == 0);
+  BOOST_TEST(compare() == 0);
+  // Every kind of operation occurred, none failed.
+  const auto recorded = record::read_record({record()});
+  std::map<std::string, unsigned> seen;
+  for (const auto& [id, account] : recorded)
+    for (const auto& transaction : account.transactions) {
+      seen[transaction.operation] += 1;
+      BOOST_TEST((transaction.told == record::outcome::ok));
+    }
+  for (const auto& operation : mailsim::all_operations())
+    BOOST_TEST(seen[std::string(operation.name)] > 0u, operation.name);
+
+  server.kill9();
+  server.restart();
+  BOOST_TEST(compare() == 0);
+  BOOST_TEST(simulate({"--continue", record(), "--transactions", "500", "--delete-mailboxes", "1"}) == 0);
+  BOOST_TEST(compare() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_row_that_is_taken_away_is_found) {
+  BOOST_TEST(simulate({"--create", "--accounts", "1", "--mix", "deliver-only", "--transactions", "20",
+                       "--record", record()}) == 0);
+  BOOST_TEST(compare() == 0);
+  server.query("UPDATE mboxgroup1.mail_item SET subject='other' WHERE id=260");
+  BOOST_TEST(compare() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_seed_repeats_itself_and_same_sees_a_changed_byte) {
+  mailstore other;
+  const std::vector<std::string> options{"--create", "--accounts",     "2",  "--threads", "1", "--seed",
+                                         "7",        "--transactions", "600"};
+  BOOST_TEST(simulate(options) == 0);
+  BOOST_TEST(other.simulate(options) == 0);
+  auto a = server.connect();
+  auto b = other.server.connect();
+  const auto account = mailsim::account_uuid("user1@example.test", 7);
+  const auto result = compare::same_account(a, b, account);
+  for (const auto& difference : result.differences)
+    BOOST_TEST_MESSAGE(difference);
+  BOOST_TEST(result.same());
+  BOOST_TEST(result.rows > 200u);
+  b.query("UPDATE mboxgroup1.mail_item SET name=UPPER(name) WHERE id=2"); // equal to the collation, not to us
+  BOOST_TEST(compare::same_account(a, b, account).difference_count == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_dies_leaves_uncertain_transactions_not_lost_ones) {
+  fixture::node_process running(
+      {.command = {MAILSIM, "--socket", server.socket(), "--quiet", "--create", "--accounts", "8",
+                   "--threads", "8", "--duration", "60", "--record", record()},
+       .log = server.dir() / "mailsim.log"});
+  auto watching = server.connect();
+  BOOST_REQUIRE(fixture::eventually(60s, [&] {
+    try {
+      return std::stoi(watching.value("SELECT COUNT(*) FROM mboxgroup1.mail_item")) > 80;
+    } catch (const fixture::sql_error&) {
+      return false; // not created yet
+    }
+  }));
+  server.kill9();
+  BOOST_TEST(running.wait(20s).value_or(-1) == 4);
+  BOOST_TEST_MESSAGE(running.log_text());
+  server.restart();
+  BOOST_TEST(compare() == 0);
+  BOOST_TEST(simulate({"--continue", record(), "--transactions", "200"}) == 0);
+  BOOST_TEST(compare() == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
