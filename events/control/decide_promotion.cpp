@@ -124,6 +124,12 @@ private:
       if (destination)
         add(gates, "snapshot ready", node, destination->ready, readiness(*destination));
     }
+    const auto* pending = account_.promotion();
+    const bool under_way =
+        !planned() && pending && pending->primary == node && pending->origin == term_origin::unplanned;
+    if (under_way)
+      add(gates, "not under way already", node, false,
+          fmt::format("epoch {} is being carried out there", pending->term));
     node_alive(gates, node);
     if (facts_)
       if (const auto replica = facts_->replicas.find(node); replica != facts_->replicas.end())

@@ -157,6 +157,7 @@ BOOST_FIXTURE_TEST_CASE(nobody_is_claimed_for_a_promotion_that_holds_anyway, rea
 BOOST_FIXTURE_TEST_CASE(r24_a_living_primary_of_an_open_epoch_is_asked_a_dead_one_claimed, ready) {
   source_dies({kafka_offset{7}, true, ""});
   take(run(unplanned(two)));
+  BOOST_TEST(blocked_by(run(unplanned(two)), "not under way already"));
   auto decided = run(unplanned(three));
   BOOST_TEST_REQUIRE(decided.declines.size() == 1u);
   BOOST_TEST((decided.declines.front() == decline_wanted{anna, two, epoch{2}}));
