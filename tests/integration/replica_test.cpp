@@ -1,0 +1,187 @@
+// A replica from its first copy on: follows, survives restarts and redelivery, is parked, loses its log.
+#include "events/log/topic_names.hpp"
+#include "tests/integration/replica_world.hpp"
+#include "tests/tools/fixture/eventually.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <librdkafka/rdkafka.h>
+
+using namespace understudy;
+using namespace understudy::replica_test;
+using namespace std::chrono_literals;
+using fixture::eventually;
+
+namespace {
+
+/// The log of this partition begins at `from` from now on, as retention does it.
+void purge(const kafka_settings& kafka, partition_id partition, kafka_offset from) {
+  char text[256];
+  auto* conf = rd_kafka_conf_new();
+  rd_kafka_conf_set(conf, "bootstrap.servers", kafka.brokers.c_str(), text, sizeof text);
+  auto* client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+  BOOST_REQUIRE(client);
+  auto* offsets = rd_kafka_topic_partition_list_new(1);
+  rd_kafka_topic_partition_list_add(offsets, topic::accounts, partition.value)->offset = from.value;
+  auto* request = rd_kafka_DeleteRecords_new(offsets);
+  auto* queue = rd_kafka_queue_new(client);
+  rd_kafka_DeleteRecords(client, &request, 1, nullptr, queue);
+  auto* answer = rd_kafka_queue_poll(queue, 30'000);
+  BOOST_REQUIRE(answer);
+  BOOST_REQUIRE(rd_kafka_event_error(answer) == RD_KAFKA_RESP_ERR_NO_ERROR);
+  rd_kafka_event_destroy(answer);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_DeleteRecords_destroy(request);
+  rd_kafka_topic_partition_list_destroy(offsets);
+  rd_kafka_destroy(client);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(r16_a_replica_is_loaded_from_a_snapshot_follows_and_meets_its_fence) {
+  replica_world world;
+  const auto anna = world.account(7);
+  world.deliver_mail(7, 300, 400, 500);
+  world.restart({anna});
+  BOOST_TEST(eventually(world.patience, [&] { return world.stopped_of(anna, true) == 1; }));
+  BOOST_TEST(world.figures(anna).state == "waiting_for_snapshot");
+  world.initialise(anna);
+  BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
+  world.deliver_mail(7, 500, 520);
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
+  BOOST_TEST(world.figures(anna).state == "ready");
+
+  // F01, R27: the fence is reported when all before it is applied, and only once its decision is folded.
+  const kafka_offset decision(20);
+  world.deliver_mail(7, 600, 610);
+  const auto at = world.log->fence(anna, epoch(2), decision);
+  BOOST_TEST(world.applied(anna));
+  BOOST_TEST(world.fences.empty());
+  world.promote(anna, decision);
+  BOOST_REQUIRE(eventually(world.patience, [&] {
+    const std::lock_guard lock(world.mutex);
+    return !world.fences.empty();
+  }));
+  BOOST_TEST((world.fences[0].cut == world.log->last(anna)));
+  BOOST_TEST((world.fences[0].offset == at));
+  BOOST_TEST(eventually(world.patience, [&] {
+    return world.pair.destination().value("SELECT term FROM understudy.replica") == "2";
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(p3_restarts_and_redelivery_apply_each_event_once) {
+  replica_world world;
+  const auto anna = world.account(7);
+  const auto bert = world.account(8);
+  world.restart({anna, bert});
+  world.initialise(anna);
+  world.initialise(bert);
+  for (unsigned round = 0; round < 3; ++round) {
+    world.deliver_mail(7, 1000 + round * 50, 1019 + round * 50);
+    world.stop();
+    world.deliver_mail(8, 1000 + round * 50, 1009 + round * 50);
+    if (round == 1) // as if positions hadn't been stored: everything is delivered again
+      world.pair.destination().query("UPDATE understudy.reader SET next_offset=0");
+    world.restart({anna, bert});
+    BOOST_REQUIRE(world.applied(anna));
+    BOOST_REQUIRE(world.applied(bert));
+  }
+  BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
+  BOOST_TEST(world.difference(bert).empty(), world.difference(bert));
+  BOOST_TEST(world.stopped_of(anna, false) + world.stopped_of(bert, false) == 0u);
+
+  // C03: paused over a restart, then on from its own offset.
+  world.side->pause(anna);
+  BOOST_TEST(eventually(world.patience, [&] { return world.figures(anna).state == "paused"; }));
+  const auto before = world.figures(anna).applied;
+  world.deliver_mail(7, 2000, 2010);
+  world.deliver_mail(8, 2000, 2010);
+  BOOST_REQUIRE(world.applied(bert));
+  world.restart({anna, bert});
+  BOOST_TEST(eventually(world.patience, [&] { return world.figures(anna).state == "paused"; }));
+  BOOST_TEST((world.figures(anna).applied == before));
+  world.side->resume(anna);
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
+}
+
+BOOST_AUTO_TEST_CASE(p6_a_locked_account_is_parked_and_the_others_go_on) {
+  replica_world world;
+  const auto anna = world.account(7);
+  const auto bert = world.account(8);
+  world.restart({anna, bert}, 200'000);
+  world.initialise(anna);
+  world.initialise(bert);
+  const auto mailbox = world.figures(anna).mailbox.value;
+  auto locks = world.pair.destination().connect();
+  locks.query("BEGIN");
+  locks.query(fmt::format("SELECT * FROM zimbra.mailbox WHERE id={} FOR UPDATE", mailbox));
+  for (unsigned round = 0; round < 4; ++round) {
+    world.deliver_mail(7, 1000 + round * 100, 1099 + round * 100, 1000);
+    world.deliver_mail(8, 1000 + round * 20, 1019 + round * 20);
+    BOOST_REQUIRE(world.applied(bert));
+  }
+  BOOST_TEST((world.figures(anna).applied < world.log->last(anna)));
+  BOOST_TEST(eventually(world.patience, [&] { return world.side->totals_now().parked == 1; }));
+  BOOST_TEST(world.side->totals_now().backlog_bytes < 1'000'000u);
+  locks.query("ROLLBACK");
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
+  BOOST_TEST(eventually(world.patience, [&] { return world.side->totals_now().parked == 0; }));
+  BOOST_TEST(world.stopped_of(anna, false) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(p6_a_poison_event_stops_its_account_until_it_is_healed) {
+  replica_world world;
+  const auto anna = world.account(7);
+  const auto bert = world.account(8);
+  world.restart({anna, bert});
+  world.initialise(anna);
+  world.initialise(bert);
+  const auto mailbox = world.figures(anna).mailbox.value;
+  const auto group = (mailbox - 1) % 100 + 1;
+  world.pair.destination().query(fmt::format(
+      "INSERT INTO mboxgroup{}.mail_item(mailbox_id,id,type,folder_id,date,size,mod_metadata,mod_content)"
+      " VALUES ({},1005,5,2,0,0,1,1)",
+      group, mailbox));
+  world.deliver_mail(7, 1000, 1010);
+  world.deliver_mail(8, 1000, 1010);
+  BOOST_REQUIRE(world.applied(bert));
+  BOOST_REQUIRE(eventually(world.patience, [&] { return world.stopped_of(anna, false) == 1; }));
+  BOOST_TEST(world.figures(anna).state == "stopped");
+  world.restart({anna, bert});
+  BOOST_TEST(eventually(world.patience, [&] { return world.figures(anna).state == "stopped"; }));
+  world.pair.destination().query(
+      fmt::format("DELETE FROM mboxgroup{}.mail_item WHERE mailbox_id={} AND id=1005", group, mailbox));
+  world.side->resume(anna);
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
+  world.restart({anna, bert});
+  BOOST_TEST(eventually(world.patience, [&] { return world.figures(anna).state == "ready"; }));
+}
+
+BOOST_AUTO_TEST_CASE(c01_an_account_whose_events_were_purged_asks_for_a_snapshot_and_gets_well) {
+  replica_world world;
+  const auto anna = world.account(7, 0);
+  const auto bert = world.account(8, 1);
+  world.restart({anna, bert});
+  world.initialise(anna);
+  world.initialise(bert);
+  world.stop();
+  world.deliver_mail(7, 1000, 1010);
+  world.deliver_mail(8, 1000, 1010);
+  const auto end = world.log->write(partition_id(0), incarnation_event{});
+  purge(world.kafka, partition_id(0), end);
+  const auto before = world.stopped_of(anna, true);
+  world.restart({anna, bert});
+  BOOST_REQUIRE(world.applied(bert));
+  BOOST_REQUIRE(eventually(world.patience, [&] { return world.stopped_of(anna, true) > before; }));
+  BOOST_TEST(world.figures(anna).state == "waiting_for_snapshot");
+  BOOST_TEST(world.figures(anna).reason.find("gone") != std::string::npos);
+  world.restart({anna, bert}); // it still knows
+  BOOST_REQUIRE(eventually(world.patience, [&] { return world.stopped_of(anna, true) > before + 1; }));
+  world.initialise(anna);
+  world.deliver_mail(7, 2000, 2010);
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
+}
