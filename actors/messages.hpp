@@ -1,5 +1,6 @@
-// Every message that the node's actors send each other, in one place to read: who sends what to whom, and what
-// answers. All of them stay inside the process: the gateway's own actor system is the only one a peer can reach.
+// Every message that the node's actors send each other, in one place to read: who sends what to whom, and
+// what answers. All of them stay inside the process: the gateway's own actor system is the only one a peer
+// can reach.
 #pragma once
 #include "actors/control/control_link.hpp"
 #include "actors/gateway/messages.hpp"
@@ -30,8 +31,8 @@ struct role_met {
   std::string role;
   kafka_offset decision;
   sequence last; ///< of the account at this place, as capture knows it
-  /// An actor wrote for it until here, and hands the fence over. False after a restart behind the role row: then
-  /// the supervisor does.
+  /// An actor wrote for it until here, and hands the fence over. False after a restart behind the role row:
+  /// then the supervisor does.
   bool had_actor = false;
 };
 
@@ -89,8 +90,8 @@ struct snapshot_abandoned {
   std::string snapshot;
 };
 
-/// Control or a fence ended this account's epoch without it, and the commits that waited were ended (R8, R20):
-/// what waits settles, nothing more is produced.
+/// Control or a fence ended this account's epoch without it, and the commits that waited were ended (R8,
+/// R20): what waits settles, nothing more is produced.
 struct epoch_closed {
   epoch term;
 };
@@ -130,7 +131,8 @@ struct replica_stopped {
   bool needs_snapshot = false; ///< its events are gone or its rows differ: it can't go on by itself
 };
 
-// --- capture -> supervisor ----------------------------------------------------------------------------------
+// --- capture -> supervisor
+// ----------------------------------------------------------------------------------
 
 /// Rows of an account changed on a mailstore that isn't its primary (R35).
 struct foreign_write {
@@ -146,7 +148,8 @@ struct rows_unseen {
   bool rows_may_have_changed; ///< true: they need new snapshots
 };
 
-// --- control link, gateway, clocks and worker threads -> supervisor ------------------------------------------
+// --- control link, gateway, clocks and worker threads -> supervisor
+// ------------------------------------------
 
 /// Records of understudy.control, in order.
 struct control_read {

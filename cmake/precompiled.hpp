@@ -1,5 +1,8 @@
 // What nearly every file includes; kept small, so that it pays on two cores.
 #pragma once
+#include <fmt/format.h>
+#include <tl/expected.hpp>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -14,6 +17,3 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include <fmt/format.h>
-#include <tl/expected.hpp>

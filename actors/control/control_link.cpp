@@ -20,7 +20,9 @@ control_link::control_link(options o)
     : options_(std::move(o))
     , life_(options_.first_life) {}
 
-control_link::~control_link() { stop(); }
+control_link::~control_link() {
+  stop();
+}
 
 result<void> control_link::start() {
   if (auto opened = open(); !opened)
@@ -99,7 +101,9 @@ void control_link::stop() {
     last->stop(std::chrono::milliseconds(500));
 }
 
-bool control_link::connected() const { return control_ && control_->connected(); }
+bool control_link::connected() const {
+  return control_ && control_->connected();
+}
 
 std::string control_link::why_not_renewing() const {
   const std::lock_guard lock(mutex_);
@@ -145,8 +149,7 @@ void control_link::read_leases() {
     if (record->from.node == options_.node && record->from.life >= life_ &&
         std::holds_alternative<lease_incarnation>(record->body))
       leases_own_ = true;
-    options_.lease->change(
-        [&](lease_view& view) { view.fold(*record, {raw.offset, raw.time, boot_now()}); });
+    options_.lease->change([&](lease_view& view) { view.fold(*record, {raw.offset, raw.time, boot_now()}); });
   }
   caught_up_ = control_own_ && leases_own_;
   options_.on_leases();
@@ -243,7 +246,8 @@ void control_link::send_control(const control_record& record) {
   const auto taken =
       producer_->produce(topic::control, only_partition, options_.node.value, encode(record), 0);
   if (!taken)
-    options_.report(fmt::format("a record for understudy.control waits for a new producer: {}", taken.error().what));
+    options_.report(
+        fmt::format("a record for understudy.control waits for a new producer: {}", taken.error().what));
 }
 
 } // namespace understudy

@@ -51,7 +51,8 @@ public:
   bool caught_up() const { return caught_up_; }
   bool connected() const;
 
-  /// Any thread. Appends to control; repeated under the same id with each new producer until it was read back.
+  /// Any thread. Appends to control; repeated under the same id with each new producer until it was read
+  /// back.
   void append(control_record record);
   /// Any thread. The claim is known by its offset once it was read back (lease_view::claim_against).
   void claim(const node_name& against, kafka_offset folded);

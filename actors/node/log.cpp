@@ -43,7 +43,8 @@ spdlog::level::level_enum level_of(log_threshold level) {
 } // namespace
 
 void begin_log(log_threshold level, log_format format) {
-  auto logger = std::make_shared<spdlog::logger>("understudyd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("understudyd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   if (format == log_format::json)
     logger->set_formatter(std::make_unique<json_formatter>());
   else

@@ -12,7 +12,9 @@ namespace {
 
 std::atomic<bool> stop_wanted{false};
 
-void on_signal(int) { stop_wanted = true; }
+void on_signal(int) {
+  stop_wanted = true;
+}
 
 } // namespace
 
@@ -45,7 +47,8 @@ int main(int argc, char** argv) {
   understudy::node node(std::move(*config));
   const auto ended = node.run(stop_wanted);
   if (!ended)
-    spdlog::critical("{}{}{}", ended.error().what, ended.error().todo.empty() ? "" : "; ", ended.error().todo);
+    spdlog::critical("{}{}{}", ended.error().what, ended.error().todo.empty() ? "" : "; ",
+                     ended.error().todo);
   else
     spdlog::info("stopped");
   spdlog::shutdown();

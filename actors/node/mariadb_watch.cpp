@@ -13,7 +13,9 @@ mariadb_watch::mariadb_watch(options o)
     gap_ = "durability is asynchronous";
 }
 
-mariadb_watch::~mariadb_watch() { stop(); }
+mariadb_watch::~mariadb_watch() {
+  stop();
+}
 
 void mariadb_watch::start() {
   watcher_ = std::thread([this] { watch(); });
@@ -26,8 +28,8 @@ void mariadb_watch::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
-  // The probe may wait in a COMMIT. Its socket is shut down on our side alone: ending it on the server's could
-  // make a group commit's followers get an OK (R8).
+  // The probe may wait in a COMMIT. Its socket is shut down on our side alone: ending it on the server's
+  // could make a group commit's followers get an OK (R8).
   if (const int socket = probe_socket_; socket >= 0)
     ::shutdown(socket, SHUT_RDWR);
   if (watcher_.joinable())
@@ -115,10 +117,11 @@ void mariadb_watch::look(sql_session& session) {
     released_ = status->released;
   }
   if (grown > 0)
-    options_.report(fmt::format("MariaDB told {} clients OK without Kafka's confirmation: somebody ended their "
-                                "wait (KILL, shutdown) or semi-sync was switched off; they are captured and "
-                                "produced all the same",
-                                grown));
+    options_.report(
+        fmt::format("MariaDB told {} clients OK without Kafka's confirmation: somebody ended their "
+                    "wait (KILL, shutdown) or semi-sync was switched off; they are captured and "
+                    "produced all the same",
+                    grown));
 }
 
 void mariadb_watch::probe() {

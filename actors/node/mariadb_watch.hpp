@@ -1,4 +1,5 @@
-// What the node keeps asking its MariaDB: does it still hold back commits (R5), and does it really commit (R10)?
+// What the node keeps asking its MariaDB: does it still hold back commits (R5), and does it really commit
+// (R10)?
 #pragma once
 #include "actors/support/boot_clock.hpp"
 #include "events/control/lease_view.hpp"
@@ -34,7 +35,8 @@ public:
 
   /// Any thread. Capture (at)tached or not.
   void attached(bool is_attached, const std::string& why);
-  /// Capture met the probe row: the mailstore commits, even if the probe's own COMMIT still waits for us (R10).
+  /// Capture met the probe row: the mailstore commits, even if the probe's own COMMIT still waits for us
+  /// (R10).
   void probe_seen() { committed_ = boot_now().value; }
 
   /// Empty: commits here are protected; else why not, with the line to set (R5).

@@ -1,8 +1,8 @@
 #include "actors/node/node.hpp"
 
 #include "actors/node/source_start.hpp"
-#include "actors/support/uuid.hpp"
 #include "actors/supervisor/supervisor.hpp"
+#include "actors/support/uuid.hpp"
 #include "events/control/control_codec.hpp"
 #include "events/log/topic_names.hpp"
 #include "events/log/topics.hpp"
@@ -139,16 +139,18 @@ result<void> node::start() {
   system_config_.set("scheduler.max-threads", 2U);
   system_ = std::make_unique<caf::actor_system>(system_config_);
   supervisor_ = system_->spawn<supervisor>(parts_);
-  for (const auto step : {&node::start_http, &node::wait_for_mariadb, &node::wait_for_kafka,
-                          &node::restore_control, &node::start_log, &node::start_capture,
-                          &node::start_replicas, &node::start_gateway})
+  for (const auto step :
+       {&node::start_http, &node::wait_for_mariadb, &node::wait_for_kafka, &node::restore_control,
+        &node::start_log, &node::start_capture, &node::start_replicas, &node::start_gateway})
     if (auto done = (this->*step)(); !done)
       return done;
   waiting_for({});
   return {};
 }
 
-result<void> node::start_http() { return {}; }
+result<void> node::start_http() {
+  return {};
+}
 
 result<void> node::wait_for_mariadb() {
   while (true) {
@@ -161,7 +163,8 @@ result<void> node::wait_for_mariadb() {
     } else if (!session.error().retryable) {
       return tl::make_unexpected(static_cast<const error&>(session.error()));
     } else {
-      waiting_for(fmt::format("MariaDB at {} doesn't answer ({})", parts_->local.socket, session.error().what));
+      waiting_for(
+          fmt::format("MariaDB at {} doesn't answer ({})", parts_->local.socket, session.error().what));
     }
     if (!pause())
       return failure("stopped while waiting for MariaDB");
@@ -384,7 +387,7 @@ void node::start_link() {
   options.control_from = parts_->control->own().next();
   options.on_control = [this](std::vector<control_link::read_record> records) {
     caf::anon_send(supervisor_, control_read{std::make_shared<const std::vector<control_link::read_record>>(
-                                     std::move(records))});
+                                    std::move(records))});
   };
   options.on_leases = [this] { caf::anon_send(supervisor_, leases_read{}); };
   options.facts = [this] { return watch_->facts(); };
@@ -428,8 +431,8 @@ void node::keep_checkpoint() {
   std::vector<captured_account> accounts;
   for (const auto& account : changed)
     accounts.push_back({account.account, account.mailbox, account.term,
-                        parse_role(account.role).value_or(account_role::none), account.last, account.partition,
-                        account.is_protected});
+                        parse_role(account.role).value_or(account_role::none), account.last,
+                        account.partition, account.is_protected});
   // The offsets first: reading from an older place than the settled one is right, the other way round isn't.
   auto kept = store->store_capture_offsets(taken.read_from);
   if (kept)

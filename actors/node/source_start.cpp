@@ -63,10 +63,11 @@ private:
 
 } // namespace
 
-result<std::vector<capture::known_account>>
-read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& log,
-               std::vector<captured_account> accounts, const std::map<partition_id, kafka_offset>& from,
-               const std::function<bool()>& stopping) {
+result<std::vector<capture::known_account>> read_own_lines(const kafka_settings& kafka, const node_name& self,
+                                                           account_log& log,
+                                                           std::vector<captured_account> accounts,
+                                                           const std::map<partition_id, kafka_offset>& from,
+                                                           const std::function<bool()>& stopping) {
   std::map<account_id, capture::known_account> known;
   std::map<partition_id, own_partition> partitions;
   for (auto& account : accounts) {
@@ -74,9 +75,14 @@ read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& 
       log.begin_life(account.partition);
       partitions.try_emplace(account.partition, self, log.life());
     }
-    known[account.account] = {account.account, account.mailbox, account.partition,
-                              account.term,    std::string(text_of(account.role)),
-                              account.number,  account.is_protected, {}};
+    known[account.account] = {account.account,
+                              account.mailbox,
+                              account.partition,
+                              account.term,
+                              std::string(text_of(account.role)),
+                              account.number,
+                              account.is_protected,
+                              {}};
   }
   auto reader = partition_reader::open(kafka, topic::accounts);
   if (!reader)

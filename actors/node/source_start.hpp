@@ -13,9 +13,10 @@ namespace understudy {
 /// Begins this process's life in the partition of each account that is a source here, reads them from `from`
 /// (absent: from the log's beginning) up to that record, and adds to each account what Kafka holds: its last
 /// sequence and the events by GTID. Blocking; `stopping` ends it early with an error.
-result<std::vector<capture::known_account>>
-read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& log,
-               std::vector<captured_account> accounts, const std::map<partition_id, kafka_offset>& from,
-               const std::function<bool()>& stopping);
+result<std::vector<capture::known_account>> read_own_lines(const kafka_settings& kafka, const node_name& self,
+                                                           account_log& log,
+                                                           std::vector<captured_account> accounts,
+                                                           const std::map<partition_id, kafka_offset>& from,
+                                                           const std::function<bool()>& stopping);
 
 } // namespace understudy

@@ -85,18 +85,18 @@ void account_actor::produce(slice_captured& slice) {
     busy().in_flight.emplace(last_, slice.check);
   else
     around_->settle->release(slice.check);
-  around_->log->produce(
-      partition_, std::move(event),
-      [settle = around_->settle, check = slice.check, self = caf::actor_cast<caf::actor>(this), holds,
-       number = last_, partition = partition_](const delivery_outcome& outcome) {
-        if (outcome.refused) {
-          caf::anon_send(self, slice_refused{number, outcome.refused->what});
-        } else {
-          if (holds)
-            settle->delivered(check, {partition, outcome.offset, outcome.stamp});
-          caf::anon_send(self, slice_confirmed{number});
-        }
-      });
+  around_->log->produce(partition_, std::move(event),
+                        [settle = around_->settle, check = slice.check,
+                         self = caf::actor_cast<caf::actor>(this), holds, number = last_,
+                         partition = partition_](const delivery_outcome& outcome) {
+                          if (outcome.refused) {
+                            caf::anon_send(self, slice_refused{number, outcome.refused->what});
+                          } else {
+                            if (holds)
+                              settle->delivered(check, {partition, outcome.offset, outcome.stamp});
+                            caf::anon_send(self, slice_confirmed{number});
+                          }
+                        });
 }
 
 void account_actor::on_refused(const slice_refused& refused) {
@@ -128,12 +128,12 @@ void account_actor::on_role(const role_met& role) {
 
 void account_actor::write_fence(epoch term, kafka_offset decision) {
   closed_ = true; // irrevocable from the moment it is handed over (R28)
-  around_->log->produce(
-      partition_, fence_event{account_, term, decision, protected_},
-      [supervisor = around_->supervisor, account = account_, term, cut = last_](const delivery_outcome& outcome) {
-        if (!outcome.refused)
-          caf::anon_send(supervisor, fence_written{account, term, cut, outcome.offset});
-      });
+  around_->log->produce(partition_, fence_event{account_, term, decision, protected_},
+                        [supervisor = around_->supervisor, account = account_, term,
+                         cut = last_](const delivery_outcome& outcome) {
+                          if (!outcome.refused)
+                            caf::anon_send(supervisor, fence_written{account, term, cut, outcome.offset});
+                        });
 }
 
 void account_actor::on_opened(const snapshot_opened& opened) {
@@ -181,7 +181,8 @@ account_actor::work& account_actor::busy() {
 }
 
 void account_actor::rest_if_idle() {
-  if (work_ && work_->in_flight.empty() && work_->held.empty() && work_->opening.empty() && work_->known.empty())
+  if (work_ && work_->in_flight.empty() && work_->held.empty() && work_->opening.empty() &&
+      work_->known.empty())
     work_.reset();
 }
 

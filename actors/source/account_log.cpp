@@ -30,7 +30,9 @@ account_log::account_log(options o)
     : options_(std::move(o))
     , life_(options_.first_life) {}
 
-account_log::~account_log() { stop(); }
+account_log::~account_log() {
+  stop();
+}
 
 result<void> account_log::start() {
   if (auto opened = open_producer(); !opened)
@@ -146,7 +148,8 @@ void account_log::produce(partition_id partition, account_event_body body, on_de
   finish(number, records.error());
 }
 
-result<account_log::encoded> account_log::encode_body(const account_event_body& body, incarnation life) const {
+result<account_log::encoded> account_log::encode_body(const account_event_body& body,
+                                                      incarnation life) const {
   const writer from{options_.node, life};
   std::string whole;
   if (auto done = encode_to(whole, from, body); !done)
@@ -248,15 +251,16 @@ void account_log::on_report(delivery&& report) {
     case produce_outcome::held:
       event.outcome.offset = std::max(event.outcome.offset, report.offset);
       // Without LogAppendTime a report never counts (R20): the latest possible time says so.
-      event.outcome.stamp =
-          std::max(event.outcome.stamp, report.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()}));
+      event.outcome.stamp = std::max(
+          event.outcome.stamp, report.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()}));
       if (++event.confirmed < event.records)
         return;
       break;
     case produce_outcome::too_large:
     case produce_outcome::refused:
-      refused = error{fmt::format("Kafka refuses an event of account {}: {}", event.outcome.account, report.text),
-                      "raise the topic's max.message.bytes, then initialise the account's replicas anew"};
+      refused =
+          error{fmt::format("Kafka refuses an event of account {}: {}", event.outcome.account, report.text),
+                "raise the topic's max.message.bytes, then initialise the account's replicas anew"};
       break;
     case produce_outcome::topic_unavailable:
       fatal_ = true; // everything unconfirmed again, in order, in a new life
@@ -285,7 +289,8 @@ void account_log::finish(std::uint64_t number, std::optional<error> refused) {
   }
   event.outcome.refused = std::move(refused);
   if (options_.observe_ack && !event.outcome.refused)
-    options_.observe_ack(std::chrono::duration<double>(std::chrono::steady_clock::now() - event.since).count());
+    options_.observe_ack(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - event.since).count());
   event.done(event.outcome);
 }
 

@@ -19,7 +19,8 @@ struct delivery_outcome {
   account_id account;
   kafka_offset offset; ///< of its last part
   broker_time stamp;   ///< the latest of its parts
-  std::optional<error> refused; ///< Kafka refused it for good: this account can't be protected any longer (R3)
+  std::optional<error>
+      refused; ///< Kafka refused it for good: this account can't be protected any longer (R3)
 };
 
 class account_log {
@@ -27,7 +28,7 @@ public:
   struct options {
     kafka_settings kafka;
     node_name node;
-    incarnation first_life; ///< greater than any this node used before (start time in µs)
+    incarnation first_life;                    ///< greater than any this node used before (start time in µs)
     std::size_t max_message_bytes = 1'000'000; ///< of the topic: larger events are split (R13)
     /// A problem of the producer, in words; any thread.
     std::function<void(const std::string&)> report;
@@ -52,7 +53,8 @@ public:
   void repeat_shapes(partition_id partition);
   /// This process's life in a partition, as written; nothing if none was begun there yet.
   incarnation life() const;
-  /// Begins this life in a partition even if there's nothing else to write, so that a start can read up to it.
+  /// Begins this life in a partition even if there's nothing else to write, so that a start can read up to
+  /// it.
   void begin_life(partition_id partition);
 
   std::size_t in_flight() const;

@@ -23,7 +23,9 @@ std::int64_t wall_us() {
 capture::capture(options o)
     : options_(std::move(o)) {}
 
-capture::~capture() { stop(); }
+capture::~capture() {
+  stop();
+}
 
 void capture::start() {
   thread_ = std::thread([this] { run(); });
@@ -205,11 +207,10 @@ void capture::on_role(const sliced_transaction::role_row& row, const binlog_plac
 void capture::begin_writing(entry& account) {
   auto& info = account.info;
   account.sent = info.last;
-  account_start start{info.account, info.term, info.last, info.partition, info.is_protected,
-                      std::move(info.known)};
+  account_start start{info.account,   info.term,         info.last,
+                      info.partition, info.is_protected, std::move(info.known)};
   info.known.clear();
-  account.actor =
-      options_.system->spawn<account_actor, caf::lazy_init>(options_.around, std::move(start));
+  account.actor = options_.system->spawn<account_actor, caf::lazy_init>(options_.around, std::move(start));
 }
 
 void capture::report_unseen(const sliced_transaction& transaction) {
@@ -332,8 +333,14 @@ std::vector<capture::known_account> capture::changed_accounts(const binlog_place
     account.changed = false;
     if (account.settled_term == epoch{})
       continue; // its first role row isn't below the place yet
-    changed.push_back({id, account.info.mailbox, account.info.partition, account.settled_term,
-                       account.settled_role, account.confirmed, account.info.is_protected, {}});
+    changed.push_back({id,
+                       account.info.mailbox,
+                       account.info.partition,
+                       account.settled_term,
+                       account.settled_role,
+                       account.confirmed,
+                       account.info.is_protected,
+                       {}});
   }
   return changed;
 }

@@ -27,7 +27,8 @@ public:
     std::function<void(bool attached, const std::string& why)> attached;
     /// The node's own probe row came back through the binlog (R10).
     std::function<void()> probe_seen;
-    /// Capture can't go on: the server's history isn't the one in Kafka, or the binlog can't be read (R9, B09).
+    /// Capture can't go on: the server's history isn't the one in Kafka, or the binlog can't be read (R9,
+    /// B09).
     std::function<void(const error&)> stuck;
   };
 
@@ -36,9 +37,9 @@ public:
     account_id account;
     mailbox_id mailbox; ///< in the local database; 0 = none yet
     partition_id partition;
-    epoch term;         ///< 0: no role row was met yet
-    std::string role;   ///< "source", "replica", "none": as of the settled position (R11)
-    sequence last;      ///< last one of the account in Kafka
+    epoch term;       ///< 0: no role row was met yet
+    std::string role; ///< "source", "replica", "none": as of the settled position (R11)
+    sequence last;    ///< last one of the account in Kafka
     bool is_protected = true;
     std::map<gtid, known_event> known;
   };
@@ -111,7 +112,7 @@ private:
 
   options options_;
   std::unique_ptr<capture_source> source_; ///< under source_mutex_
-  mutable std::mutex mutex_; ///< of accounts_, mailboxes_, role_changes_
+  mutable std::mutex mutex_;               ///< of accounts_, mailboxes_, role_changes_
   std::unordered_map<account_id, std::unique_ptr<entry>> accounts_;
   std::unordered_map<mailbox_id, entry*> mailboxes_;
   std::deque<role_change> role_changes_; ///< in the binlog's order

@@ -1,7 +1,6 @@
 // What this node has to do about an account, now that control says what it says. Idempotent: looked at after
 // each change and again while something is under way.
 #include "actors/supervisor/supervisor.hpp"
-
 #include "actors/support/uuid.hpp"
 
 #include <spdlog/spdlog.h>
@@ -70,8 +69,8 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
 
 void supervisor::attend_protection(const account_state& account, const term_entry& active) {
   auto& doing = work(account.id);
-  // A gap of the whole node (`since` 0) holds back commits all the same, if the server waits at all: it leaves
-  // nothing out of the log. One of this account's own mustn't hold up the others (R3).
+  // A gap of the whole node (`since` 0) holds back commits all the same, if the server waits at all: it
+  // leaves nothing out of the log. One of this account's own mustn't hold up the others (R3).
   const bool holds = account.is_protected() || account.gap->since == sequence{};
   if (doing.protection_told != holds) {
     doing.protection_told = holds;
@@ -122,34 +121,35 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
 }
 
 void supervisor::ask_for_snapshot(const account_state& account, const std::string& why) {
-  // The source sends a snapshot only when asked by `replica_reset`: by then this node reads the partition from
-  // before the snapshot's marker on (R14, R16).
+  // The source sends a snapshot only when asked by `replica_reset`: by then this node reads the partition
+  // from before the snapshot's marker on (R14, R16).
   auto& doing = work(account.id);
   const auto* destination = account.destination(self_name());
   if (doing.busy || destination == nullptr || doing.reset_sent >= destination->requested)
     return;
   doing.busy = true;
   doing.reset_sent = destination->requested;
-  in_background(*parts_->sql, [this, id = account.id, partition = account.partition, why,
-                               parts = parts_]() -> std::function<void()> {
-    const auto reading = parts->replicas->read_partition(partition);
-    return [this, id, why, reading] {
-      auto& doing = work(id);
-      doing.busy = false;
-      const auto* account = state().account(id);
-      if (account == nullptr || account->is_withdrawn || account->destination(self_name()) == nullptr)
-        return;
-      if (!reading) {
-        spdlog::warn("account {}: partition {} can't be read yet: {}", id, account->partition,
-                     reading.error().what);
-        doing.reset_sent = kafka_offset{-1};
-        waiting_.insert(id);
-        return;
-      }
-      follow(*account, true);
-      append_fact(id, replica_reset{self_name(), why});
-    };
-  });
+  in_background(
+      *parts_->sql,
+      [this, id = account.id, partition = account.partition, why, parts = parts_]() -> std::function<void()> {
+        const auto reading = parts->replicas->read_partition(partition);
+        return [this, id, why, reading] {
+          auto& doing = work(id);
+          doing.busy = false;
+          const auto* account = state().account(id);
+          if (account == nullptr || account->is_withdrawn || account->destination(self_name()) == nullptr)
+            return;
+          if (!reading) {
+            spdlog::warn("account {}: partition {} can't be read yet: {}", id, account->partition,
+                         reading.error().what);
+            doing.reset_sent = kafka_offset{-1};
+            waiting_.insert(id);
+            return;
+          }
+          follow(*account, true);
+          append_fact(id, replica_reset{self_name(), why});
+        };
+      });
 }
 
 void supervisor::follow(const account_state& account, bool wants_snapshot) {
@@ -187,18 +187,19 @@ void supervisor::send_snapshot(const account_state& account) {
   wanted.account_actor = actor;
   wanted.snapshot = new_uuid();
   wanted.partition = account.partition; // both topics have the same number of partitions
-  wanted.done = [this, self = caf::actor_cast<caf::actor>(this), id = account.id](result<std::uint64_t> sent) {
+  wanted.done = [this, self = caf::actor_cast<caf::actor>(this),
+                 id = account.id](result<std::uint64_t> sent) {
     caf::anon_send(self, run_here{[this, id, sent] {
-      auto& doing = work(id);
-      doing.snapshot_running = false;
-      if (!sent) {
-        spdlog::warn("account {}: the snapshot is begun again: {}", id, sent.error().what);
-        doing.snapshot_asked = kafka_offset{-1};
-      } else {
-        spdlog::info("account {}: {} rows of its snapshot are sent", id, *sent);
-      }
-      waiting_.insert(id);
-    }});
+                     auto& doing = work(id);
+                     doing.snapshot_running = false;
+                     if (!sent) {
+                       spdlog::warn("account {}: the snapshot is begun again: {}", id, sent.error().what);
+                       doing.snapshot_asked = kafka_offset{-1};
+                     } else {
+                       spdlog::info("account {}: {} rows of its snapshot are sent", id, *sent);
+                     }
+                     waiting_.insert(id);
+                   }});
   };
   spdlog::info("account {}: snapshot {} begins", account.id, wanted.snapshot);
   parts_->snapshots->send(std::move(wanted));

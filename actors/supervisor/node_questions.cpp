@@ -72,7 +72,8 @@ std::vector<found_account> find_here(node_parts& parts, const std::vector<std::s
     for (const auto& account : *found) {
       const auto replica = state.replica_of(account.account);
       const auto role = state.role_of(account.account);
-      const bool elsewhere = (replica && *replica) || (role && *role && (*role)->role != account_role::source);
+      const bool elsewhere =
+          (replica && *replica) || (role && *role && (*role)->role != account_role::source);
       const bool source = role && *role && (*role)->role == account_role::source;
       all.push_back({account.account, account.name, elsewhere && !source});
     }
@@ -90,7 +91,8 @@ bool wanted(const request_body& body, const account_state& account, const std::s
     return false;
   if (!body.replica_server.empty() && account.destination(node_name(body.replica_server)) == nullptr)
     return false;
-  if (!names.empty() && !names.contains(folded_name(account.name)) && !names.contains(folded_name(account.id.value)))
+  if (!names.empty() && !names.contains(folded_name(account.name)) &&
+      !names.contains(folded_name(account.id.value)))
     return false;
   if (!domains.empty() && !domains.contains(domain_of(account.name)))
     return false;
@@ -197,9 +199,10 @@ status_page make_page(node_parts& parts, const request_body& body, std::string& 
     fill_in(status, figures, *parts.lease, parts.config.node.name);
   if (!body.replica_status.empty())
     std::erase_if(page.accounts, [&](const account_status& account) {
-      const bool any = std::any_of(account.replicas.begin(), account.replicas.end(), [&](const auto& replica) {
-        return replica.available.value_or(false) == (body.replica_status == "available");
-      });
+      const bool any =
+          std::any_of(account.replicas.begin(), account.replicas.end(), [&](const auto& replica) {
+            return replica.available.value_or(false) == (body.replica_status == "available");
+          });
       return !any;
     });
   return page;
@@ -218,7 +221,8 @@ std::vector<peers::address> known_peers(const node_parts& parts) {
 }
 
 std::vector<std::pair<node_name, std::vector<found_account>>>
-find_everywhere(node_parts& parts, const std::vector<peers::address>& whom, const std::vector<std::string>& names) {
+find_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
+                const std::vector<std::string>& names) {
   std::vector<std::pair<node_name, std::vector<found_account>>> all;
   all.emplace_back(parts.config.node.name, find_here(parts, names));
   for (const auto& answer : parts.others->ask(whom, peer_command("find", names))) {
@@ -240,8 +244,9 @@ everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers
   for (const auto& account : accounts)
     ids.push_back(account.value);
   for (const auto& answer : parts.others->ask(whom, peer_command("figures", ids))) {
-    auto figures = answer.body ? parse_figures(*answer.body)
-                               : result<std::vector<account_figures>>(tl::make_unexpected(answer.body.error()));
+    auto figures = answer.body
+                       ? parse_figures(*answer.body)
+                       : result<std::vector<account_figures>>(tl::make_unexpected(answer.body.error()));
     if (figures)
       all.answers[answer.node] = std::move(*figures);
     else
@@ -250,7 +255,8 @@ everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers
   return all;
 }
 
-bool answer_question(const std::shared_ptr<node_parts>& parts, const request_body& body, answer_function answer) {
+bool answer_question(const std::shared_ptr<node_parts>& parts, const request_body& body,
+                     answer_function answer) {
   if (body.name == "getAccountStatus") {
     parts->questions->submit([parts, body, answer] {
       reply out;
@@ -264,9 +270,8 @@ bool answer_question(const std::shared_ptr<node_parts>& parts, const request_bod
   if (body.space != "peer")
     return false;
   if (body.name == "find") {
-    parts->questions->submit([parts, body, answer] {
-      answer({0, write_found(find_here(*parts, body.accounts)), {}});
-    });
+    parts->questions->submit(
+        [parts, body, answer] { answer({0, write_found(find_here(*parts, body.accounts)), {}}); });
     return true;
   }
   if (body.name == "figures") {

@@ -10,14 +10,16 @@
 namespace understudy {
 
 /// False: the command isn't a question. Any thread; never blocks.
-bool answer_question(const std::shared_ptr<node_parts>& parts, const request_body& body, answer_function answer);
+bool answer_question(const std::shared_ptr<node_parts>& parts, const request_body& body,
+                     answer_function answer);
 
 /// All nodes that announced themselves, but this one.
 std::vector<peers::address> known_peers(const node_parts& parts);
 
 /// Which registries hold these addresses or UUIDs. Blocking; silent nodes are left out.
 std::vector<std::pair<node_name, std::vector<found_account>>>
-find_everywhere(node_parts& parts, const std::vector<peers::address>& whom, const std::vector<std::string>& names);
+find_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
+                const std::vector<std::string>& names);
 
 struct everybodys_figures {
   std::map<node_name, std::vector<account_figures>> answers;

@@ -113,10 +113,12 @@ void operations::take_found(operation& op, const std::vector<std::string>& names
     } else if (homes.empty()) {
       op.unknown.push_back({name, "refused", "no mailstore has this account", {}, {}});
     } else {
-      op.unknown.push_back({name, "refused",
+      op.unknown.push_back({name,
+                            "refused",
                             fmt::format("has a mailbox on {} and on {}: remove the one that isn't its home",
                                         homes[0].home, homes[1].home),
-                            {}, {}});
+                            {},
+                            {}});
     }
   }
 }
@@ -336,7 +338,8 @@ void operations::renew_claims(operation& op) {
     if (status.stage != claim_stage::none && status.stage != claim_stage::spoilt)
       continue;
     // One that was handed over a moment ago is still on its way back.
-    if (boot_now().value - handed_over.value < std::chrono::nanoseconds(around_.parts->lease->rules().lease).count())
+    if (boot_now().value - handed_over.value <
+        std::chrono::nanoseconds(around_.parts->lease->rules().lease).count())
       continue;
     spdlog::warn("{} is claimed: its accounts are to be promoted without it", node);
     around_.parts->link->claim(node, state().next());

@@ -1,5 +1,6 @@
-// Administrators' commands on the supervisor that took them: resolve names, decide, append, answer, and follow
-// each account to its end (R25). Everything here runs in the supervisor's context; what blocks goes to a pool.
+// Administrators' commands on the supervisor that took them: resolve names, decide, append, answer, and
+// follow each account to its end (R25). Everything here runs in the supervisor's context; what blocks goes to
+// a pool.
 #pragma once
 #include "actors/messages.hpp"
 #include "actors/supervisor/node_parts.hpp"
@@ -34,19 +35,19 @@ private:
   struct operation {
     request_body wanted;
     change_origin origin;
-    answer_function answer;      ///< empty once it was used
+    answer_function answer; ///< empty once it was used
     std::map<account_id, std::string> typed;
     std::map<account_id, account_to_enrol> to_enrol;
     std::map<account_id, account_reply> replies;
     std::vector<account_reply> unknown;
-    std::set<account_id> undecided;  ///< waits for claims
-    std::set<account_id> open;       ///< decided, its end not seen
-    std::set<std::string> records;   ///< appended, not read back
-    std::map<node_name, boot_time> claims; ///< when each was handed over
-    std::vector<control_event> outcomes;   ///< to be appended at the next tick
+    std::set<account_id> undecided;                      ///< waits for claims
+    std::set<account_id> open;                           ///< decided, its end not seen
+    std::set<std::string> records;                       ///< appended, not read back
+    std::map<node_name, boot_time> claims;               ///< when each was handed over
+    std::vector<control_event> outcomes;                 ///< to be appended at the next tick
     std::unordered_map<account_id, account_facts> facts; ///< from the nodes, as of the command
-    boot_time give_up; ///< undecided accounts fail then
-    bool started = false; ///< its start was read back
+    boot_time give_up;                                   ///< undecided accounts fail then
+    bool started = false;                                ///< its start was read back
   };
 
   void begin_change(request_body body, command_received received);

@@ -1,6 +1,5 @@
 // How an account moves, as far as this node is concerned (R27–R31).
 #include "actors/supervisor/supervisor.hpp"
-
 #include "storage/state/catalog_reader.hpp"
 #include "storage/state/mailstore_queries.hpp"
 
@@ -56,7 +55,8 @@ void supervisor::begin_first_epoch(const account_state& account, const term_entr
                       doing.role_begun = std::max(doing.role_begun, term);
                       return;
                     }
-                    spdlog::error("account {}: epoch {} can't begin here: {}", id, term, outcome.error().what);
+                    spdlog::error("account {}: epoch {} can't begin here: {}", id, term,
+                                  outcome.error().what);
                     waiting_.insert(id);
                   };
                 });
@@ -68,45 +68,45 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
     return;
   doing.busy = true;
   doing.role_begun = pending.term;
-  in_background(
-      *parts_->promotions,
-      [this, parts = parts_, id = account.id, term = pending.term,
-       decision = pending.decision]() -> std::function<void()> {
-        std::shared_ptr<guard> standing;
-        const auto outcome = [&]() -> result<void> {
-          auto session = sql_session::open(parts->logged);
-          if (!session)
-            return no_session(session);
-          auto found = look_up(*session, parts->rules, id);
-          if (!found)
-            return tl::make_unexpected(found.error());
-          auto catalog = read_catalog(
-              *session, std::set<std::string>{parts->rules->group_database(found->group),
-                                              parts->rules->registry.table.database});
-          if (!catalog)
-            return tl::make_unexpected(catalog.error());
-          guard_options limits;
-          limits.limit = parts->config.limits.guard;
-          auto taken = guard::take(parts->local, parts->rules, *catalog, *found, limits);
-          if (!taken)
-            return tl::make_unexpected(taken.error());
-          standing = std::move(*taken);
-          // Behind this row in the binlog nothing of the account follows: capture meets it and hands over the
-          // fence (R28, R29).
-          return logged_state(*session).write_role({id, term, account_role::replica, decision});
-        }();
-        return [this, id, term, standing, outcome] {
-          auto& doing = work(id);
-          doing.busy = false;
-          if (outcome) {
-            doing.guarded = standing;
-            attend(id);
-            return;
-          }
-          spdlog::warn("account {}: the promotion to epoch {} is given up: {}", id, term, outcome.error().what);
-          append_fact(id, promotion_aborted{term, outcome.error().what});
-        };
-      });
+  in_background(*parts_->promotions,
+                [this, parts = parts_, id = account.id, term = pending.term,
+                 decision = pending.decision]() -> std::function<void()> {
+                  std::shared_ptr<guard> standing;
+                  const auto outcome = [&]() -> result<void> {
+                    auto session = sql_session::open(parts->logged);
+                    if (!session)
+                      return no_session(session);
+                    auto found = look_up(*session, parts->rules, id);
+                    if (!found)
+                      return tl::make_unexpected(found.error());
+                    auto catalog = read_catalog(
+                        *session, std::set<std::string>{parts->rules->group_database(found->group),
+                                                        parts->rules->registry.table.database});
+                    if (!catalog)
+                      return tl::make_unexpected(catalog.error());
+                    guard_options limits;
+                    limits.limit = parts->config.limits.guard;
+                    auto taken = guard::take(parts->local, parts->rules, *catalog, *found, limits);
+                    if (!taken)
+                      return tl::make_unexpected(taken.error());
+                    standing = std::move(*taken);
+                    // Behind this row in the binlog nothing of the account follows: capture meets it and
+                    // hands over the fence (R28, R29).
+                    return logged_state(*session).write_role({id, term, account_role::replica, decision});
+                  }();
+                  return [this, id, term, standing, outcome] {
+                    auto& doing = work(id);
+                    doing.busy = false;
+                    if (outcome) {
+                      doing.guarded = standing;
+                      attend(id);
+                      return;
+                    }
+                    spdlog::warn("account {}: the promotion to epoch {} is given up: {}", id, term,
+                                 outcome.error().what);
+                    append_fact(id, promotion_aborted{term, outcome.error().what});
+                  };
+                });
 }
 
 void supervisor::hand_fence_over(const account_state& account, const term_entry& pending, sequence cut) {
@@ -142,8 +142,8 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
     const auto figures = parts_->replicas->figures_of(account.id);
     if (!figures || figures->term != pending.term)
       return;
-    doing.fence = fence_applied{account.id, pending.term, figures->applied, kafka_offset{-1},
-                                account.is_protected()};
+    doing.fence =
+        fence_applied{account.id, pending.term, figures->applied, kafka_offset{-1}, account.is_protected()};
   }
   doing.following = false;
   doing.busy = true;
@@ -189,43 +189,42 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
   if (doing.busy || doing.ready_sent >= destination.requested)
     return;
   doing.busy = true;
-  in_background(
-      *parts_->sql,
-      [this, parts = parts_, id = account.id, partition = account.partition, term = active.term,
-       request = destination.requested, fence = *doing.handed_over]() -> std::function<void()> {
-        const auto outcome = [&]() -> result<void> {
-          auto session = sql_session::open(parts->logged);
-          if (!session)
-            return no_session(session);
-          auto found = look_up(*session, parts->rules, id);
-          if (!found)
-            return tl::make_unexpected(found.error());
-          replica_record row;
-          row.account = id;
-          row.mailbox = found->mailbox;
-          row.term = term;
-          row.applied = fence.cut;
-          row.partition = partition;
-          row.next = fence.offset.next();
-          row.state = replica_state::ready;
-          return logged_state(*session).write_replica(row);
-        }();
-        return [this, id, request, outcome, cut = fence.cut] {
-          auto& doing = work(id);
-          doing.busy = false;
-          if (!outcome) {
-            spdlog::warn("account {}: can't become a replica yet: {}", id, outcome.error().what);
-            waiting_.insert(id);
-            return;
-          }
-          const auto* account = state().account(id);
-          if (account == nullptr || account->terms.active() == nullptr)
-            return;
-          doing.ready_sent = request;
-          follow(*account, false);
-          append_fact(id, replica_ready{self_name(), request, {}, cut});
-        };
-      });
+  in_background(*parts_->sql,
+                [this, parts = parts_, id = account.id, partition = account.partition, term = active.term,
+                 request = destination.requested, fence = *doing.handed_over]() -> std::function<void()> {
+                  const auto outcome = [&]() -> result<void> {
+                    auto session = sql_session::open(parts->logged);
+                    if (!session)
+                      return no_session(session);
+                    auto found = look_up(*session, parts->rules, id);
+                    if (!found)
+                      return tl::make_unexpected(found.error());
+                    replica_record row;
+                    row.account = id;
+                    row.mailbox = found->mailbox;
+                    row.term = term;
+                    row.applied = fence.cut;
+                    row.partition = partition;
+                    row.next = fence.offset.next();
+                    row.state = replica_state::ready;
+                    return logged_state(*session).write_replica(row);
+                  }();
+                  return [this, id, request, outcome, cut = fence.cut] {
+                    auto& doing = work(id);
+                    doing.busy = false;
+                    if (!outcome) {
+                      spdlog::warn("account {}: can't become a replica yet: {}", id, outcome.error().what);
+                      waiting_.insert(id);
+                      return;
+                    }
+                    const auto* account = state().account(id);
+                    if (account == nullptr || account->terms.active() == nullptr)
+                      return;
+                    doing.ready_sent = request;
+                    follow(*account, false);
+                    append_fact(id, replica_ready{self_name(), request, {}, cut});
+                  };
+                });
 }
 
 } // namespace understudy

@@ -1,6 +1,5 @@
 // What the node's other actors tell the supervisor, and what follows from it.
 #include "actors/supervisor/supervisor.hpp"
-
 #include "storage/state/local_state.hpp"
 #include "storage/state/waiting_commits.hpp"
 
@@ -55,8 +54,10 @@ void supervisor::on_loaded(const replica_loaded& loaded) {
     return;
   auto& doing = work(loaded.account);
   doing.ready_sent = destination->requested;
-  spdlog::info("account {}: snapshot {} is loaded, sequence {}", loaded.account, loaded.snapshot, loaded.number);
-  append_fact(loaded.account, replica_ready{self_name(), destination->requested, loaded.snapshot, loaded.number});
+  spdlog::info("account {}: snapshot {} is loaded, sequence {}", loaded.account, loaded.snapshot,
+               loaded.number);
+  append_fact(loaded.account,
+              replica_ready{self_name(), destination->requested, loaded.snapshot, loaded.number});
 }
 
 void supervisor::on_stopped(const replica_stopped& stopped) {
@@ -101,9 +102,9 @@ void supervisor::step_down(const std::vector<standing_claim>& claims) {
   spdlog::critical("{} claims this node's accounts: all waiting commits are ended (R8)", claims.back().by);
   in_background(*parts_->sql, [this, last = claims.back().offset, parts = parts_]() -> std::function<void()> {
     auto session = sql_session::open(parts->local);
-    const auto ended = session ? end_waiting_commits(*session)
-                               : result<std::uint64_t>(tl::make_unexpected(
-                                     static_cast<const error&>(session.error())));
+    const auto ended =
+        session ? end_waiting_commits(*session)
+                : result<std::uint64_t>(tl::make_unexpected(static_cast<const error&>(session.error())));
     return [this, last, ended] {
       stepping_down_ = false;
       if (!ended) {

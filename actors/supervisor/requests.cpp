@@ -80,7 +80,9 @@ void take_parameter(request_body& body, std::string_view key, const json::value&
     throw wire_error{fmt::format("this node doesn't know the parameter '{}'", key)};
 }
 
-std::string view_of(const json::string& s) { return std::string(s); }
+std::string view_of(const json::string& s) {
+  return std::string(s);
+}
 
 std::string iso_time(std::int64_t ms) {
   const auto seconds = static_cast<std::time_t>(ms / 1000);
@@ -100,9 +102,14 @@ json::value or_unknown(const std::optional<sequence>& value) {
 }
 
 json::object figures_object(const account_figures& f) {
-  return {{"account", f.account.value}, {"mailbox", f.mailbox.value}, {"item", f.item},
-          {"number", f.number.value},   {"state", f.state},           {"reason", f.reason},
-          {"lag", f.lag_seconds},       {"kafka", f.kafka}};
+  return {{"account", f.account.value},
+          {"mailbox", f.mailbox.value},
+          {"item", f.item},
+          {"number", f.number.value},
+          {"state", f.state},
+          {"reason", f.reason},
+          {"lag", f.lag_seconds},
+          {"kafka", f.kafka}};
 }
 
 std::uint64_t whole(const json::value& v) {
@@ -287,17 +294,17 @@ command_reply write_status_reply(const status_page& page) {
     }
     json::array replicas;
     for (const auto& replica : account.replicas) {
-      json::object line{{"accountId", account.account.value},
-                        {"itemId", number(replica.figures, item)},
-                        {"sequence", number(replica.figures, sequence_of)},
-                        {"mailboxId", number(replica.figures, mailbox)},
-                        {"destination", replica.destination.value},
-                        {"available", or_unknown(replica.available)},
-                        {"priority", replica.priority},
-                        {"canConnectToKafka",
-                         number(replica.figures, [](const account_figures& f) { return f.kafka; })},
-                        {"state", number(replica.figures, [](const account_figures& f) { return f.state; })},
-                        {"lag", or_unknown(replica.lag)}};
+      json::object line{
+          {"accountId", account.account.value},
+          {"itemId", number(replica.figures, item)},
+          {"sequence", number(replica.figures, sequence_of)},
+          {"mailboxId", number(replica.figures, mailbox)},
+          {"destination", replica.destination.value},
+          {"available", or_unknown(replica.available)},
+          {"priority", replica.priority},
+          {"canConnectToKafka", number(replica.figures, [](const account_figures& f) { return f.kafka; })},
+          {"state", number(replica.figures, [](const account_figures& f) { return f.state; })},
+          {"lag", or_unknown(replica.lag)}};
       if (replica.figures && !replica.figures->reason.empty())
         line["reason"] = replica.figures->reason;
       replicas.push_back(std::move(line));

@@ -17,7 +17,7 @@ struct request_body {
   std::string space;
   std::string name; ///< "promoteAccounts", …
   operation_id operation;
-  std::string next; ///< "continue"
+  std::string next;                  ///< "continue"
   std::vector<std::string> accounts; ///< addresses or UUIDs, as typed
   std::vector<std::string> domains;
   std::vector<std::string> accept_loss;

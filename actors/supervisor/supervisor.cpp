@@ -122,8 +122,7 @@ void supervisor::on_leases() {
     std::raise(SIGTERM);
     return;
   }
-  const auto claims =
-      parts_->lease->ask([](const lease_view& view) { return view.claims_against_self(); });
+  const auto claims = parts_->lease->ask([](const lease_view& view) { return view.claims_against_self(); });
   if (!claims.empty() && !stepping_down_ && claims.back().offset > returned_sent_)
     step_down(claims);
 }
@@ -208,6 +207,8 @@ void supervisor::append_fact(const account_id& account, account_change_body body
   append({std::move(change)});
 }
 
-std::string supervisor::next_record_id() { return fmt::format("{}-{}", parts_->process, ++records_); }
+std::string supervisor::next_record_id() {
+  return fmt::format("{}-{}", parts_->process, ++records_);
+}
 
 } // namespace understudy

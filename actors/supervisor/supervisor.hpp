@@ -2,8 +2,9 @@
 // this node what was decided. Everything that blocks goes to worker pools and comes back as `run_here`.
 //
 // Takes (actors/messages.hpp): control_read, leases_read from the control link; command_received from the
-//   gateway; role_met, foreign_write, rows_unseen from capture; account_refused, fence_written, marker_written
-//   from account actors; fence_applied, replica_loaded, replica_stopped from the replica side; tick.
+//   gateway; role_met, foreign_write, rows_unseen from capture; account_refused, fence_written,
+//   marker_written from account actors; fence_applied, replica_loaded, replica_stopped from the replica side;
+//   tick.
 // If it dies, the node ends: nothing would act on decisions any more.
 #pragma once
 #include "actors/messages.hpp"
@@ -24,22 +25,22 @@ namespace understudy {
 /// What this node is doing about one account, while it is doing something; nothing of it is needed after a
 /// restart: control, the role rows and the replica rows say where to go on.
 struct account_work {
-  epoch role_begun;        ///< a role row of this term is being written, or was
-  epoch role_seen;         ///< capture met the role row of this term
-  epoch fence_sent;        ///< unplanned: this process handed the fence of this term over
-  epoch activation_sent;   ///< `activated` of this term was appended
-  epoch closed;            ///< capture was told that this term ended without us
-  std::optional<fence_applied> fence; ///< the last valid fence that was read and applied here
+  epoch role_begun;                         ///< a role row of this term is being written, or was
+  epoch role_seen;                          ///< capture met the role row of this term
+  epoch fence_sent;                         ///< unplanned: this process handed the fence of this term over
+  epoch activation_sent;                    ///< `activated` of this term was appended
+  epoch closed;                             ///< capture was told that this term ended without us
+  std::optional<fence_applied> fence;       ///< the last valid fence that was read and applied here
   std::optional<fence_written> handed_over; ///< planned, as the source: where its fence lies
   std::shared_ptr<guard> guarded;           ///< stands until the new primary is active (R29)
   kafka_offset snapshot_asked{-1}; ///< control offset of the request that a snapshot of ours was begun for
   bool snapshot_running = false;
-  kafka_offset reset_sent{-1};     ///< the request that we answered with `replica_reset`
-  kafka_offset ready_sent{-1};     ///< the request that we answered with `replica_ready`
-  bool following = false;          ///< the replica side follows it
+  kafka_offset reset_sent{-1};         ///< the request that we answered with `replica_reset`
+  kafka_offset ready_sent{-1};         ///< the request that we answered with `replica_ready`
+  bool following = false;              ///< the replica side follows it
   std::optional<bool> protection_told; ///< to capture, as control has it
-  bool paused_told = false;        ///< to the replica side
-  bool busy = false;               ///< a blocking job about it is under way
+  bool paused_told = false;            ///< to the replica side
+  bool busy = false;                   ///< a blocking job about it is under way
 };
 
 class supervisor final : public caf::event_based_actor {

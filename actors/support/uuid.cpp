@@ -1,12 +1,11 @@
 #include "actors/support/uuid.hpp"
 
+#include <fmt/format.h>
 #include <sys/random.h>
 
 #include <array>
 #include <cstdint>
 #include <stdexcept>
-
-#include <fmt/format.h>
 
 namespace understudy {
 

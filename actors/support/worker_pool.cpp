@@ -12,7 +12,9 @@ worker_pool::worker_pool(std::string name, unsigned threads) {
   }
 }
 
-worker_pool::~worker_pool() { stop(); }
+worker_pool::~worker_pool() {
+  stop();
+}
 
 void worker_pool::submit(job work) {
   {

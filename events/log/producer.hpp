@@ -24,7 +24,7 @@ enum class produce_outcome : std::uint8_t {
   fatal,      ///< this producer takes nothing any more (case P01)
   topic_unavailable, ///< topic or partition can't be written at present: deleted, unknown to a broker that
                      ///< has just started, access denied. Not this record's fault: produce it again, in order
-  refused, ///< Kafka refuses this record for good: the text says why
+  refused,           ///< Kafka refuses this record for good: the text says why
 };
 
 /// What became of one record. Exactly one for each record that produce() took.

@@ -55,7 +55,7 @@ class Process:
     def __init__(self, name, command, log, keep=False, env=None):
         self.name = name
         self.log = log
-        self._command = command
+        self.command = command
 
         def in_child():
             if not keep:
@@ -90,12 +90,25 @@ class Process:
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return "".join(file.readlines()[-lines:])
 
-    def identity(self):
-        return {"name": self.name, "pid": self.pid, "started": start_time(self.pid)}
+
+def processes_of(directory, programs=("java", "mariadbd", "understudyd")):
+    """Servers started with files of this directory: a demo's own, and what somebody restarted by hand from it."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                words = file.read().decode("utf-8", "replace")
+        except OSError:
+            continue
+        if f"{directory}/" in words and os.path.basename(words.split("\0")[0]) in programs:
+            found.append({"pid": int(entry), "started": start_time(int(entry))})
+    return found
 
 
 def end_processes(identities, deadline_seconds=10):
-    """Ends processes of an earlier run: only those that still are the same ones."""
+    """Ends processes found by processes_of: only those that still are the same ones."""
     def same(one):
         return one["started"] is not None and start_time(one["pid"]) == one["started"]
 
