@@ -41,7 +41,8 @@ struct node_facts {
   std::optional<std::string> sick; ///< it reports its own mailstore sick
 };
 
-/// A claim of this node (lease_view::claim_against()).
+/// A claim of this node (lease_view::claim_against()) that waits or is ready. One that can't carry a decision
+/// any more isn't given: its node may live again, and living nodes aren't claimed.
 struct claim_facts {
   kafka_offset offset{-1}; ///< -1: none appended
   bool ready = false;      ///< R22 is fulfilled: it carries a decision now

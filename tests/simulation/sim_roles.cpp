@@ -75,7 +75,9 @@ void sim_process::drive_source(const account_state& account, const role_row& rol
 /// The role row is written: when capture has met it, the fence goes out behind everything before it.
 void sim_process::hand_over(const account_state& account, const role_row& role) {
   const auto& id = account.id;
-  if (in_force(id) < role.term && captured_ > host_.db.role_index(id))
+  const auto* pending = account.terms.pending();
+  const bool to_carry_out = pending && pending->term == role.term;
+  if (to_carry_out && in_force(id) < role.term && captured_ > host_.db.role_index(id))
     hand_over_fence(id, role.term, role.decision);
   const auto* current = account.terms.current();
   if (current && (current->term != role.term || current->state == term_state::activated)) {
@@ -157,9 +159,15 @@ void sim_process::drive_promotion(const account_state& account, const role_row& 
   const auto& fence = fences_[id];
   // Under the guard, and with everything captured, so that no foreign write slips in before the role row.
   guard(id, true);
-  if (captured_ < db.binlog().size() || declining_[id] == pending->term || !db.replica(id).tracking ||
-      db.replica(id).number != fence.cut)
+  if (captured_ < db.binlog().size())
     return;
+  const bool whole = db.replica(id).tracking && db.replica(id).number == fence.cut;
+  if (!whole || declining_[id] == pending->term) {
+    // It can't begin, so it says so: another may be decided without a claim on this node (R24).
+    declining_[id] = pending->term;
+    guard(id, false);
+    return say(id, declined{pending->term, "its replica is not whole"});
+  }
   world_.log.tell("{} writes its role row: {} begins epoch {}", host_.name, id, pending->term);
   world_.truth.begins(id, pending->term, host_.name, db.rows(id));
   db.replica(id).tracking = false;

@@ -48,7 +48,7 @@ live_facts sim_process::facts() const {
                                          : peer.last_renewal_read && !peer.claimed && !peer.resigned &&
                                                !lease_.suspected(name, now);
     const auto claim = lease_.claim_against(name, now);
-    if (claim.stage == claim_stage::none)
+    if (claim.stage == claim_stage::none || claim.stage == claim_stage::spoilt)
       continue;
     const bool hasty = world_.chosen.broken == mutant::claim_without_waiting;
     const bool ready = claim.stage == claim_stage::ready || (hasty && claim.stage == claim_stage::waiting);
@@ -60,7 +60,7 @@ live_facts sim_process::facts() const {
 }
 
 void sim_process::take_command(command wanted) {
-  running_.push_back({std::move(wanted), world_.time.now() + 10 * second, 0, {}});
+  running_.push_back({std::move(wanted), world_.time.now() + (world_.quiet() ? 3 : 10) * second, 0, {}});
 }
 
 void sim_process::supervise() {

@@ -164,6 +164,24 @@ void world::schedule_administrator() {
   });
 }
 
+/// In the quiet time an administrator looks after what a promotion left unfinished.
+void world::schedule_repair() {
+  time.after(random.between(300, 900) * millisecond, [this] {
+    for (const auto& id : account_names) {
+      const auto* current = truth.control().account(id)->terms.current();
+      auto& host = *random.pick(hosts);
+      if (!host.process || !current || current->state == term_state::activated)
+        continue;
+      log.tell("administrator asks {} to finish the promotion of {}", host.name, id);
+      promote wanted{{id}, std::nullopt, promotion_kind::unplanned, {}, false};
+      if (random.percent(60))
+        wanted.destination = random.pick(hosts)->name;
+      host.process->take_command({operation_id(unique("op")), "ada", 0, "", std::move(wanted)});
+    }
+    schedule_repair();
+  });
+}
+
 void world::check_all() {
   for (const auto& id : account_names) {
     for (auto& host : hosts) {
@@ -197,7 +215,10 @@ void world::run() {
   for (auto& host : hosts)
     start(*host);
   begin_when_active(random.between(1, 4));
-  time.at(limits.length, [this] { heal(); });
+  time.at(limits.length, [this] {
+    heal();
+    schedule_repair();
+  });
   while (time.step(limits.length + limits.quiet)) {
   }
   check_all();

@@ -95,6 +95,7 @@ private:
   void schedule_client();
   void schedule_faults();
   void schedule_administrator();
+  void schedule_repair();
   void fault();
   void fault_on(sim_host& host, int kind);
   void heal();
