@@ -40,7 +40,7 @@ void oracle::account_landed(const account_event& event, kafka_offset offset) {
 
 void oracle::acknowledged(const account_id& account, write_id write, epoch term, const node_name& node) {
   ++acknowledged_count_;
-  acknowledged_[account].insert(write);
+  acknowledged_[account][write] = term;
   if (!in_line_[account].contains(write))
     log_.violated(
         "P1: {} told a client OK for write {} of {} in epoch {}, but it is not in the account's line", node,
@@ -67,8 +67,9 @@ void oracle::begins(const account_id& account, epoch term, const node_name& node
     log_.violated("P2: {} begins epoch {} of {} with rows that are no prefix of its history", node, term,
                   account);
   beginning begun{node, {rows.begin(), rows.end()}};
-  for (const auto write : acknowledged_[account])
-    if (!begun.rows.contains(write))
+  // A node that stood still may begin an epoch that a later fence has cut: it owes what came before its own.
+  for (const auto& [write, in_term] : acknowledged_[account])
+    if (in_term < term && !begun.rows.contains(write))
       log_.violated("P1: {} begins epoch {} of {} without write {}, for which a client was told OK", node,
                     term, account, write);
   primaries.emplace(term, std::move(begun));

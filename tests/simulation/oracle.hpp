@@ -44,7 +44,7 @@ private:
   std::map<gtid, write_id> writes_;
   std::map<account_id, std::vector<write_id>> lines_; ///< the history that the fences cut
   std::map<account_id, std::set<write_id>> in_line_;
-  std::map<account_id, std::set<write_id>> acknowledged_;
+  std::map<account_id, std::map<write_id, epoch>> acknowledged_; ///< and in which epoch
   struct beginning {
     node_name node;
     std::set<write_id> rows;
