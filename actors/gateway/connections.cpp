@@ -5,6 +5,7 @@
 #include <caf/io/basp_broker.hpp>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <future>
 #include <thread>
 
@@ -66,11 +67,26 @@ void end_connections(caf::actor_system& system) {
   });
 }
 
+std::vector<int> connection_watch::overdue(const unknown_connections& unknown, clock::time_point now) {
+  std::vector<std::pair<clock::time_point, int>> by_age;
+  for (const auto& [descriptor, since] : unknown)
+    by_age.emplace_back(since, descriptor);
+  std::sort(by_age.begin(), by_age.end());
+  std::vector<int> ended;
+  for (const auto& [since, descriptor] : by_age) {
+    auto left = by_age.size() - ended.size();
+    bool too_many = left > (since < now ? unknown_limit : 2 * unknown_limit);
+    if (now - since > handshake_patience || too_many)
+      ended.push_back(descriptor);
+  }
+  return ended;
+}
+
 std::size_t connection_watch::look(caf::actor_system& system, clock::time_point now) {
-  std::size_t ended = 0;
+  std::vector<int> ended;
   in_network_thread(system, [&] {
     auto& broker = broker_of(system);
-    std::unordered_map<int, clock::time_point> unknown;
+    unknown_connections unknown;
     for (auto connection : broker.connections()) {
       auto context = broker.ctx.find(connection);
       // A peer has a name once its handshake is done.
@@ -78,17 +94,16 @@ std::size_t connection_watch::look(caf::actor_system& system, clock::time_point 
         continue;
       auto descriptor = static_cast<int>(connection.id());
       auto known = unknown_since_.find(descriptor);
-      auto since = known == unknown_since_.end() ? now : known->second;
-      if (now - since > handshake_patience || unknown.size() >= unknown_limit) {
-        shut(connection);
-        ++ended;
-      } else {
-        unknown.emplace(descriptor, since);
-      }
+      unknown.emplace(descriptor, known == unknown_since_.end() ? now : known->second);
+    }
+    ended = overdue(unknown, now);
+    for (int descriptor : ended) {
+      shut(caf::io::connection_handle::from_int(descriptor));
+      unknown.erase(descriptor);
     }
     unknown_since_ = std::move(unknown);
   });
-  return ended;
+  return ended.size();
 }
 
 } // namespace understudy

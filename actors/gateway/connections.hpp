@@ -7,7 +7,10 @@
 #include <caf/io/network/default_multiplexer.hpp>
 
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <unordered_map>
+#include <vector>
 
 namespace understudy {
 
@@ -32,6 +35,8 @@ void end_connections(caf::actor_system& system);
 class connection_watch {
 public:
   using clock = std::chrono::steady_clock;
+  /// Connections without a handshake yet, by descriptor, and when they were first seen.
+  using unknown_connections = std::unordered_map<int, clock::time_point>;
   /// Long enough for a slow network; a command line needs 10 ms.
   static constexpr auto handshake_patience = std::chrono::seconds(10);
   /// Of connections without a handshake yet: far below the usual limit of 1,024 descriptors.
@@ -40,8 +45,13 @@ public:
   /// To be called once a second or so; returns how many were ended.
   std::size_t look(caf::actor_system& system, clock::time_point now);
 
+  /// Which of `unknown` to end (pure): those past their patience, and beyond the limit the oldest: an
+  /// administrator who comes while others say nothing is the youngest. Those seen for the first time (since
+  /// `now`) are only ended when there are twice as many as the limit.
+  static std::vector<int> overdue(const unknown_connections& unknown, clock::time_point now);
+
 private:
-  std::unordered_map<int, clock::time_point> unknown_since_;
+  unknown_connections unknown_since_;
 };
 
 } // namespace understudy

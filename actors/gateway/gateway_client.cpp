@@ -18,7 +18,7 @@ using clock = std::chrono::steady_clock;
 struct gateway_client::implementation {
   implementation(const tls_files& tls, request_signer signs)
       : signer(std::move(signs))
-      , config(tls)
+      , config(tls, gateway_end::client)
       , system(config)
       , self(system) {}
   ~implementation() { end_connections(system); }

@@ -18,7 +18,7 @@ namespace understudy {
 struct gateway_server::implementation {
   implementation(gateway_options options, request_handler handler, tls_rotation held)
       : rotation(std::move(held))
-      , config(rotation.private_files()) {
+      , config(rotation.private_files(), gateway_end::server) {
     core->options = std::move(options);
     core->handler = std::move(handler);
   }

@@ -10,9 +10,11 @@
 
 namespace understudy {
 
+enum class gateway_end : std::uint8_t { server, client };
+
 struct gateway_system_config : caf::actor_system_config {
   /// `tls`: checked before (check_tls_files): CAF ends the process on a file that it can't use.
-  explicit gateway_system_config(const tls_files& tls);
+  gateway_system_config(const tls_files& tls, gateway_end end);
 };
 
 /// A CAF error in words.

@@ -64,7 +64,7 @@ struct gateway_fixture {
   tls_files admin() const { return own_admin_files(dir.path); }
 
   std::unique_ptr<gateway_client> connect() {
-    auto client = gateway_client::connect(place(), admin(), std::chrono::seconds(10));
+    auto client = gateway_client::connect(place(), admin(), std::chrono::seconds(30));
     BOOST_REQUIRE_MESSAGE(client, (client ? "" : client.error().what));
     return std::move(*client);
   }

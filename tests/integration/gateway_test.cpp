@@ -34,7 +34,7 @@ struct raw_client {
   caf::actor gateway;
 
   raw_client(const tls_files& tls, std::uint16_t port)
-      : config(tls) {
+      : config(tls, gateway_end::client) {
     auto found = caf::openssl::remote_actor(system, "127.0.0.1", port);
     BOOST_REQUIRE(found);
     gateway = *found;
@@ -228,6 +228,7 @@ BOOST_AUTO_TEST_CASE(many_silent_connections_leave_room_for_an_administrator) {
   for (int i = 0; i < 300; ++i)
     silent.push_back(tcp_connection(server->port()));
   BOOST_TEST(connect()->request("on", 5s)->body == "admin on");
+  BOOST_TEST(eventually([&] { return reported("connections that made no handshake"); }));
   for (int descriptor : silent)
     ::close(descriptor);
 }
