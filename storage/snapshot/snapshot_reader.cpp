@@ -18,6 +18,14 @@ namespace {
 /// Rows of a table's first page: how large its rows are isn't known yet.
 constexpr std::size_t first_page_rows = 100;
 
+/// The counter changes with every insert; it's no part of the structure.
+std::string without_counter(std::string definition) {
+  constexpr std::string_view counter = " AUTO_INCREMENT=";
+  if (const auto at = definition.rfind(counter); at != std::string::npos)
+    definition.erase(at, definition.find(' ', at + counter.size()) - at);
+  return definition;
+}
+
 /// ER_TABLE_DEF_CHANGED, ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR: somebody altered a table behind the view.
 bool is_ddl(const sql_error& failed) {
   return failed.number == 1412 || failed.number == 1146 || failed.number == 1054;
@@ -41,6 +49,7 @@ struct snapshot_reader::parts {
   group_number group;
   std::vector<snapshot_table> tables;
   std::vector<std::string> definitions;
+  std::vector<std::pair<table_name, std::string>> structures; ///< of the account's tables as the view began
 
   std::size_t at = 0; ///< table being read
   std::vector<value> last;
@@ -57,10 +66,13 @@ struct snapshot_reader::parts {
       , request(std::move(what)) {}
 
   result<void> open_view();
+  result<void> release_tables();
   result<void> describe_tables();
   result<void> describe(const account_table& found, const collation_ids& ids);
   result<void> read_definitions(const schema_catalog& catalog);
+  result<void> check_structures();
   result<void> read_page(std::size_t max_bytes);
+  error altered(const std::string& table, const std::string& how) const;
   void take_row(const snapshot_table& table, const sql_row_view& row, std::size_t& bytes);
 };
 
@@ -69,6 +81,8 @@ result<void> snapshot_reader::parts::open_view() {
   session.doing("open a read view");
   if (auto begun_view = session.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT"); !begun_view)
     return passed_on(begun_view);
+  if (auto saved = session.execute("SAVEPOINT tables"); !saved)
+    return passed_on(saved);
   const auto status = session.query("SHOW STATUS LIKE 'binlog_snapshot_%'");
   if (!status)
     return passed_on(status);
@@ -91,6 +105,14 @@ result<void> snapshot_reader::parts::open_view() {
   return {};
 }
 
+/// Gives back the metadata locks taken since the view was opened; the view stays. A DDL that had to wait for
+/// them would keep every writer of its table waiting, as long as the snapshot takes.
+result<void> snapshot_reader::parts::release_tables() {
+  if (auto done = session.execute("ROLLBACK TO SAVEPOINT tables"); !done)
+    return passed_on(done);
+  return {};
+}
+
 result<void> snapshot_reader::parts::describe(const account_table& found, const collation_ids& ids) {
   auto made = local_shape(*found.definition, found.logical_name, *rules, ids);
   if (!made)
@@ -98,6 +120,11 @@ result<void> snapshot_reader::parts::describe(const account_table& found, const 
   auto table = std::make_shared<const shape>(std::move(*made));
   const auto& described = tables.emplace_back(describe_snapshot_table(table, *found.definition, *rules));
   begun.shapes.push_back(std::move(table));
+  const table_name name{found.definition->database, found.definition->name};
+  auto structure = table_definition(session, name);
+  if (!structure)
+    return tl::make_unexpected(structure.error());
+  structures.emplace_back(name, without_counter(std::move(*structure)));
   const auto estimate = session.query("EXPLAIN " + select_page(described, request.mailbox, {}, 1U << 30));
   if (!estimate)
     return passed_on(estimate);
@@ -150,7 +177,9 @@ result<void> snapshot_reader::parts::describe_tables() {
   for (const auto& table : found)
     if (auto described = describe(table, ids); !described)
       return described;
-  return read_definitions(*catalog);
+  if (auto read = read_definitions(*catalog); !read)
+    return read;
+  return release_tables();
 }
 
 void snapshot_reader::parts::take_row(const snapshot_table& table, const sql_row_view& row,
@@ -175,6 +204,24 @@ void snapshot_reader::parts::take_row(const snapshot_table& table, const sql_row
   waiting.push_back(std::move(change));
 }
 
+error snapshot_reader::parts::altered(const std::string& table, const std::string& how) const {
+  return {fmt::format("{} was altered during the snapshot of account {}: {}", table, request.account, how),
+          "nothing: the snapshot begins again", true};
+}
+
+/// An instant ALTER goes unnoticed by reads under an old view.
+result<void> snapshot_reader::parts::check_structures() {
+  for (const auto& [name, before] : structures) {
+    const auto now = table_definition(session, name);
+    const auto quoted = sql_table(name.database, name.table);
+    if (!now)
+      return tl::make_unexpected(altered(quoted, now.error().what));
+    if (without_counter(*now) != before)
+      return tl::make_unexpected(altered(quoted, "its structure is another one now"));
+  }
+  return release_tables();
+}
+
 /// A page of the current table; behind its last row, the next table.
 result<void> snapshot_reader::parts::read_page(std::size_t max_bytes) {
   const auto& table = tables[at];
@@ -189,9 +236,7 @@ result<void> snapshot_reader::parts::read_page(std::size_t max_bytes) {
         return true;
       });
   if (!read && is_ddl(read.error()))
-    return failure(fmt::format("{} was altered during the snapshot of account {}: {}", table.sql_name,
-                               request.account, read.error().what),
-                   "nothing: the snapshot begins again", true);
+    return tl::make_unexpected(altered(table.sql_name, read.error().what));
   if (!read)
     return passed_on(read);
   waiting_bytes += bytes;
@@ -200,11 +245,13 @@ result<void> snapshot_reader::parts::read_page(std::size_t max_bytes) {
     ++at;
     last.clear();
     page_rows = first_page_rows;
+    if (at == tables.size())
+      return check_structures();
   } else {
     // As many rows as fit into a chunk by what they took so far, growing slowly.
     page_rows = std::clamp<std::size_t>(max_bytes / std::max<std::size_t>(1, bytes / got), 1, limit * 4);
   }
-  return {};
+  return release_tables();
 }
 
 snapshot_reader::snapshot_reader(std::unique_ptr<parts> p)
@@ -214,7 +261,8 @@ snapshot_reader::~snapshot_reader() = default;
 result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(sql_options connection,
                                                                std::shared_ptr<const profile> rules,
                                                                const snapshot_request& request) {
-  connection.setup = standard_setup();
+  // sql_log_bin=0: with the binlog on, a rollback to a savepoint keeps the metadata locks (tried on 10.11).
+  connection.setup = local_setup();
   // Bytes as they are stored, not converted; one view for all that follows.
   connection.setup.emplace_back("SET SESSION character_set_results=NULL, max_statement_time=0");
   connection.setup.emplace_back("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");

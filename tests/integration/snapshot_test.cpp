@@ -1,0 +1,290 @@
+// Snapshots against real servers: what is read equals what the binlog shows; loads survive being cut short.
+#include "storage/state/logged_state.hpp"
+#include "tests/integration/replicated_pair.hpp"
+#include "tests/tools/fixture/mailstore_schema.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+using namespace understudy;
+using namespace understudy::apply_test;
+
+namespace {
+
+std::vector<snapshot_chunk> read_all(replicated_pair& pair, std::size_t rows, std::size_t bytes = 1U << 20) {
+  auto reader = need(snapshot_reader::open(pair.source_sql(), pair.rules(),
+                                           {replicated_pair::account(), mailbox_id(7), "chunks"}));
+  std::vector<snapshot_chunk> chunks;
+  while (auto chunk = need(reader->next_chunk(rows, bytes)))
+    chunks.push_back(std::move(*chunk));
+  return chunks;
+}
+
+load_request request_of(const std::string& snapshot) {
+  return {replicated_pair::account(), "user7@example.com", snapshot, mailbox_id(7), nullptr};
+}
+
+std::optional<replica_record> replica_here(replicated_pair& pair) {
+  auto session = sql_session::open(pair.destination_sql());
+  BOOST_REQUIRE(session);
+  return need(logged_state(*session).replica_of(replicated_pair::account()));
+}
+
+const char* const every_type =
+    "CREATE TABLE mboxgroup7.every(mailbox_id INT UNSIGNED NOT NULL, k BINARY(4) NOT NULL, i BIGINT "
+    "UNSIGNED, "
+    "m MEDIUMINT, n DECIMAL(30,10), z DECIMAL(10,2) ZEROFILL, f FLOAT, d DOUBLE, dd DOUBLE(10,3), b BIT(12), "
+    "y YEAR, da DATE, t TIME(3), dt DATETIME(6), ts TIMESTAMP NULL, ts4 TIMESTAMP(4) NULL, c CHAR(9) "
+    "CHARACTER "
+    "SET utf8mb4, l VARCHAR(40) CHARACTER SET latin1, u2 VARCHAR(20) CHARACTER SET ucs2, tx TEXT CHARACTER "
+    "SET "
+    "utf8mb3, bl TINYBLOB, e ENUM('a','ü,','') CHARACTER SET utf8mb4, s SET('x','y','z'), g GEOMETRY, p "
+    "POINT, "
+    "u UUID, i6 INET6, j JSON, vc VARCHAR(50) COMPRESSED, bc MEDIUMBLOB COMPRESSED, gen INT AS (m+1) STORED, "
+    "PRIMARY KEY(mailbox_id,k))";
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(t03_a_snapshot_row_and_a_binlog_row_of_the_same_record_are_identical) {
+  replicated_pair pair;
+  pair.source().set_up(every_type);
+  pair.initialise();
+  auto source = pair.source().connect("mboxgroup7");
+  source.script(
+      "SET NAMES utf8mb4; SET time_zone='+05:30'; SET sql_mode='';"
+      "INSERT INTO every(mailbox_id,k,i,m,n,z,f,d,dd,b,y,da,t,dt,ts,ts4,c,l,u2,tx,bl,e,s,g,p,u,i6,j,vc,bc) "
+      "VALUES "
+      "(7,x'01020000',18446744073709551615,-8388608,-0.0000000001,5.5,1/3,1/"
+      "3,-1234.567,4095,2155,'2024-02-31',"
+      "'-838:59:59.999','2024-01-02 03:04:05.000006','2024-01-01 00:00:00','2024-01-01 00:00:00.1','ä  ','ß',"
+      "x'd800','x\\0y',x'00ff','ü,','x,z',POINT(1,2),POINT(3,4),'6ccd780c-baba-1026-9564-5b8c656024db',"
+      "'2001:db8::1','{\"a\":1}',REPEAT('q',50),REPEAT('w',9000)),"
+      "(7,x'00000000',0,0,0,0,'-0','-0',0,0,0,'0000-00-00','00:00:00','0000-00-00','0000-00-00',NULL,'','',''"
+      ",'',"
+      "'','','',NULL,NULL,'00000000-0000-0000-0000-000000000000','::',NULL,'',''),"
+      "(7,x'ff000000',NULL,NULL,NULL,NULL,3.4028235e38,5e-324,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,"
+      "NULL,"
+      "NULL,NULL,NULL,'nonsense',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);");
+  std::map<std::string, row_change> from_binlog; // by the bytes of k
+  const auto captured = pair.capture();
+  for (const auto& event : captured.front().events)
+    for (const auto& change : event.event->changes)
+      from_binlog.emplace(std::get<bytes_value>(change.after.front().content).bytes, change);
+  BOOST_REQUIRE(from_binlog.size() == 3u);
+  std::size_t compared = 0;
+  for (const auto& chunk : read_all(pair, 2))
+    for (const auto& row : chunk.rows) {
+      if (row.table->table != "mboxgroup/every")
+        continue;
+      const auto& expected = from_binlog.at(std::get<bytes_value>(row.after.front().content).bytes);
+      for (std::size_t i = 0; i < expected.after.size(); ++i)
+        BOOST_TEST((row.after.at(i) == expected.after[i]),
+                   row.table->columns[expected.after[i].column].name << " differs");
+      BOOST_TEST(row.after.size() == expected.after.size());
+      for (std::size_t i = 0; i < expected.table->columns.size(); ++i)
+        BOOST_TEST((row.table->columns.at(i) == expected.table->columns[i]),
+                   "the shape of column " << expected.table->columns[i].name << " differs");
+      BOOST_TEST(row.table->fingerprint() == expected.table->fingerprint());
+      ++compared;
+    }
+  BOOST_TEST(compared == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(the_shapes_of_the_mailstores_tables_equal_those_of_the_binlog) {
+  replicated_pair pair;
+  pair.initialise();
+  pair.source()
+      .connect("mboxgroup7")
+      .script("UPDATE mail_item SET unread=3 WHERE mailbox_id=7; UPDATE tag SET unread=3 WHERE mailbox_id=7;"
+              "INSERT INTO tagged_item VALUES (7,64,2); INSERT INTO open_conversation VALUES (7,'h',2);"
+              "INSERT INTO tombstone VALUES (7,1,1,NULL,NULL); INSERT INTO appointment VALUES "
+              "(7,'u',2,NOW(),NULL);"
+              "UPDATE zimbra.mailbox SET new_messages=1 WHERE id=7;"
+              "INSERT INTO zimbra.mailbox_metadata VALUES (7,'s','x');"
+              "INSERT INTO zimbra.volume_blobs(volume_id,mailbox_id,item_id,revision) VALUES (1,7,2,0);");
+  auto reader = need(snapshot_reader::open(pair.source_sql(), pair.rules(),
+                                           {replicated_pair::account(), mailbox_id(7), "x"}));
+  std::map<std::string, shape> shapes;
+  for (const auto& s : reader->start().shapes)
+    shapes.emplace(s->table, *s);
+  std::set<std::string> seen;
+  const auto captured = pair.capture();
+  for (const auto& event : captured.front().events)
+    for (const auto& change : event.event->changes) {
+      BOOST_TEST((shapes.at(change.table->table) == *change.table), change.table->table);
+      seen.insert(change.table->table);
+    }
+  BOOST_TEST(seen.size() == 9u);
+}
+
+BOOST_AUTO_TEST_CASE(a11_chunk_borders_follow_the_columns_collation_and_d_gets_the_sources_collations) {
+  replicated_pair pair({"--character-set-server=latin1", "--collation-server=latin1_swedish_ci"});
+  pair.source()
+      .connect("mboxgroup7")
+      .script(
+          "SET NAMES utf8mb4;"
+          "INSERT INTO "
+          "mail_item(mailbox_id,id,type,folder_id,parent_id,date,size,name,mod_metadata,mod_content) VALUES "
+          "(7,300,1,1,1,0,0,'Post',1,1),(7,301,1,1,1,0,0,'Strasse',1,1),(7,302,1,1,1,0,0,'Straße',1,1),"
+          "(7,303,1,1,1,0,0,'a',1,1),(7,304,1,2,2,0,0,'a ',1,1);"
+          "INSERT INTO appointment VALUES "
+          "(7,'B',300,NOW(),NULL),(7,'a',301,NOW(),NULL),(7,'ä1',302,NOW(),NULL),"
+          "(7,'a ö',303,NOW(),NULL),(7,'Z''\\\\',304,NOW(),NULL);");
+  pair.initialise(2);
+  const auto differences = pair.differences();
+  BOOST_TEST(differences.empty(), differences);
+  for (const auto* table : {"mail_item", "appointment", "open_conversation"}) {
+    const auto there = pair.source().query(fmt::format("SHOW CREATE TABLE mboxgroup7.{}", table)).front()[1];
+    const auto here =
+        pair.destination().query(fmt::format("SHOW CREATE TABLE mboxgroup3.{}", table)).front()[1];
+    BOOST_TEST(*there == *here);
+  }
+  BOOST_TEST(pair.source().value("SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE "
+                                 "SCHEMA_NAME='mboxgroup7'") ==
+             pair.destination().value("SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE "
+                                      "SCHEMA_NAME='mboxgroup3'"));
+}
+
+BOOST_AUTO_TEST_CASE(a_chunk_keeps_its_limits_and_holds_one_large_row) {
+  replicated_pair pair;
+  pair.source()
+      .connect("mboxgroup7")
+      .script("INSERT INTO "
+              "mail_item(mailbox_id,id,type,folder_id,date,size,metadata,mod_metadata,mod_content) SELECT "
+              "7,1000+seq,5,2,0,0,REPEAT('m',IF(seq=250,300000,100)),1,1 FROM seq_1_to_500");
+  const auto chunks = read_all(pair, 40, 20000);
+  std::size_t rows = 0;
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    BOOST_TEST(chunks[i].index == i);
+    BOOST_TEST(chunks[i].last == (i + 1 == chunks.size()));
+    BOOST_TEST(chunks[i].definitions.empty() == (i != 0));
+    BOOST_TEST(chunks[i].rows.size() <= 40u);
+    rows += chunks[i].rows.size();
+  }
+  BOOST_TEST(rows == 506u);
+}
+
+BOOST_AUTO_TEST_CASE(r16_the_view_holds_what_committed_before_its_place_and_nothing_else) {
+  replicated_pair pair;
+  auto reader = need(snapshot_reader::open(pair.source_sql(), pair.rules(),
+                                           {replicated_pair::account(), mailbox_id(7), "x"}));
+  pair.source().connect("mboxgroup7").script("UPDATE mail_item SET unread=77 WHERE mailbox_id=7");
+  while (auto chunk = need(reader->next_chunk(3, 1000)))
+    for (const auto& row : chunk->rows)
+      for (const auto& c : row.after)
+        BOOST_TEST(!(row.table->columns[c.column].name == "unread" && c.content == value(std::uint64_t{77})));
+  const auto status = pair.source().query("SHOW MASTER STATUS").front();
+  BOOST_TEST(reader->start().place.file == *status[0]);
+  BOOST_TEST(reader->start().place.offset < std::stoull(*status[1]));
+}
+
+BOOST_AUTO_TEST_CASE(r16_a_ddl_during_the_snapshot_restarts_it_visibly) {
+  replicated_pair pair;
+  auto reader = need(snapshot_reader::open(pair.source_sql(), pair.rules(),
+                                           {replicated_pair::account(), mailbox_id(7), "x"}));
+  pair.source().set_up("ALTER TABLE mboxgroup7.tag ADD COLUMN x INT FIRST");
+  result<std::optional<snapshot_chunk>> chunk = std::optional<snapshot_chunk>();
+  do
+    chunk = reader->next_chunk(1, 1000);
+  while (chunk && *chunk);
+  BOOST_REQUIRE(!chunk);
+  BOOST_TEST(chunk.error().retryable);
+  BOOST_TEST(chunk.error().what.find("altered") != std::string::npos, chunk.error().what);
+}
+
+BOOST_AUTO_TEST_CASE(a_load_that_was_cut_short_is_never_ready_and_begins_again_under_the_same_mailbox_id) {
+  replicated_pair pair;
+  const auto chunks = read_all(pair, 2);
+  mailbox_id first;
+  {
+    auto loader = need(snapshot_loader::begin(pair.destination_sql(), pair.rules(), request_of("chunks")));
+    first = loader->placement().mailbox;
+    need(loader->load(chunks[0]));
+    need(loader->load(chunks[0])); // a redelivery
+    need(loader->load(chunks[1]));
+    BOOST_TEST(!loader->load(chunks.at(3)));
+    BOOST_TEST(!loader->finish(epoch(1), sequence(5), kafka_offset(9)));
+  }
+  BOOST_TEST((replica_here(pair)->state == replica_state::loading));
+  auto refused = need(pair.writer().apply({{{replicated_pair::account(), first, 3, 0, nullptr}, {}}}));
+  BOOST_TEST(refused.size() == 1u);
+  const auto where = pair.initialise(2);
+  BOOST_TEST((where.mailbox == first));
+  BOOST_TEST((replica_here(pair)->state == replica_state::ready));
+  BOOST_TEST(pair.differences().empty());
+  BOOST_TEST(pair.destination().value("SELECT next_mailbox_id FROM zimbra.current_volumes") == "4");
+}
+
+BOOST_AUTO_TEST_CASE(an_account_that_lives_here_keeps_its_mailbox_id_and_neighbours_stay) {
+  replicated_pair pair;
+  pair.destination().set_up(fixture::group_schema(42));
+  pair.destination().set_up(
+      "SET foreign_key_checks=0; INSERT INTO zimbra.mailbox(id,group_id,account_id,index_volume_id) VALUES "
+      "(42,42,'0aa47105-6b0c-4d0b-9d0a-000000000007',7),(142,42,'another',7);"
+      "INSERT INTO mboxgroup42.mail_item(mailbox_id,id,type,date,size,mod_metadata,mod_content) VALUES "
+      "(42,1,1,0,0,1,1),(42,999,5,0,0,1,1),(142,1,1,0,0,1,1);"
+      "INSERT INTO mboxgroup42.tagged_item VALUES (42,1,999);"
+      "INSERT INTO zimbra.mailbox_metadata VALUES (42,'old','x'),(142,'old','x')");
+  const auto where = pair.initialise(2);
+  BOOST_TEST((where.mailbox == mailbox_id(42)));
+  BOOST_TEST(where.group == 42u);
+  const auto differences = pair.differences();
+  BOOST_TEST(differences.empty(), differences);
+  BOOST_TEST(pair.destination().value("SELECT COUNT(*) FROM mboxgroup42.mail_item WHERE mailbox_id=142") ==
+             "1");
+  need(remove_replica(pair.destination_sql(), *pair.rules(), replicated_pair::account(), {10, 1000, 2}));
+  need(remove_replica(pair.destination_sql(), *pair.rules(), replicated_pair::account()));
+  BOOST_TEST(pair.destination().value("SELECT COUNT(*) FROM mboxgroup42.mail_item WHERE mailbox_id=42") ==
+             "0");
+  BOOST_TEST(pair.destination().value("SELECT COUNT(*) FROM zimbra.mailbox WHERE id=42") == "0");
+  BOOST_TEST(pair.destination().value("SELECT COUNT(*) FROM zimbra.mailbox_metadata") == "1");
+  BOOST_TEST(!replica_here(pair).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(r36_every_transaction_of_a_load_is_marked_as_ours) {
+  replicated_pair pair;
+  pair.initialise(2);
+  stream_options options;
+  options.socket = pair.destination().socket();
+  options.user = "root";
+  options.server_id = 78;
+  options.synchronous = false;
+  struct all_tables final : table_routing {
+    table_route route(std::string_view database, std::string_view table) const override {
+      table_route out;
+      out.what = database == "understudy"                     ? table_route::kind::own
+                 : database == "zimbra" && table == "mailbox" ? table_route::kind::registry
+                 : database.starts_with("mboxgroup")          ? table_route::kind::account_rows
+                                                              : table_route::kind::ignored;
+      out.logical_name = fmt::format("{}/{}", database, table);
+      out.mailbox_column = out.what == table_route::kind::registry ? "id" : "mailbox_id";
+      return out;
+    }
+    bool holds_accounts(std::string_view) const override { return true; }
+  };
+  auto capture = need(capture_source::open(options, std::make_shared<all_tables>()));
+  pair.destination().query("UPDATE understudy.probe SET n = 1");
+  std::size_t ours = 0;
+  for (;;) {
+    const auto transaction = need(capture->next_transaction());
+    BOOST_REQUIRE(transaction);
+    BOOST_TEST(transaction->slices.empty(), "a loop: rows that we wrote would be captured again");
+    ours += transaction->ours ? 1 : 0;
+    if (transaction->own_tables == std::vector<std::string>{"probe"})
+      break;
+  }
+  BOOST_TEST(ours > 5u);
+}
+
+BOOST_AUTO_TEST_CASE(definitions_that_arent_what_they_should_be_are_refused) {
+  replicated_pair pair;
+  auto chunks = read_all(pair, 100);
+  chunks.front().definitions.emplace_back("DROP DATABASE zimbra");
+  auto loader = need(snapshot_loader::begin(pair.destination_sql(), pair.rules(), request_of("chunks")));
+  const auto loaded = loader->load(chunks.front());
+  BOOST_REQUIRE(!loaded);
+  BOOST_TEST(loaded.error().what.find("CREATE TABLE") != std::string::npos);
+}
