@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <thread>
+#include <vector>
 
 namespace understudy {
 namespace {
@@ -76,6 +78,9 @@ struct producer::state final : client_watch {
       callbacks.on_connection(up);
   }
   void report(const rd_kafka_message_t& message);
+  /// From any thread; told by the producer's own.
+  void report_later(delivery&& refused);
+  void report_refused();
   void run();
   void give_up() const { rd_kafka_purge(client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT); }
 
@@ -84,6 +89,8 @@ struct producer::state final : client_watch {
   }
 
   producer_callbacks callbacks;
+  std::mutex guard;
+  std::vector<delivery> refusals; ///< what librdkafka itself refused, not yet told
   std::atomic<std::size_t> in_flight = 0;
   std::atomic<bool> fatal = false;
   std::atomic<bool> stopping = false;
@@ -131,10 +138,28 @@ void producer::state::report(const rd_kafka_message_t& message) {
   --in_flight;
 }
 
+void producer::state::report_later(delivery&& refused) {
+  const std::lock_guard lock(guard);
+  refusals.push_back(std::move(refused));
+}
+
+void producer::state::report_refused() {
+  std::vector<delivery> told;
+  {
+    const std::lock_guard lock(guard);
+    told.swap(refusals);
+  }
+  for (auto& d : told) {
+    callbacks.on_delivery(std::move(d));
+    --in_flight;
+  }
+}
+
 void producer::state::run() {
   bool purged = false;
   while (!stopping || in_flight > 0) {
     rd_kafka_poll(client.get(), stopping ? stopping_poll_ms : poll_ms);
+    report_refused();
     if (fatal || (stopping && clock::now() >= deadline.load())) {
       // Once isn't enough: what produce() let in just before is reported as well.
       if (!purged || in_flight > 0)
@@ -186,9 +211,18 @@ tl::expected<void, produce_error> producer::produce(const std::string& topic, pa
   }
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
     return {};
-  --state_->in_flight;
   produce_error e;
   e.kind = outcome_of(code);
+  if (e.kind == produce_outcome::too_large || e.kind == produce_outcome::refused) {
+    delivery refusal;
+    refusal.token = token;
+    refusal.partition = partition;
+    refusal.outcome = e.kind;
+    refusal.text = rd_kafka_err2str(code);
+    state_->report_later(std::move(refusal));
+    return {};
+  }
+  --state_->in_flight;
   e.retryable = e.kind == produce_outcome::queue_full || e.kind == produce_outcome::topic_unavailable;
   e.what = fmt::format("a record of {} bytes for {} partition {} isn't taken: {}", payload.size(), topic,
                        partition, rd_kafka_err2str(code));

@@ -74,7 +74,9 @@ public:
   producer& operator=(const producer&) = delete;
 
   /// Never blocks; copies key and payload. `token` comes back in the delivery. Any thread.
-  /// retryable: queue_full, topic_unavailable.
+  /// Fails with queue_full and topic_unavailable (retryable: nothing was taken), or with fatal. A record that
+  /// is refused for good (too_large, refused) is always told by a report, also when the client itself
+  /// refuses.
   tl::expected<void, produce_error> produce(const std::string& topic, partition_id partition,
                                             std::string_view key, std::string_view payload,
                                             std::uint64_t token);

@@ -98,16 +98,20 @@ BOOST_AUTO_TEST_CASE(p7_a_full_queue_refuses_and_stop_reports_each_record_once) 
   BOOST_CHECK(p->produce("t", partition_id(0), "k", "x", 1).error().kind == produce_outcome::fatal);
 }
 
-BOOST_AUTO_TEST_CASE(a_record_over_the_limit_is_refused_at_once) {
+BOOST_AUTO_TEST_CASE(p02_a_record_over_the_clients_limit_is_reported_like_kafkas_refusal) {
   reports got;
   producer_options options;
   options.max_message_bytes = 2000;
   auto p = producer::start(unreachable, options, got.callbacks()).value();
-  const auto done = p->produce("t", partition_id(0), "k", std::string(5000, 'x'), 1);
-  BOOST_REQUIRE(!done);
-  BOOST_CHECK(done.error().kind == produce_outcome::too_large);
-  BOOST_TEST(!done.error().retryable);
+  BOOST_REQUIRE(p->produce("t", partition_id(3), "k", std::string(5000, 'x'), 9));
+  got.wait_for(1);
+  BOOST_CHECK(got.all.at(0).outcome == produce_outcome::too_large);
+  BOOST_TEST(got.all.at(0).token == 9U);
+  BOOST_TEST(got.all.at(0).partition.value == 3);
+  BOOST_TEST(!got.all.at(0).possibly_written);
+  p->stop(std::chrono::milliseconds(0));
   BOOST_TEST(p->in_flight() == 0U);
+  BOOST_TEST(got.all.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(properties_that_the_rules_depend_on_are_refused_by_name) {

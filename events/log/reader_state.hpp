@@ -1,0 +1,63 @@
+// The inside of partition_reader: librdkafka's consumer without groups, and where each partition stands.
+#pragma once
+#include "events/log/client_handle.hpp"
+#include "events/log/fetch_gauge.hpp"
+#include "events/log/partition_reader.hpp"
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace understudy {
+
+/// The consumer without groups: it needs no coordinator, and each partition is started and stopped by itself.
+struct partition_reader::state final : client_watch {
+  state(log_sink sink, std::string topic_name, std::size_t queue_bytes)
+      : client_watch(std::move(sink))
+      , name(std::move(topic_name))
+      , gauge(queue_bytes) {}
+
+  ~state() override {
+    for (const auto& [id, p] : partitions)
+      if (p.running)
+        rd_kafka_consume_stop(topic.get(), id);
+  }
+
+  /// Between two questions to a leader about an offset that is out of range.
+  static constexpr std::chrono::milliseconds ask_again{300};
+
+  struct partition {
+    kafka_offset next;
+    bool paused = false;
+    bool running = false;      ///< librdkafka fetches it
+    bool out_of_range = false; ///< to be judged: purged or truncated
+    bool told = false;         ///< its unavailability has been told
+    bool active = false;       ///< gave records since it was last looked at
+  };
+  using partition_map = std::map<std::int32_t, partition>;
+
+  result<void> begin(std::int32_t id, partition& p);
+  void end(std::int32_t id, partition& p) const;
+  result<void> move_to(std::int32_t id, partition& p, kafka_offset next);
+  void take(const rd_kafka_message_t& message, fetched& out);
+  void take_error(const rd_kafka_message_t& message);
+  void client_error(int code, std::string_view text) override;
+  void tell_unavailable(std::int32_t id, partition& p, std::string_view why);
+  void judge();
+  void take_waiting(std::size_t most, fetched& out);
+  void keep_fetching();
+  result<watermarks> ask(std::int32_t id, std::chrono::milliseconds timeout) const;
+
+  std::string name;
+  partition_map partitions;
+  fetch_gauge gauge;
+  std::vector<reader_event> troubles; ///< not yet given
+  std::chrono::steady_clock::time_point asked;
+  // In this order: the client goes last.
+  client_handle client;
+  topic_handle topic;
+  queue_handle queue;
+};
+
+} // namespace understudy
