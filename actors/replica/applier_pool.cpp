@@ -104,6 +104,11 @@ bool applier_pool::idle(const account_id& account) const {
   return queue_.idle(account);
 }
 
+bool applier_pool::is_stuck(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  return queue_.is_stuck(account);
+}
+
 std::size_t applier_pool::bytes_of(const account_id& account) const {
   const std::lock_guard lock(mutex_);
   return queue_.bytes_of(account);

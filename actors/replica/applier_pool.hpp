@@ -51,6 +51,7 @@ public:
   void kick() { wake_.notify_all(); }
   std::optional<replay_point> withdraw(const account_id& account);
   bool idle(const account_id& account) const;
+  bool is_stuck(const account_id& account) const;
   std::size_t bytes_of(const account_id& account) const;
   std::optional<replay_point> applied(const account_id& account) const;
   std::vector<account_id> delayed() const;

@@ -248,6 +248,11 @@ std::optional<replay_point> apply_queue::applied(const account_id& account) cons
   return s && !s->closed ? std::optional(s->applied) : std::nullopt;
 }
 
+bool apply_queue::is_stuck(const account_id& account) const {
+  const auto* s = find(account);
+  return s && s->alone;
+}
+
 std::vector<account_id> apply_queue::delayed() const {
   std::vector<account_id> out;
   for (const auto& [account, s] : slots_)

@@ -91,6 +91,8 @@ public:
   bool idle(const account_id& account) const;
   /// Behind the last item that is known to be applied.
   std::optional<replay_point> applied(const account_id& account) const;
+  /// It met a lock, and hasn't got past it yet.
+  bool is_stuck(const account_id& account) const;
   /// Accounts that wait because of a lock and have something queued.
   std::vector<account_id> delayed() const;
   /// The account with the most bytes queued that no applier has; nothing: none.

@@ -248,6 +248,28 @@ std::optional<kafka_offset> partition_reading::begin_pass(time_point now) {
   return pass_;
 }
 
+/// Nothing is lost: its line goes on at this record.
+void partition_reading::step_back(const account_id& account, feed& f, kafka_offset next, time_point now) {
+  f.next = next;
+  f.not_before = now + limits_.shortest_rest;
+  become(account, f, state::parked);
+}
+
+bool partition_reading::pass_is_full(time_point now) {
+  bool full = false;
+  const auto accounts = std::vector(catching_.begin(), catching_.end());
+  for (const auto& account : accounts) {
+    if (sink_.backlog(account) <= limits_.catch_up_share / 2)
+      continue;
+    auto& f = feeds_.at(account);
+    if (sink_.is_stuck(account))
+      step_back(account, f, needed_by(f), now);
+    else
+      full = true;
+  }
+  return full;
+}
+
 bool partition_reading::end_pass() {
   if (!pass_)
     return false;

@@ -39,10 +39,9 @@ void partition_reading::on_record(account_event&& event, kafka_offset offset, st
   auto* f = fed_by(account, offset, catching_up);
   if (!f)
     return;
-  if (catching_up && sink_.backlog(account) > limits_.catch_up_share) {
-    become(account, *f, state::parked); // nothing is lost: its line goes on at this record
-    f->next = offset;
-    f->not_before = now + limits_.shortest_rest;
+  // Whoever isn't stuck takes what was polled: that much is bounded by the consumer's own queue.
+  if (catching_up && sink_.backlog(account) > limits_.catch_up_share && sink_.is_stuck(account)) {
+    step_back(account, *f, offset, now);
     return;
   }
   f->next = offset.next();

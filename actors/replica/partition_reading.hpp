@@ -39,6 +39,8 @@ public:
   /// The account's events aren't to be applied any more.
   virtual void close(const account_id& account) = 0;
   virtual bool idle(const account_id& account) const = 0;
+  /// It waits for a lock in MariaDB.
+  virtual bool is_stuck(const account_id& account) const = 0;
   virtual std::size_t backlog(const account_id& account) const = 0;
   virtual std::optional<replay_point> applied(const account_id& account) const = 0;
 };
@@ -107,6 +109,9 @@ public:
   // --- catching up ----------------------------------------------------------------------------------------
   /// Takes parked accounts in that can go on. A value: a reader is to begin at this offset.
   std::optional<kafka_offset> begin_pass(time_point now);
+  /// True: the pass must wait, its accounts are applied more slowly than they are read. One that is stuck
+  /// steps back, so that the others need not wait for it.
+  bool pass_is_full(time_point now);
   /// After each poll: hands accounts back that have caught up. True: the pass is over.
   bool end_pass();
   bool passing() const { return pass_.has_value(); }
@@ -159,6 +164,7 @@ private:
                   kafka_offset offset, std::size_t bytes);
   void on_marker(const account_id& account, feed& f, const line_snapshot& met, const writer& from,
                  kafka_offset offset);
+  void step_back(const account_id& account, feed& f, kafka_offset next, time_point now);
   void on_stop(const account_id& account, feed& f, error why, kafka_offset offset);
   void lack_shape(const account_id& account, feed& f, error why, std::uint64_t fingerprint,
                   kafka_offset offset);

@@ -164,6 +164,10 @@ void replica_reader::close(const account_id& account) {
   options_.pool->close(account);
 }
 
+bool replica_reader::is_stuck(const account_id& account) const {
+  return options_.pool->is_stuck(account);
+}
+
 bool replica_reader::idle(const account_id& account) const {
   return options_.pool->idle(account);
 }

@@ -49,8 +49,16 @@ void replica_reader::stop() {
 }
 
 bool replica_reader::open_readers() {
-  const reader_options main_queue{.queue_bytes = std::size_t{8} << 20, .fetch_bytes = std::size_t{2} << 20};
-  const reader_options second_queue{.queue_bytes = std::size_t{4} << 20, .fetch_bytes = std::size_t{2} << 20};
+  // Decoded it takes a multiple: what is fetched must stay small beside the limit, or it would be dropped
+  // again.
+  constexpr std::size_t least = std::size_t{64} << 10;
+  constexpr std::size_t most = std::size_t{8} << 20;
+  const auto queue = [&](std::size_t share) {
+    const auto bytes = std::clamp(options_.memory_limit / share, least, most);
+    return reader_options{.queue_bytes = bytes, .fetch_bytes = bytes / 2};
+  };
+  const auto main_queue = queue(32);
+  const auto second_queue = queue(64);
   auto first = partition_reader::open(options_.kafka, topic::accounts, main_queue);
   auto second = partition_reader::open(options_.kafka, topic::accounts, second_queue);
   if (!first || !second) {
@@ -148,7 +156,12 @@ void replica_reader::poll_main(std::chrono::milliseconds timeout) {
   take(main_->poll(poll_records, timeout), false);
 }
 
-void replica_reader::poll_passes(clock::time_point) {
+void replica_reader::poll_passes(clock::time_point now) {
+  bool full = false;
+  for (auto& [partition, r] : readings_)
+    full = r.pass_is_full(now) || full;
+  if (full)
+    return end_passes();
   take(catch_up_->poll(poll_records, short_wait), true);
   end_passes();
 }

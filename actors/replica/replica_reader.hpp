@@ -92,6 +92,7 @@ private:
   std::optional<replay_point> withdraw(const account_id& account) override;
   void close(const account_id& account) override;
   bool idle(const account_id& account) const override;
+  bool is_stuck(const account_id& account) const override;
   std::size_t backlog(const account_id& account) const override;
   std::optional<replay_point> applied(const account_id& account) const override;
 

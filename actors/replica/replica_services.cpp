@@ -38,6 +38,8 @@ void replica_services::make_pool() {
   o.sql = options_.sql;
   o.rules = options_.rules;
   o.queue.lanes = std::max(1U, options_.appliers);
+  // What is in flight can't be parked: one locked account must not fill the memory with it.
+  o.queue.bytes = std::min(o.queue.bytes, options_.memory_limit / 8);
   o.on_applied = [this](const apply_outcome& outcome, replay_point at, std::int64_t lag_us) {
     tell(outcome.account, events_applied{at, lag_us, outcome.stopped});
   };

@@ -28,6 +28,7 @@ struct reading_world : control_world, reading_sink, decision_source {
   std::vector<marker_met> markers;
   std::vector<std::pair<account_id, halt>> halts;
   std::set<account_id> busy;
+  std::set<account_id> stuck;
   std::map<account_id, replay_point> taken; ///< what withdraw() and applied() answer
   std::map<account_id, std::size_t> backlogs;
   void deliver(const account_id& account, queued_item item) override {
@@ -46,6 +47,7 @@ struct reading_world : control_world, reading_sink, decision_source {
   }
   void close(const account_id& account) override { taken.erase(account); }
   bool idle(const account_id& account) const override { return !busy.contains(account); }
+  bool is_stuck(const account_id& account) const override { return stuck.contains(account); }
   std::size_t backlog(const account_id& account) const override {
     return backlogs.contains(account) ? backlogs.at(account) : 0;
   }
@@ -171,7 +173,7 @@ BOOST_FIXTURE_TEST_CASE(p6_a_parked_account_catches_up_and_comes_back_without_ga
   BOOST_TEST((reading.safe() == reading.position()));
 }
 
-BOOST_FIXTURE_TEST_CASE(p7_an_account_that_catches_up_faster_than_it_is_applied_steps_back, reading_world) {
+BOOST_FIXTURE_TEST_CASE(p7_a_locked_account_that_catches_up_steps_back_until_it_moves, reading_world) {
   place(anna, 0, 0);
   reading.begin(off(0), {});
   for (std::uint64_t n = 1; n <= 4; ++n)
@@ -183,6 +185,7 @@ BOOST_FIXTURE_TEST_CASE(p7_an_account_that_catches_up_faster_than_it_is_applied_
   give(0, true);
   give(1, true);
   backlogs[anna] = 1001;
+  stuck = {anna};
   give(2, true);
   BOOST_TEST(reading.end_pass());
   BOOST_TEST(delivered[anna] == (numbers{1, 2}));
@@ -191,6 +194,38 @@ BOOST_FIXTURE_TEST_CASE(p7_an_account_that_catches_up_faster_than_it_is_applied_
   backlogs[anna] = 0;
   BOOST_TEST(catch_up());
   BOOST_TEST(delivered[anna] == (numbers{1, 2, 3, 4}));
+}
+
+BOOST_FIXTURE_TEST_CASE(p6_a_pass_waits_for_the_appliers_but_not_for_a_locked_account, reading_world) {
+  place(anna, 0, 0);
+  place(bert, 0, 0);
+  reading.begin(off(0), {});
+  for (std::uint64_t n = 1; n <= 2; ++n) {
+    transaction(anna, n);
+    transaction(bert, n);
+  }
+  reading.park(anna, now);
+  reading.park(bert, now);
+  read_all();
+  now += 1s;
+  BOOST_TEST((reading.begin_pass(now) == off(0)));
+  give(0, true);
+  give(1, true);
+  BOOST_TEST(!reading.pass_is_full(now));
+  backlogs[anna] = 501;
+  BOOST_TEST(reading.pass_is_full(now));
+  stuck = {anna};
+  BOOST_TEST(!reading.pass_is_full(now));
+  give(2, true);
+  give(3, true);
+  BOOST_TEST(reading.end_pass());
+  BOOST_TEST(delivered[anna] == (numbers{1}));
+  BOOST_TEST(delivered[bert] == (numbers{1, 2}));
+  stuck = {};
+  backlogs = {};
+  now += 1s;
+  BOOST_TEST(catch_up());
+  BOOST_TEST(delivered[anna] == (numbers{1, 2}));
 }
 
 BOOST_FIXTURE_TEST_CASE(r27_a_fence_whose_decision_is_not_folded_holds_its_account_alone, reading_world) {
