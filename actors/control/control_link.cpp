@@ -7,7 +7,8 @@ namespace understudy {
 namespace {
 
 constexpr partition_id only_partition{0};
-constexpr std::chrono::milliseconds poll_time{20};
+/// Promotions wait for control, so the thread waits there; leases are looked at in between.
+constexpr std::chrono::milliseconds poll_time{10};
 constexpr std::size_t records_a_poll = 2000;
 
 boot_time after(boot_time from, std::chrono::milliseconds wait) {
@@ -38,6 +39,10 @@ result<void> control_link::open() {
   auto leases = partition_reader::open(options_.kafka, topic::leases);
   if (!leases)
     return tl::make_unexpected(leases.error());
+  auto asker = partition_reader::open(options_.kafka, topic::control);
+  if (!asker)
+    return tl::make_unexpected(asker.error());
+  asker_ = std::move(*asker);
   control_ = std::move(*control);
   leases_ = std::move(*leases);
   const auto marks = leases_->watermarks_of(only_partition, std::chrono::seconds(10));
@@ -132,7 +137,7 @@ void control_link::run() {
 }
 
 void control_link::read_leases() {
-  auto fetched = leases_->poll(records_a_poll, poll_time);
+  auto fetched = leases_->poll(records_a_poll, std::chrono::milliseconds(1));
   for (const auto& trouble : fetched.events) {
     options_.report(fmt::format("understudy.leases: {}", trouble.text));
     if (trouble.kind != reader_trouble::unavailable)
@@ -156,7 +161,7 @@ void control_link::read_leases() {
 }
 
 void control_link::read_control() {
-  auto fetched = control_->poll(records_a_poll, std::chrono::milliseconds(1));
+  auto fetched = control_->poll(records_a_poll, poll_time);
   for (const auto& trouble : fetched.events)
     options_.report(fmt::format("understudy.control: {}", trouble.text));
   if (fetched.records.empty())
@@ -179,7 +184,7 @@ void control_link::read_control() {
 
 void control_link::check_control_end() {
   const auto asked = boot_now();
-  const auto marks = control_->watermarks_of(only_partition, options_.heartbeat);
+  const auto marks = asker_->watermarks_of(only_partition, options_.heartbeat);
   if (marks && control_->position(only_partition).value_or(kafka_offset{}) >= marks->high)
     control_end_ = asked;
 }

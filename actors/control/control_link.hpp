@@ -75,6 +75,8 @@ private:
   options options_;
   std::unique_ptr<partition_reader> control_;
   std::unique_ptr<partition_reader> leases_;
+  /// Asks for the end of control: a question over a reading connection waits behind its long poll.
+  std::unique_ptr<partition_reader> asker_;
   mutable std::mutex mutex_; ///< of what follows
   std::shared_ptr<producer> producer_;
   incarnation life_;

@@ -347,9 +347,30 @@ void operations::renew_claims(operation& op) {
   }
 }
 
+void operations::take_back_stranded(operation& op) {
+  if (op.wanted.name != "promoteAccounts" || boot_now() > op.give_up)
+    return;
+  std::vector<account_id> stranded;
+  for (const auto& id : op.open) {
+    const auto* account = state().account(id);
+    const auto* pending = account == nullptr ? nullptr : account->terms.pending();
+    if (pending == nullptr)
+      continue;
+    const bool source_died = pending->origin == term_origin::planned && !source_lives(account->primary());
+    if (source_died || !source_lives(pending->primary))
+      stranded.push_back(id);
+  }
+  for (const auto& id : stranded) {
+    op.open.erase(id);
+    op.undecided.insert(id);
+  }
+}
+
 void operations::on_tick() {
   for (auto it = running_.begin(); it != running_.end();) {
     auto op = it->second;
+    if (op->started)
+      take_back_stranded(*op);
     if (op->started && !op->undecided.empty()) {
       renew_claims(*op);
       decide_now(*op);

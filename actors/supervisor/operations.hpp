@@ -65,6 +65,9 @@ private:
   void close_account(operation& op, const account_id& account, bool ok, const std::string& text);
   void look_for_ends(operation& op, const account_id& account, const account_change_body& body);
   void renew_claims(operation& op);
+  /// Promotions that can't go on as decided, because the source of a planned one or the new primary died
+  /// meanwhile: they are decided again.
+  void take_back_stranded(operation& op);
   live_facts facts_for(const operation& op) const;
   bool source_lives(const node_name& node) const;
   void monitor(const request_body& body, const command_received& received) const;

@@ -271,9 +271,7 @@ private:
       destination_state source;
       source.node = before->primary;
       source.priority = priority;
-      source.requested = offset_;
-      source.reset_why =
-          std::make_shared<const std::string>(fmt::format("its source until epoch {}", entry.term));
+      source.requested = offset_; // it asks for a snapshot itself, if it needs one (R33, R34)
       account_.destinations.push_back(std::move(source));
     }
     sort_destinations();

@@ -73,17 +73,21 @@ std::optional<std::string> decimal_text(byte_span stored, unsigned precision, un
   bool good = groups.append(digits, whole % 9);
   for (unsigned i = 0; i < whole / 9; ++i)
     good = good && groups.append(digits, 9);
-  digits.erase(0, digits.find_first_not_of('0'));
-  if (digits.empty())
-    digits = "0";
+
+  std::string text;
   if (negative)
-    digits.insert(0, 1, '-');
+    text.push_back('-');
+  const auto first = digits.find_first_not_of('0');
+  if (first == digits.npos)
+    text.push_back('0');
+  else
+    text.append(digits, first);
   if (scale > 0)
-    digits += '.';
+    text.push_back('.');
   for (unsigned i = 0; i < scale / 9; ++i)
-    good = good && groups.append(digits, 9);
-  good = good && groups.append(digits, scale % 9);
-  return good ? std::optional(std::move(digits)) : std::nullopt;
+    good = good && groups.append(text, 9);
+  good = good && groups.append(text, scale % 9);
+  return good ? std::optional(std::move(text)) : std::nullopt;
 }
 
 std::string single_text(std::uint32_t bits) {

@@ -6,7 +6,6 @@
 #include "storage/profile/profile_routing.hpp"
 #include "tests/tools/fixture/eventually.hpp"
 
-
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 

@@ -21,14 +21,13 @@ void seal(bytes& event) {
 }
 
 bytes made_event(std::uint8_t type, std::uint16_t flags, const bytes& body, std::uint32_t end = 0) {
-  bytes out(event_header::size);
+  bytes out(event_header::size + body.size() + 4);
   out[4] = type;
   out[5] = 7;
   out[17] = static_cast<std::uint8_t>(flags);
   out[18] = static_cast<std::uint8_t>(flags >> 8);
   put32(out, 13, end);
-  out.insert(out.end(), body.begin(), body.end());
-  out.resize(out.size() + 4);
+  std::copy(body.begin(), body.end(), out.begin() + event_header::size);
   seal(out);
   return out;
 }

@@ -215,8 +215,11 @@ BOOST_AUTO_TEST_CASE(lying_lengths_take_no_memory_b04) {
   BOOST_REQUIRE(compress(packed.data(), &size, reinterpret_cast<const Bytef*>(text.data()), text.size()) ==
                 Z_OK);
   const auto with_length = [&](std::uint16_t length) {
-    bytes body{0x82, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length)};
-    body.insert(body.end(), packed.begin(), packed.begin() + static_cast<std::ptrdiff_t>(size));
+    bytes body(3 + size);
+    body[0] = 0x82;
+    body[1] = static_cast<std::uint8_t>(length >> 8);
+    body[2] = static_cast<std::uint8_t>(length);
+    std::copy_n(packed.begin(), size, body.begin() + 3);
     return body;
   };
   BOOST_TEST(inflate_event_body(with_length(1000), out).has_value());

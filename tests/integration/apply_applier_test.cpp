@@ -1,0 +1,251 @@
+// The applier under trouble: conflicts, packets, locks, lost connections, bad accounts in a batch (R36, R41).
+#include "tests/integration/replicated_pair.hpp"
+#include "tests/tools/fixture/eventually.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+using namespace understudy;
+using namespace understudy::apply_test;
+
+namespace {
+
+/// Account 7, and others of further groups, all initialised; `others` are their ids.
+struct several {
+  replicated_pair pair;
+  std::vector<account_id> others;
+  explicit several(unsigned count, std::vector<std::string> destination_options = {})
+      : pair(std::move(destination_options)) {
+    for (unsigned i = 0; i < count; ++i)
+      others.push_back(pair.add_account(8 + i));
+    pair.initialise();
+    for (unsigned i = 0; i < count; ++i)
+      pair.initialise(others[i], mailbox_id(8 + i), 1000);
+  }
+  void deliver(unsigned mailbox, unsigned item, const std::string& metadata = "'m'") {
+    pair.source().query(fmt::format(
+        "INSERT INTO mboxgroup{0}.mail_item(mailbox_id,id,type,folder_id,date,size,metadata,mod_metadata,"
+        "mod_content) VALUES ({0},{1},5,2,0,0,{2},1,1)",
+        mailbox, item, metadata));
+  }
+};
+
+sequence stored(replicated_pair& pair, const account_id& account) {
+  return sequence(std::stoull(pair.destination().value(
+      fmt::format("SELECT sequence FROM understudy.replica WHERE account_id='{}'", account))));
+}
+
+void check_same(replicated_pair& pair, const account_id& account) {
+  const auto differences = pair.differences(account);
+  BOOST_TEST(differences.empty(), differences);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(r41_a_bad_account_is_taken_out_up_to_its_bad_event_and_the_others_commit) {
+  several all(5);
+  auto& pair = all.pair;
+  // A row by hand, in the way of account 8's second event.
+  pair.destination().set_up("INSERT INTO mboxgroup4.mail_item(mailbox_id,id,type,date,size,mod_metadata,"
+                            "mod_content) VALUES (4,501,5,0,0,1,1)");
+  for (unsigned item = 500; item < 503; ++item)
+    for (unsigned mailbox = 7; mailbox < 13; ++mailbox)
+      all.deliver(mailbox, item);
+  const auto outcomes = pair.replicate();
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (i == 1) {
+      BOOST_REQUIRE(outcomes[i].stopped);
+      BOOST_TEST((outcomes[i].applied == sequence(1)));
+      for (const auto* part : {"sequence 2", "mboxgroup4", "id=501", "PRIMARY"})
+        BOOST_TEST(outcomes[i].stopped->what.find(part) != std::string::npos, outcomes[i].stopped->what);
+    } else {
+      BOOST_TEST((outcomes[i].applied == sequence(3)));
+      BOOST_TEST(!outcomes[i].stopped.has_value());
+    }
+    BOOST_TEST((stored(pair, outcomes[i].account) == outcomes[i].applied));
+  }
+  BOOST_TEST(pair.writer().counters().transactions <= 3u); // five accounts at once, then the first event of 8
+  check_same(pair, replicated_pair::account());
+  check_same(pair, all.others[3]);
+}
+
+BOOST_AUTO_TEST_CASE(r36_a_redelivery_is_dropped_a_gap_stops_and_a_foreign_event_too) {
+  several all(1);
+  auto& pair = all.pair;
+  all.deliver(7, 500);
+  all.deliver(7, 501);
+  all.deliver(8, 500);
+  auto batches = pair.capture();
+  const auto first = batches[0].events[0];
+  auto outcome = need(pair.writer().apply({{batches[0].where, {first}}})).front();
+  BOOST_TEST((outcome.applied == sequence(1)));
+  outcome = need(pair.writer().apply({batches[0]})).front(); // the first one again
+  BOOST_TEST((outcome.applied == sequence(2)));
+  BOOST_TEST((outcome.next == batches[0].events[1].next));
+  BOOST_TEST(pair.writer().counters().redelivered == 1u);
+  auto gap = std::make_shared<transaction_event>(*batches[0].events[1].event);
+  gap->number = sequence(9);
+  outcome = need(pair.writer().apply({{batches[0].where, {{gap, kafka_offset(99)}}}})).front();
+  BOOST_REQUIRE(outcome.stopped);
+  BOOST_TEST(outcome.stopped->what.find("sequence 3 should follow") != std::string::npos);
+  auto foreign = std::make_shared<transaction_event>(*batches[1].events[0].event);
+  foreign->number = sequence(3);
+  outcome = need(pair.writer().apply({{batches[0].where, {{foreign, kafka_offset(99)}}}})).front();
+  BOOST_TEST(outcome.stopped.has_value());
+  check_same(pair, replicated_pair::account());
+}
+
+BOOST_AUTO_TEST_CASE(a07_deadlocks_and_lock_waits_repeat_the_whole_transaction) {
+  several all(1);
+  auto& pair = all.pair;
+  all.deliver(7, 500);
+  all.deliver(8, 500);
+  BOOST_REQUIRE(!pair.replicate().front().stopped);
+  pair.source().query("UPDATE mboxgroup7.mail_item SET size=1 WHERE mailbox_id=7 AND id=500");
+  pair.source().query("UPDATE mboxgroup8.mail_item SET size=1 WHERE mailbox_id=8 AND id=500");
+  const auto batches = pair.capture();
+  auto other = pair.destination().connect();
+  other.script("BEGIN; SELECT * FROM mboxgroup4.mail_item WHERE mailbox_id=4 AND id=500 FOR UPDATE");
+  auto& writer = pair.writer();
+  auto applied = std::async(std::launch::async, [&] { return writer.apply(batches); });
+  BOOST_REQUIRE(
+      fixture::eventually(std::chrono::seconds(60), [&] { return writer.counters().repeats >= 2; }));
+  // Nothing of the batch is visible, not even of the account that no lock touches.
+  BOOST_TEST(
+      pair.destination().value("SELECT size FROM mboxgroup3.mail_item WHERE mailbox_id=3 AND id=500") == "0");
+  BOOST_TEST((stored(pair, replicated_pair::account()) == sequence(1)));
+  other.query("COMMIT");
+  const auto outcomes = need(applied.get());
+  for (const auto& outcome : outcomes)
+    BOOST_TEST((outcome.applied == sequence(2)));
+  check_same(pair, replicated_pair::account());
+  check_same(pair, all.others[0]);
+}
+
+BOOST_AUTO_TEST_CASE(
+    a08_batches_respect_max_allowed_packet_and_the_row_that_cant_fit_stops_its_account_alone) {
+  several all(6, {"--max-allowed-packet=1M"});
+  auto& pair = all.pair;
+  pair.source().query("SET GLOBAL max_allowed_packet=16*1024*1024");
+  for (unsigned i = 0; i < 150; ++i)
+    for (unsigned mailbox : {7U, 8U})
+      all.deliver(mailbox, 1000 + i, "REPEAT('x',10000)");
+  for (const auto& outcome : pair.replicate())
+    BOOST_TEST(!outcome.stopped.has_value());
+  check_same(pair, replicated_pair::account());
+  all.deliver(7, 2000, "REPEAT('y',3000000)");
+  for (unsigned mailbox = 8; mailbox < 14; ++mailbox)
+    all.deliver(mailbox, 2000);
+  const auto batches = pair.capture();
+  const auto outcomes = need(pair.writer().apply(batches));
+  BOOST_REQUIRE(outcomes[0].stopped);
+  for (const auto* part : {"max_allowed_packet is 1048576", "it takes 300"})
+    BOOST_TEST(outcomes[0].stopped->what.find(part) != std::string::npos, outcomes[0].stopped->what);
+  for (std::size_t i = 1; i < outcomes.size(); ++i)
+    BOOST_TEST(!outcomes[i].stopped.has_value());
+  // Raised, and a new session (restartReplicas): it heals.
+  pair.destination().query("SET GLOBAL max_allowed_packet=16*1024*1024");
+  applier_options options;
+  options.connection = pair.destination_sql();
+  auto writer = need(applier::open(options, pair.rules()));
+  BOOST_TEST(!need(writer->apply({batches[0]})).front().stopped.has_value());
+  check_same(pair, replicated_pair::account());
+}
+
+BOOST_AUTO_TEST_CASE(r36_exactly_once_though_connections_are_killed_at_any_moment) {
+  several all(2);
+  auto& pair = all.pair;
+  auto& writer = pair.writer();
+  std::atomic<bool> done{false};
+  std::thread killer([&] {
+    auto admin = pair.destination().connect();
+    while (!done) {
+      for (const auto& row :
+           admin.query("SELECT ID FROM information_schema.PROCESSLIST WHERE ID<>CONNECTION_ID() "
+                       "AND (INFO LIKE 'COMMIT%' OR INFO LIKE 'INSERT INTO%' OR INFO LIKE "
+                       "'UPDATE (SELECT%')"))
+        try {
+          admin.query("KILL " + *row[0]);
+        } catch (const fixture::sql_error&) {
+          // gone already
+        }
+    }
+  });
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  unsigned item = 1000;
+  while (writer.counters().repeats < 10 && std::chrono::steady_clock::now() < deadline) {
+    for (unsigned i = 0; i < 20; ++i, ++item)
+      for (unsigned mailbox = 7; mailbox < 10; ++mailbox)
+        all.deliver(mailbox, item);
+    for (const auto& outcome : pair.replicate())
+      BOOST_TEST(!outcome.stopped.has_value(), (outcome.stopped ? outcome.stopped->what : ""));
+  }
+  done = true;
+  killer.join();
+  BOOST_TEST(writer.counters().repeats > 0u);
+  check_same(pair, replicated_pair::account());
+  check_same(pair, all.others[0]);
+  check_same(pair, all.others[1]);
+}
+
+BOOST_AUTO_TEST_CASE(r37_the_applier_sets_its_session_up_again_after_a_reconnect) {
+  several all(1, {"--sql-mode=STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_BACKSLASH_ESCAPES",
+                  "--default-time-zone=+09:00", "--auto-increment-increment=10"});
+  auto& pair = all.pair;
+  const auto write = [&pair](unsigned item) {
+    pair.source()
+        .connect("mboxgroup7")
+        .script(fmt::format(
+            "SET sql_mode=''; INSERT INTO appointment VALUES (7,'u{0}',2,'0000-00-00',NULL);"
+            "INSERT INTO appointment VALUES (7,'v{0}',2,'2024-00-15','0000-00-00');"
+            "DELETE FROM appointment WHERE uid='v{0}'; UPDATE tag SET unread=unread+1 WHERE mailbox_id=7;"
+            "INSERT INTO appointment VALUES (7,'w{0}\\\\''',1,'2024-02-29',NULL);",
+            item));
+  };
+  pair.source().set_up("ALTER TABLE mboxgroup7.appointment DROP INDEX i_item_id");
+  pair.destination().set_up("ALTER TABLE mboxgroup3.appointment DROP INDEX i_item_id");
+  pair.writer().refresh_schema();
+  write(1);
+  auto outcome = pair.replicate().front();
+  BOOST_TEST(!outcome.stopped.has_value(), (outcome.stopped ? outcome.stopped->what : ""));
+  for (const auto& row : pair.destination().query(
+           "SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND='Sleep' AND ID<>CONNECTION_ID()"))
+    pair.destination().query("KILL " + *row[0]);
+  write(2);
+  outcome = pair.replicate().front();
+  BOOST_TEST(!outcome.stopped.has_value(), (outcome.stopped ? outcome.stopped->what : ""));
+  check_same(pair, replicated_pair::account());
+}
+
+BOOST_AUTO_TEST_CASE(m02_a_column_that_is_missing_here_stops_the_account_and_heals_once_it_is_there) {
+  several all(1);
+  auto& pair = all.pair;
+  pair.source().set_up("ALTER TABLE mboxgroup7.mail_item ADD COLUMN x INT FIRST");
+  all.deliver(7, 500);
+  all.deliver(8, 500);
+  const auto batches = pair.capture();
+  auto outcomes = need(pair.writer().apply(batches));
+  BOOST_REQUIRE(outcomes[0].stopped);
+  BOOST_TEST(outcomes[0].stopped->what.find("column x is missing here") != std::string::npos);
+  BOOST_TEST((outcomes[1].applied == sequence(1)));
+  pair.destination().set_up("ALTER TABLE mboxgroup3.mail_item ADD COLUMN x INT FIRST");
+  outcomes = need(pair.writer().apply({batches[0]}));
+  BOOST_TEST(!outcomes[0].stopped.has_value());
+  check_same(pair, replicated_pair::account());
+}
+
+BOOST_AUTO_TEST_CASE(a06_a_trigger_on_a_replicated_table_is_refused_by_name) {
+  several all(0);
+  auto& pair = all.pair;
+  pair.destination().set_up(
+      "CREATE TRIGGER mboxgroup3.audit AFTER INSERT ON mboxgroup3.mail_item FOR EACH ROW "
+      "INSERT INTO mboxgroup3.watch VALUES (NEW.mailbox_id,'x',NEW.id)");
+  all.deliver(7, 500);
+  const auto outcome = pair.replicate().front();
+  BOOST_REQUIRE(outcome.stopped);
+  BOOST_TEST(outcome.stopped->what.find("trigger audit") != std::string::npos);
+}
