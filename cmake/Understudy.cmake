@@ -53,13 +53,18 @@ endfunction()
 understudy_import(understudy::soci LIBRARIES soci_mysql soci_core INCLUDES ${MARIADB_INCLUDE_DIRS})
 understudy_import(understudy::caf LIBRARIES caf_core caf_io caf_openssl)
 
+# One precompiled header for all: made once, not once a target.
+add_library(understudy_precompiled OBJECT ${CMAKE_SOURCE_DIR}/cmake/precompiled.cpp)
+target_link_libraries(understudy_precompiled PRIVATE understudy_options fmt::fmt)
+target_precompile_headers(understudy_precompiled PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.hpp)
+
 # understudy_library(<name> SOURCES ... LINKS ...): one library a folder, with its arrows.
 function(understudy_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
   if(arg_SOURCES)
     add_library(${name} STATIC ${arg_SOURCES})
     target_link_libraries(${name} PUBLIC understudy_options fmt::fmt ${arg_LINKS})
-    target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.hpp)
+    target_precompile_headers(${name} REUSE_FROM understudy_precompiled)
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE understudy_options fmt::fmt ${arg_LINKS})
@@ -70,8 +75,11 @@ endfunction()
 function(understudy_program name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
+  # -fPIC like the libraries, not -fPIE: the shared precompiled header must have been made with the same.
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE -fPIC)
   target_link_libraries(${name} PRIVATE understudy_options ${arg_LINKS})
-  target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.hpp)
+  target_precompile_headers(${name} REUSE_FROM understudy_precompiled)
 endfunction()
 
 # understudy_test(<name> LABEL unit|simulation|integration SOURCES ... LINKS ...)

@@ -144,6 +144,7 @@ result<void> node::start() {
         &node::start_log, &node::start_capture, &node::start_replicas, &node::start_gateway})
     if (auto done = (this->*step)(); !done)
       return done;
+  parts_->metrics->ask([this] { return figures(); });
   waiting_for({});
   return {};
 }
@@ -233,6 +234,10 @@ result<void> node::start_log() {
   options.first_life = life_;
   options.max_message_bytes = max_message_bytes_;
   options.report = [](const std::string& text) { spdlog::error("{}", text); };
+  options.observe_ack = [metrics = parts_->metrics](double seconds, std::size_t bytes) {
+    metrics->produce_ack(seconds);
+    metrics->event_produced(bytes);
+  };
   options.on_connection = [](bool connected) {
     if (connected)
       spdlog::info("Kafka is connected");
@@ -283,6 +288,7 @@ result<void> node::start_capture() {
     if (parts_->source)
       parts_->source->acknowledge(place);
   };
+  rules.observe_hold = [metrics = parts_->metrics](double seconds) { metrics->commit_hold(seconds); };
   parts_->settle = std::make_shared<settlement>(std::move(rules));
   parts_->settle->begin_at((*checkpoint)->settled);
 
@@ -345,6 +351,9 @@ result<void> node::start_replicas() {
   options.memory_limit = parts_->config.limits.memory / 4;
   options.decisions = parts_->control;
   options.volumes = [this](const node_name& source) { return volumes_from(source); };
+  options.observe.applied = [metrics = parts_->metrics](std::uint64_t n) { metrics->events_applied(n); };
+  options.observe.lag = [metrics = parts_->metrics](double seconds) { metrics->lag(seconds); };
+  options.observe.batch = [metrics = parts_->metrics](std::size_t accounts) { metrics->batch(accounts); };
   options.observe.report = [](log_level level, const std::string& text) { say(level, text); };
   options.supervisor = supervisor_;
   parts_->replicas = std::make_shared<replica_side>(std::move(options));
@@ -443,6 +452,8 @@ void node::keep_checkpoint() {
 
 void node::orderly_stop() {
   spdlog::info("stopping");
+  http_->stop();
+  parts_->metrics->ask({});
   gateway_->stop();
   parts_->link->resign("shutdown");
   if (!parts_->log->drain(drain_limit))
@@ -479,24 +490,6 @@ std::shared_ptr<const volume_map> node::volumes_from(const node_name& source) co
   for (const auto& [there, here] : mapping.numbers)
     numbers->emplace(static_cast<std::uint64_t>(there), static_cast<std::uint64_t>(here));
   return numbers;
-}
-
-std::vector<std::string> node::not_ready() const {
-  std::vector<std::string> reasons;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!waiting_for_.empty())
-      return {waiting_for_};
-  }
-  if (!watch_->is_attached())
-    reasons.push_back(fmt::format("capture isn't attached to MariaDB: {}", watch_->why_not_attached()));
-  if (!parts_->link->connected())
-    reasons.emplace_back("Kafka isn't connected");
-  if (!parts_->lease->holds())
-    reasons.push_back(fmt::format("the lease doesn't run: {}", parts_->link->why_not_renewing()));
-  if (auto gap = watch_->why_unprotected(); !gap.empty())
-    reasons.push_back(fmt::format("not synchronous: {}", gap));
-  return reasons;
 }
 
 } // namespace understudy

@@ -3,6 +3,7 @@
 #pragma once
 #include "actors/config/node_config.hpp"
 #include "actors/gateway/gateway_server.hpp"
+#include "actors/metrics/http_server.hpp"
 #include "actors/node/mariadb_watch.hpp"
 #include "actors/supervisor/node_parts.hpp"
 
@@ -36,6 +37,9 @@ private:
   void keep_checkpoint();
   void orderly_stop();
   std::vector<std::string> not_ready() const;
+  health healthy() const;
+  gauges figures() const;
+  std::string accounts_page(const accounts_query& query) const;
   void waiting_for(const std::string& what);
   std::shared_ptr<const volume_map> volumes_from(const node_name& source) const;
 
@@ -46,6 +50,7 @@ private:
   const std::atomic<bool>* stop_ = nullptr;
   std::shared_ptr<node_parts> parts_;
   caf::actor_system_config system_config_;
+  std::unique_ptr<http_server> http_;
   std::unique_ptr<caf::actor_system> system_;
   /// There before the parts that speak to it; it does nothing before control is read.
   caf::actor supervisor_;

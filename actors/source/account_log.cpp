@@ -290,7 +290,7 @@ void account_log::finish(std::uint64_t number, std::optional<error> refused) {
   event.outcome.refused = std::move(refused);
   if (options_.observe_ack && !event.outcome.refused)
     options_.observe_ack(
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - event.since).count());
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - event.since).count(), event.bytes);
   event.done(event.outcome);
 }
 

@@ -34,7 +34,8 @@ public:
     std::function<void(const std::string&)> report;
     /// False: no broker can be reached.
     std::function<void(bool)> on_connection;
-    std::function<void(double)> observe_ack; ///< seconds from producing to Kafka's report
+    /// Seconds from producing an event to Kafka's report, and its bytes.
+    std::function<void(double, std::size_t)> observe_ack;
   };
 
   /// Called on the producer's thread when every part of an event is confirmed or one was refused.

@@ -3,6 +3,7 @@
 #include "actors/config/node_config.hpp"
 #include "actors/control/control_link.hpp"
 #include "actors/control/control_view.hpp"
+#include "actors/metrics/node_metrics.hpp"
 #include "actors/replica/replica_side.hpp"
 #include "actors/snapshot/snapshot_sender.hpp"
 #include "actors/source/capture.hpp"
@@ -17,6 +18,7 @@ struct node_parts {
   node_config config;
   std::string process;         ///< UUID of this process
   std::int64_t started_ms = 0; ///< wall clock
+  std::shared_ptr<node_metrics> metrics = std::make_shared<node_metrics>(UNDERSTUDY_VERSION);
   std::shared_ptr<const profile> rules;
   sql_options logged; ///< sessions that write through the binlog
   sql_options local;  ///< sessions that don't (R6)

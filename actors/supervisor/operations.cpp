@@ -308,6 +308,8 @@ void operations::take_decision(operation& op, const decision& made) {
       answered.outcome = op.wanted.name == "promoteAccounts" ? "accepted" : "done";
       op.undecided.erase(account.account);
       op.open.insert(account.account);
+      const auto* before = state().account(account.account);
+      op.decided_on[account.account] = before && before->origin ? before->origin->operation : operation_id{};
     } else if (waits_for_claim(account) && boot_now() < op.give_up) {
       answered.outcome = "accepted";
     } else {
@@ -398,6 +400,13 @@ void operations::on_evolution(const control_record& record, const evolution& out
       const auto* change = std::get_if<account_change>(&record.events[i]);
       if (change == nullptr || outcome.events[i].applied || !op->open.contains(change->account))
         continue;
+      // A fact of the account came in between (its replica is ready, it is protected again): nobody decided
+      // otherwise, so it is decided again on the newer state.
+      if (outcome.events[i].winner.operation == op->decided_on[change->account] && boot_now() < op->give_up) {
+        op->open.erase(change->account);
+        op->undecided.insert(change->account);
+        continue;
+      }
       auto& answered = op->replies[change->account];
       answered.outcome = "refused";
       answered.reason = outcome.events[i].why;
@@ -449,6 +458,11 @@ void operations::close_account(operation& op, const account_id& account, bool ok
 
 void operations::answer_if_complete(operation& op) {
   if (!op.answer || !op.records.empty() || op.replies.size() < op.typed.size())
+    return;
+  const bool decides_again = std::any_of(op.undecided.begin(), op.undecided.end(), [&](const account_id& id) {
+    return op.replies.at(id).outcome != "accepted" || op.wanted.name != "promoteAccounts";
+  });
+  if (decides_again)
     return;
   std::vector<account_reply> all = op.unknown;
   for (const auto& [id, reply] : op.replies)

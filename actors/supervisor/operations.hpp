@@ -40,8 +40,10 @@ private:
     std::map<account_id, account_to_enrol> to_enrol;
     std::map<account_id, account_reply> replies;
     std::vector<account_reply> unknown;
-    std::set<account_id> undecided;                      ///< waits for claims
-    std::set<account_id> open;                           ///< decided, its end not seen
+    std::set<account_id> undecided; ///< waits for claims
+    std::set<account_id> open;      ///< decided, its end not seen
+    /// The operation whose decision the account stood at when it was decided: another winner is a rival.
+    std::map<account_id, operation_id> decided_on;
     std::set<std::string> records;                       ///< appended, not read back
     std::map<node_name, boot_time> claims;               ///< when each was handed over
     std::vector<control_event> outcomes;                 ///< to be appended at the next tick

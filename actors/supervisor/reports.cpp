@@ -32,6 +32,7 @@ void supervisor::on_role(const role_met& role) {
 }
 
 void supervisor::on_refused(const account_refused& refused) {
+  parts_->metrics->error("produce");
   spdlog::error("account {}: sequence {} can't be produced: {}; it becomes unprotected", refused.account,
                 refused.since, refused.reason);
   append_fact(refused.account, unprotected{refused.term, refused.reason, refused.since});
@@ -61,6 +62,7 @@ void supervisor::on_loaded(const replica_loaded& loaded) {
 }
 
 void supervisor::on_stopped(const replica_stopped& stopped) {
+  parts_->metrics->error("apply");
   spdlog::error("account {}: its replica here stopped: {}", stopped.account, stopped.reason);
   if (!stopped.needs_snapshot)
     return;
@@ -70,6 +72,7 @@ void supervisor::on_stopped(const replica_stopped& stopped) {
 }
 
 void supervisor::on_foreign(const foreign_write& write) {
+  parts_->metrics->foreign_write();
   // R35: settled, never produced, reported row by row; the replica here is set right by a new snapshot.
   for (const auto& row : *write.rows)
     spdlog::warn("account {}: foreign write by transaction {} in {}", write.account, write.id.text(),

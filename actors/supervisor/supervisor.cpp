@@ -95,12 +95,27 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
     if (!outcome.events[i].applied)
       spdlog::info("control, offset {}: event {} of {} is void: {}", outcome.offset, i, record.from.node,
                    outcome.events[i].why);
+    else if (const auto* change = std::get_if<account_change>(&record.events[i]))
+      count_promotion(*change);
     else if (const auto* back = std::get_if<returned>(&record.events[i]))
       parts_->lease->change([&](lease_view& view) {
         view.fold_returned(record.from.node, back->claim, outcome.offset, boot_now());
       });
   }
   operations_->on_evolution(record, outcome);
+}
+
+void supervisor::count_promotion(const account_change& change) {
+  const auto* fact = std::get_if<activated>(&change.body);
+  const auto* account = state().account(change.account);
+  const auto* term = fact == nullptr || account == nullptr ? nullptr : account->terms.find(fact->term);
+  if (!begun_ || term == nullptr || term->origin == term_origin::enrolment || !is_self(term->primary))
+    return;
+  const auto kind = term->origin == term_origin::planned ? node_metrics::promotion_kind::planned
+                                                         : node_metrics::promotion_kind::unplanned;
+  const auto since = account->origin ? account->origin->at_ms : wall_ms();
+  parts_->metrics->promotion(kind, node_metrics::promotion_outcome::done,
+                             static_cast<double>(wall_ms() - since) / 1000.0);
 }
 
 void supervisor::on_leases() {

@@ -53,6 +53,7 @@ private:
   // control
   void on_control(const control_read& batch);
   void on_evolution(const control_record& record, const evolution& outcome);
+  void count_promotion(const account_change& change);
   void on_leases();
   void on_tick();
   void store_control();

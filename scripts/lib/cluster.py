@@ -154,10 +154,26 @@ class MariaDB:
         self.sql("SET sql_log_bin=0;" + (data / "zimbra.sql").read_text(encoding="utf-8") + volumes)
 
 
+class Authority:
+    """A small CA and one certificate that the cluster's nodes and its administrator share: nodes that make their own
+    material trust nobody else's."""
+
+    def __init__(self, directory):
+        directory.mkdir(mode=0o700)
+        self.ca, self.certificate, self.key = (directory / name for name in ("ca.pem", "node.pem", "node.key"))
+        ca_key, request = directory / "ca.key", directory / "node.csr"
+        new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        run(["openssl", "req", "-x509", *new_key, "-days", "30", "-subj", "/CN=understudy demo CA",
+             "-keyout", str(ca_key), "-out", str(self.ca)])
+        run(["openssl", "req", *new_key, "-subj", "/CN=admin", "-keyout", str(self.key), "-out", str(request)])
+        run(["openssl", "x509", "-req", "-in", str(request), "-CA", str(self.ca), "-CAkey", str(ca_key),
+             "-CAcreateserial", "-days", "30", "-out", str(self.certificate)])
+
+
 class Node:
     """One understudyd with its configuration."""
 
-    def __init__(self, directory, name, mariadb, kafka, programs, keep=False):
+    def __init__(self, directory, name, mariadb, kafka, authority, programs, keep=False):
         self.name = name
         self.directory = directory
         self.programs = programs
@@ -184,6 +200,10 @@ replication_factor  = 1
 min_insync_replicas = 1
 [profile]
 file = "{ROOT / 'config/profiles/carbonio.toml'}"
+[tls]
+ca          = "{authority.ca}"
+certificate = "{authority.certificate}"
+key         = "{authority.key}"
 """, encoding="utf-8")
         self.process = None
 

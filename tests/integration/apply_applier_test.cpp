@@ -206,8 +206,10 @@ BOOST_AUTO_TEST_CASE(r37_the_applier_sets_its_session_up_again_after_a_reconnect
             "INSERT INTO appointment VALUES (7,'w{0}\\\\''',1,'2024-02-29',NULL);",
             item));
   };
-  pair.source().set_up("ALTER TABLE mboxgroup7.appointment DROP INDEX i_item_id");
-  pair.destination().set_up("ALTER TABLE mboxgroup3.appointment DROP INDEX i_item_id");
+  pair.source().set_up("ALTER TABLE mboxgroup7.appointment DROP INDEX i_item_id, ADD INDEX plain_item_id "
+                       "(mailbox_id, item_id)");
+  pair.destination().set_up("ALTER TABLE mboxgroup3.appointment DROP INDEX i_item_id, ADD INDEX "
+                            "plain_item_id (mailbox_id, item_id)");
   pair.writer().refresh_schema();
   write(1);
   auto outcome = pair.replicate().front();

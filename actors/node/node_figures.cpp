@@ -1,0 +1,100 @@
+// What the node shows of itself over HTTP: health, readiness, gauges, accounts.
+#include "actors/node/node.hpp"
+
+#include <boost/json.hpp>
+
+namespace understudy {
+
+std::vector<std::string> node::not_ready() const {
+  std::vector<std::string> reasons;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!waiting_for_.empty())
+      return {waiting_for_};
+  }
+  if (!watch_->is_attached())
+    reasons.push_back(fmt::format("capture isn't attached to MariaDB: {}", watch_->why_not_attached()));
+  if (!parts_->link->connected())
+    reasons.emplace_back("Kafka isn't connected");
+  if (!parts_->lease->holds())
+    reasons.push_back(fmt::format("the lease doesn't run: {}", parts_->link->why_not_renewing()));
+  if (auto gap = watch_->why_unprotected(); !gap.empty())
+    reasons.push_back(fmt::format("not synchronous: {}", gap));
+  return reasons;
+}
+
+health node::healthy() const {
+  const std::lock_guard lock(mutex_);
+  return stuck_ ? health{false, {stuck_->what}} : health{};
+}
+
+gauges node::figures() const {
+  gauges now;
+  now.inflight_events = parts_->log->in_flight();
+  now.kafka_connected = parts_->link->connected();
+  now.semi_sync = watch_->semi_sync_state();
+  now.lease_remaining_seconds = parts_->lease->remaining_seconds();
+  const auto replicas = parts_->replicas->totals_now();
+  now.parked_accounts = replicas.parked;
+  std::uint64_t active = 0;
+  std::uint64_t beginning = 0;
+  std::uint64_t ready = 0;
+  std::uint64_t waiting = 0;
+  parts_->control->ask([&](const control_state& state) {
+    for (const auto& [id, account] : state.accounts()) {
+      if (account.is_withdrawn)
+        continue;
+      if (account.primary() == parts_->config.node.name) {
+        ++(account.terms.pending() == nullptr ? active : beginning);
+        if (account.gap)
+          ++(account.gap->since == sequence{} ? now.unprotected.node : now.unprotected.account);
+      } else if (const auto* destination = account.destination(parts_->config.node.name)) {
+        ++(destination->ready ? ready : waiting);
+      }
+    }
+    return 0;
+  });
+  now.accounts = {{"source", "active", active},
+                  {"source", "changing", beginning},
+                  {"replica", "ready", ready},
+                  {"replica", "waiting_for_snapshot", waiting}};
+  return now;
+}
+
+std::string node::accounts_page(const accounts_query& query) const {
+  std::map<std::string, boost::json::object> page;
+  bool more = false;
+  if (parts_->control)
+    parts_->control->ask([&](const control_state& state) {
+      for (const auto& [id, account] : state.accounts()) {
+        if (account.is_withdrawn || id.value <= query.after)
+          continue;
+        if (page.size() == query.limit) {
+          more = true;
+          if (id.value > page.rbegin()->first)
+            continue;
+          page.erase(std::prev(page.end()));
+        }
+        boost::json::array replicas;
+        for (const auto& destination : account.destinations)
+          replicas.push_back({{"destination", destination.node.get().value},
+                              {"priority", destination.priority},
+                              {"ready", destination.ready}});
+        page[id.value] = {{"accountId", id.value},
+                          {"accountName", account.name},
+                          {"accountMailHost", account.primary().value},
+                          {"protected", account.is_protected()},
+                          {"replicas", std::move(replicas)}};
+      }
+      return 0;
+    });
+  boost::json::array list;
+  for (auto& [id, entry] : page)
+    list.push_back(std::move(entry));
+  boost::json::object reply{{"accounts", std::move(list)}};
+  if (more)
+    reply["after"] = page.rbegin()->first;
+  return boost::json::serialize(reply);
+}
+
+} // namespace understudy
