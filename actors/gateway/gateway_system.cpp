@@ -1,5 +1,6 @@
 #include "actors/gateway/gateway_system.hpp"
 
+#include "actors/gateway/clean_error_queue.hpp"
 #include "actors/gateway/connections.hpp"
 
 #include <caf/io/all.hpp>
@@ -8,6 +9,7 @@
 namespace understudy {
 
 gateway_system_config::gateway_system_config(const tls_files& tls, gateway_end end) {
+  keep_error_queue_clean();
   load<caf::io::middleman, bounded_multiplexer>();
   load<caf::openssl::manager>();
   add_message_type<hello>("understudy.hello");
