@@ -3,6 +3,7 @@
 #include "actors/gateway/known_peers.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace understudy {
 
@@ -10,8 +11,11 @@ namespace {
 
 /// A node in the same data centre answers in milliseconds; TLS and a busy machine included.
 constexpr auto connect_deadline = std::chrono::seconds(3);
-/// Longer than the gateway's own, so that its sentence arrives.
-constexpr auto reply_deadline = std::chrono::seconds(12);
+/// A node answers in milliseconds, or in the time that it gives silent peers. A reply that got lost on the
+/// way is asked for once more, over a new connection: a command is known by its operation's id (R25). The
+/// last deadline is longer than the gateway's own, so that its sentence arrives.
+constexpr std::array<std::chrono::milliseconds, 2> reply_deadlines{std::chrono::seconds(5),
+                                                                   std::chrono::seconds(12)};
 
 } // namespace
 
@@ -30,23 +34,24 @@ result<connection> connection::make(const node_config& config, std::vector<host_
 
 result<reply> connection::ask(const std::string& command) {
   std::string reasons, todo;
+  const auto note = [&](const error& why) {
+    reasons += (reasons.empty() ? "" : "; ") + why.what;
+    todo = why.todo;
+  };
   for (std::size_t tried = 0; tried < places_.size(); ++tried) {
-    const auto& place = places_[current_];
-    if (!client_) {
-      auto connected = gateway_client::connect(place, tls_, connect_deadline);
-      if (connected) {
+    for (const auto deadline : reply_deadlines) {
+      if (!client_) {
+        auto connected = gateway_client::connect(places_[current_], tls_, connect_deadline);
+        if (!connected) {
+          note(connected.error());
+          break;
+        }
         client_ = std::move(*connected);
-      } else {
-        reasons += (reasons.empty() ? "" : "; ") + connected.error().what;
-        todo = connected.error().todo;
       }
-    }
-    if (client_) {
-      auto answer = client_->request(command, reply_deadline);
+      auto answer = client_->request(command, deadline);
       if (answer)
         return answer;
-      reasons += (reasons.empty() ? "" : "; ") + answer.error().what;
-      todo = answer.error().todo;
+      note(answer.error());
       client_.reset();
     }
     current_ = (current_ + 1) % places_.size();

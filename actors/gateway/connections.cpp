@@ -88,9 +88,9 @@ std::size_t connection_watch::look(caf::actor_system& system, clock::time_point 
     auto& broker = broker_of(system);
     unknown_connections unknown;
     for (auto connection : broker.connections()) {
-      auto context = broker.ctx.find(connection);
-      // A peer has a name once its handshake is done.
-      if (context != broker.ctx.end() && context->second.id)
+      // A peer has a route once its handshake is done. (The context's node id is set on the client's side
+      // only.)
+      if (broker.instance.tbl().lookup_direct(connection))
         continue;
       auto descriptor = static_cast<int>(connection.id());
       auto known = unknown_since_.find(descriptor);

@@ -65,14 +65,22 @@ void operations::on_command(command_received received) {
 void operations::begin_change(request_body body, command_received received) {
   if (body.operation.empty())
     body.operation = operation_id(new_uuid());
-  if (running_.contains(body.operation) || state().operation(body.operation) != nullptr) {
-    // The command line repeats a command whose answer it didn't get (R25): it is under way or done.
-    reply_with(received.answer, write_change_reply(body.operation, {}, false));
+  // The command line repeats a command whose answer it didn't get (R25): it is under way or done.
+  if (const auto known = running_.find(body.operation); known != running_.end()) {
+    known->second->answers.push_back(std::move(received.answer));
+    answer_if_complete(*known->second);
+    return;
+  }
+  if (const auto* done = state().operation(body.operation)) {
+    std::vector<account_reply> replies;
+    for (const auto& outcome : done->outcomes)
+      replies.push_back({outcome.account.value, outcome.ok ? "done" : "failed", outcome.text, {}, {}});
+    reply_with(received.answer, write_change_reply(body.operation, replies, false));
     return;
   }
   auto op = std::make_shared<operation>();
   op->origin = {body.operation, received.from.subject, wall_ms()};
-  op->answer = std::move(received.answer);
+  op->answers.push_back(std::move(received.answer));
   op->give_up = later(around_.parts->lease->rules().lease * leases_to_give_up);
   auto named = find_named(state(), body.accounts, body.source_host);
   op->typed = std::move(named.known);
@@ -128,7 +136,8 @@ void operations::resolved(std::shared_ptr<operation> op) {
   if (nothing_done || op->typed.empty()) {
     if (op->unknown.empty())
       op->unknown.push_back({op->wanted.source_host, "refused", "has no replicated accounts", {}, {}});
-    reply_with(op->answer, write_change_reply(op->wanted.operation, op->unknown, nothing_done));
+    for (const auto& answer : op->answers)
+      reply_with(answer, write_change_reply(op->wanted.operation, op->unknown, nothing_done));
     return;
   }
   if (op->wanted.name == "promoteAccounts")
@@ -290,7 +299,8 @@ void operations::dry_run(operation& op) {
       previews.push_back(std::move(shown));
     }
   }
-  reply_with(op.answer, write_dry_run_reply(previews));
+  for (const auto& answer : op.answers)
+    reply_with(answer, write_dry_run_reply(previews));
 }
 
 void operations::decide_now(operation& op) {
@@ -457,7 +467,7 @@ void operations::close_account(operation& op, const account_id& account, bool ok
 }
 
 void operations::answer_if_complete(operation& op) {
-  if (!op.answer || !op.records.empty() || op.replies.size() < op.typed.size())
+  if (op.answers.empty() || !op.records.empty() || op.replies.size() < op.typed.size())
     return;
   const bool decides_again = std::any_of(op.undecided.begin(), op.undecided.end(), [&](const account_id& id) {
     return op.replies.at(id).outcome != "accepted" || op.wanted.name != "promoteAccounts";
@@ -468,7 +478,8 @@ void operations::answer_if_complete(operation& op) {
   for (const auto& [id, reply] : op.replies)
     all.push_back(reply);
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.account < b.account; });
-  reply_with(std::exchange(op.answer, nullptr), write_change_reply(op.wanted.operation, all, false));
+  for (const auto& answer : std::exchange(op.answers, {}))
+    reply_with(answer, write_change_reply(op.wanted.operation, all, false));
 }
 
 void operations::monitor(const request_body& body, const command_received& received) const {

@@ -35,7 +35,7 @@ private:
   struct operation {
     request_body wanted;
     change_origin origin;
-    answer_function answer; ///< empty once it was used
+    std::vector<answer_function> answers; ///< of those who wait for the reply
     std::map<account_id, std::string> typed;
     std::map<account_id, account_to_enrol> to_enrol;
     std::map<account_id, account_reply> replies;
