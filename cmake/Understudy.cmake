@@ -12,7 +12,9 @@ set(UNDERSTUDY_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or t
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE_PROGRAM})
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>) # without it ccache can't keep what uses one
 endif()
 
 add_library(understudy_options INTERFACE)
@@ -53,41 +55,57 @@ endfunction()
 understudy_import(understudy::soci LIBRARIES soci_mysql soci_core INCLUDES ${MARIADB_INCLUDE_DIRS})
 understudy_import(understudy::caf LIBRARIES caf_core caf_io caf_openssl)
 
-# One precompiled header for all: made once, not once a target.
-add_library(understudy_precompiled OBJECT ${CMAKE_SOURCE_DIR}/cmake/precompiled.cpp)
-target_link_libraries(understudy_precompiled PRIVATE understudy_options fmt::fmt)
-target_precompile_headers(understudy_precompiled PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.hpp)
+# Precompiled headers, each made once and not once a target: what nearly every file includes, and that with the
+# headers of CAF or of Boost.Test for those that use them.
+function(understudy_precompile name)
+  add_library(understudy_precompiled_${name} OBJECT ${CMAKE_SOURCE_DIR}/cmake/precompiled.cpp)
+  target_link_libraries(understudy_precompiled_${name} PRIVATE understudy_options fmt::fmt)
+  target_precompile_headers(understudy_precompiled_${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.hpp ${ARGN})
+endfunction()
+understudy_precompile(base)
+understudy_precompile(test <boost/test/unit_test.hpp>)
+target_link_libraries(understudy_precompiled_test PRIVATE Boost::unit_test_framework)
+if(UNDERSTUDY_WITH_CAF)
+  understudy_precompile(caf <caf/all.hpp>)
+endif()
 
-# understudy_library(<name> SOURCES ... LINKS ...): one library a folder, with its arrows.
+function(understudy_use_precompiled target)
+  cmake_parse_arguments(arg "" "PRECOMPILED" "" ${ARGN})
+  if(NOT arg_PRECOMPILED)
+    set(arg_PRECOMPILED base)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM understudy_precompiled_${arg_PRECOMPILED})
+endfunction()
+
+# understudy_library(<name> [PRECOMPILED base|caf] SOURCES ... LINKS ...): one library a folder, with its arrows.
 function(understudy_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(arg "" "PRECOMPILED" "SOURCES;LINKS" ${ARGN})
   if(arg_SOURCES)
     add_library(${name} STATIC ${arg_SOURCES})
     target_link_libraries(${name} PUBLIC understudy_options fmt::fmt ${arg_LINKS})
-    target_precompile_headers(${name} REUSE_FROM understudy_precompiled)
+    understudy_use_precompiled(${name} PRECOMPILED ${arg_PRECOMPILED})
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE understudy_options fmt::fmt ${arg_LINKS})
   endif()
 endfunction()
 
-# understudy_program(<name> SOURCES ... LINKS ...)
+# understudy_program(<name> [PRECOMPILED base|caf|test] SOURCES ... LINKS ...)
 function(understudy_program name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(arg "" "PRECOMPILED" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   # -fPIC like the libraries, not -fPIE: the shared precompiled header must have been made with the same.
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   target_compile_options(${name} PRIVATE -fPIC)
   target_link_libraries(${name} PRIVATE understudy_options ${arg_LINKS})
-  target_precompile_headers(${name} REUSE_FROM understudy_precompiled)
+  understudy_use_precompiled(${name} PRECOMPILED ${arg_PRECOMPILED})
 endfunction()
 
 # understudy_test(<name> LABEL unit|simulation|integration SOURCES ... LINKS ...)
 function(understudy_test name)
   cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LINKS" ${ARGN})
-  understudy_program(${name} SOURCES ${arg_SOURCES} LINKS ${arg_LINKS} Boost::unit_test_framework)
-  target_compile_definitions(${name} PRIVATE
-    BOOST_TEST_MODULE=${name} UNDERSTUDY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  understudy_program(${name} PRECOMPILED test SOURCES ${arg_SOURCES} LINKS ${arg_LINKS} understudy_test_main)
+  target_compile_definitions(${name} PRIVATE UNDERSTUDY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name} --log_level=test_suite)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
