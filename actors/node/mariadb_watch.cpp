@@ -87,7 +87,7 @@ void mariadb_watch::watch() {
 
 void mariadb_watch::look(sql_session& session) {
   server_check_options limits;
-  limits.own_semi_sync_clients = attached_ && options_.synchronous ? 1 : 0;
+  limits.own_semi_sync_clients = options_.synchronous ? 1 : 0; // ours may be counted before we know it
   limits.dump_server_id = options_.dump_server_id;
   const auto checks = check_server(session, limits);
   const auto status = read_semi_sync(session);

@@ -184,9 +184,9 @@ result<void> node::wait_for_kafka() {
     if (findings) {
       for (const auto& finding : *findings)
         if (finding.level == severity::unsafe)
-          spdlog::error("{}", finding.text);
+          spdlog::error("{} {}", finding.topic, finding.text);
         else
-          spdlog::warn("{}", finding.text);
+          spdlog::warn("{} {}", finding.topic, finding.text);
       if (auto limit = (*admin)->max_message_bytes(topic::accounts, kafka_patience)) {
         max_message_bytes_ = *limit;
         return {};

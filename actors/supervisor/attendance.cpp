@@ -116,7 +116,7 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
   }
   if (doing.role_begun < active.term && doing.closed < active.term)
     close_epoch(account, epoch(active.term.value - 1)); // what we wrote before isn't proven (R33)
-  if (destination.reset_why == nullptr || !doing.following)
+  if (doing.reset_seen != destination.requested)
     ask_for_snapshot(account, destination.reset_why ? *destination.reset_why : std::string("new replica"));
 }
 
@@ -125,10 +125,9 @@ void supervisor::ask_for_snapshot(const account_state& account, const std::strin
   // from before the snapshot's marker on (R14, R16).
   auto& doing = work(account.id);
   const auto* destination = account.destination(self_name());
-  if (doing.busy || destination == nullptr || doing.reset_sent >= destination->requested)
+  if (destination == nullptr || doing.reset_pending)
     return;
-  doing.busy = true;
-  doing.reset_sent = destination->requested;
+  doing.reset_pending = true;
   in_background(
       *parts_->sql,
       [this, id = account.id, partition = account.partition, why, parts = parts_]() -> std::function<void()> {
@@ -142,7 +141,7 @@ void supervisor::ask_for_snapshot(const account_state& account, const std::strin
           if (!reading) {
             spdlog::warn("account {}: partition {} can't be read yet: {}", id, account->partition,
                          reading.error().what);
-            doing.reset_sent = kafka_offset{-1};
+            doing.reset_pending = false;
             waiting_.insert(id);
             return;
           }

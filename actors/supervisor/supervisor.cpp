@@ -92,6 +92,9 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
   for (const auto& id : outcome.forgotten_operations)
     unstored_.operations[id] = std::nullopt;
   for (std::size_t i = 0; i < outcome.events.size(); ++i) {
+    const auto* own = std::get_if<account_change>(&record.events[i]);
+    if (own != nullptr && is_self(record.from.node))
+      note_own_reset(*own);
     if (!outcome.events[i].applied)
       spdlog::info("control, offset {}: event {} of {} is void: {}", outcome.offset, i, record.from.node,
                    outcome.events[i].why);
@@ -103,6 +106,18 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
       });
   }
   operations_->on_evolution(record, outcome);
+}
+
+void supervisor::note_own_reset(const account_change& change) {
+  const auto* reset = std::get_if<replica_reset>(&change.body);
+  if (reset == nullptr || !is_self(reset->node))
+    return;
+  auto& doing = work(change.account);
+  doing.reset_pending = false;
+  const auto* account = state().account(change.account);
+  const auto* destination = account == nullptr ? nullptr : account->destination(self_name());
+  if (destination != nullptr && !destination->ready)
+    doing.reset_seen = destination->requested;
 }
 
 void supervisor::count_promotion(const account_change& change) {

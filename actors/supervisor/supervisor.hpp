@@ -35,7 +35,9 @@ struct account_work {
   std::shared_ptr<guard> guarded;           ///< stands until the new primary is active (R29)
   kafka_offset snapshot_asked{-1}; ///< control offset of the request that a snapshot of ours was begun for
   bool snapshot_running = false;
-  kafka_offset reset_sent{-1};         ///< the request that we answered with `replica_reset`
+  kafka_offset reset_seen{
+      -1}; ///< the request that our own `replica_reset` made: it is followed for its marker
+  bool reset_pending = false;          ///< a `replica_reset` of ours is on its way
   kafka_offset ready_sent{-1};         ///< the request that we answered with `replica_ready`
   bool following = false;              ///< the replica side follows it
   std::optional<bool> protection_told; ///< to capture, as control has it
@@ -54,6 +56,7 @@ private:
   void on_control(const control_read& batch);
   void on_evolution(const control_record& record, const evolution& outcome);
   void count_promotion(const account_change& change);
+  void note_own_reset(const account_change& change);
   void on_leases();
   void on_tick();
   void store_control();
