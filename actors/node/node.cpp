@@ -136,7 +136,10 @@ result<void> node::start() {
   parts_->control = std::make_shared<control_view>();
   parts_->lease = std::make_shared<lease_keeper>(config.node.name, parts_->process, parts_->started_ms,
                                                  rules_of(config.cluster));
-  system_config_.set("scheduler.max-threads", 2U);
+  // Workers that sleep until there is work: those that steal it poll for it, which costs an idle node CPU and
+  // a busy one latency.
+  system_config_.set("scheduler.policy", caf::atom("sharing"));
+  system_config_.set("scheduler.max-threads", std::size_t{2});
   system_ = std::make_unique<caf::actor_system>(system_config_);
   supervisor_ = system_->spawn<supervisor>(parts_);
   for (const auto step :
@@ -150,6 +153,26 @@ result<void> node::start() {
 }
 
 result<void> node::start_http() {
+  const auto& at = parts_->config.node.http;
+  http_server::options options;
+  options.host = at.host;
+  options.port = at.port;
+  options.answer.metrics = [metrics = parts_->metrics] { return metrics->text(); };
+  options.answer.healthz = [this] { return healthy(); };
+  options.answer.readyz = [this] {
+    auto reasons = not_ready();
+    const bool ready = reasons.empty();
+    return health{ready, std::move(reasons)};
+  };
+  options.answer.accounts = [this](const accounts_query& query) -> result<std::string> {
+    return accounts_page(query);
+  };
+  options.report = [](const std::string& text) { spdlog::warn("HTTP: {}", text); };
+  auto started = http_server::start(std::move(options));
+  if (!started)
+    return tl::make_unexpected(started.error());
+  http_ = std::move(*started);
+  spdlog::info("metrics at http://{}:{}/metrics", at.host, http_->port());
   return {};
 }
 
