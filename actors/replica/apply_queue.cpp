@@ -12,6 +12,10 @@ std::size_t bytes_of_item(const queued_item& item) {
   return event ? event->bytes : 0;
 }
 
+bool is_fence(const queued_item& item) {
+  return std::holds_alternative<queued_fence>(item);
+}
+
 replay_point behind(const queued_item& item) {
   if (const auto* fence = std::get_if<queued_fence>(&item))
     return {fence->term, fence->cut, fence->offset.next()};
@@ -23,7 +27,8 @@ replay_point behind(const queued_item& item) {
 
 apply_queue::apply_queue(limits l)
     : limits_(l)
-    , lanes_(l.lanes + 1) {} // the last lane is for accounts that met a lock
+    , lanes_(l.lanes + 1) // the last lane is for accounts that met a lock
+    , next_batch_(l.lanes + 1) {}
 
 apply_queue::slot* apply_queue::find(const account_id& account) {
   const auto found = slots_.find(account);
@@ -73,6 +78,7 @@ void apply_queue::push(const account_id& account, queued_item item) {
   s->queued_bytes += size;
   bytes_ += size;
   ++events_;
+  fences_ += is_fence(item);
   s->queue.push_back(std::move(item));
   make_ready(account, *s);
 }
@@ -88,6 +94,7 @@ std::optional<replay_point> apply_queue::withdraw(const account_id& account) {
 void apply_queue::drop_queue(slot& s) {
   bytes_ -= s.queued_bytes;
   events_ -= s.queue.size();
+  fences_ -= static_cast<std::size_t>(std::ranges::count_if(s.queue, is_fence));
   s.queued_bytes = 0;
   s.queue = {}; // gives its memory back: an account at rest has no blocks of a deque
 }
@@ -99,8 +106,14 @@ void apply_queue::make_ready(const account_id& account, slot& s) {
   lanes_[s.alone ? limits_.lanes : lane_of(account)].push_back(account);
 }
 
+bool apply_queue::gathers(unsigned lane, time_point now) const {
+  return now < next_batch_.at(lane) && fences_ == 0 && events_ < limits_.gather_events;
+}
+
 apply_queue::taken apply_queue::take(unsigned lane, time_point now) {
   taken out;
+  if (gathers(lane, now))
+    return out;
   std::size_t events = 0;
   std::size_t bytes = 0;
   auto& ready = lanes_.at(lane);
@@ -121,6 +134,8 @@ apply_queue::taken apply_queue::take(unsigned lane, time_point now) {
     out.alone = s->alone;
     fill(*s, out, events, bytes);
   }
+  if (!out.empty())
+    next_batch_.at(lane) = now + limits_.gather;
   return out;
 }
 
@@ -130,10 +145,11 @@ void apply_queue::fill(slot& s, taken& out, std::size_t& events, std::size_t& by
     s.taken = behind(s.queue.front());
     s.in_flight.push_back(std::move(s.queue.front()));
     s.queue.pop_front();
+    --fences_;
     ++events;
     return;
   }
-  account_batch batch{s.where, {}};
+  account_batch batch{s.where, replica_position{s.applied.number, s.applied.next}, {}};
   while (!s.queue.empty() && events < limits_.events && bytes < limits_.bytes) {
     auto* event = std::get_if<queued_event>(&s.queue.front());
     if (!event)
@@ -155,6 +171,8 @@ std::optional<apply_queue::time_point> apply_queue::next_try(unsigned lane) cons
   for (const auto& account : lanes_.at(lane))
     if (const auto* s = find(account); s && s->ready)
       first = first ? std::min(*first, s->not_before) : s->not_before;
+  if (first && fences_ == 0)
+    first = std::max(*first, next_batch_.at(lane));
   return first;
 }
 
@@ -211,6 +229,7 @@ std::vector<account_id> apply_queue::give_back(const taken& batch, time_point no
     s->queued_bytes += s->flight_bytes;
     s->flight_bytes = 0;
     while (!s->in_flight.empty()) {
+      fences_ += is_fence(s->in_flight.back());
       s->queue.push_front(std::move(s->in_flight.back()));
       s->in_flight.pop_back();
     }

@@ -38,8 +38,16 @@ struct located_event {
   kafka_offset next;
 };
 
+struct replica_position {
+  sequence applied;
+  kafka_offset next;
+};
+
 struct account_batch {
   account_placement where;
+  /// Where the replica stands as the caller knows, so that the first attempt needs no look; if it stands
+  /// elsewhere, understudy.replica is read and says so. Nothing: it is read first.
+  std::optional<replica_position> at;
   /// Gap-free in their sequence numbers; those at or below what `understudy.replica` has are redeliveries.
   std::vector<located_event> events;
 };

@@ -40,6 +40,11 @@ apply_batch::apply_batch(applier_state& state, const std::vector<account_batch>&
     for (const auto& event : given.events)
       made.left.push_back(&event);
   }
+  positions_known_ =
+      std::all_of(batch.begin(), batch.end(), [](const auto& given) { return given.at.has_value(); });
+  if (positions_known_)
+    for (auto& account : accounts_)
+      stand_at(account, *account.given->at);
 }
 
 std::vector<apply_outcome> apply_batch::outcomes() const {
@@ -63,7 +68,6 @@ result<void> apply_batch::pause(std::chrono::milliseconds& length) {
   return {};
 }
 
-/// A redelivery is dropped; a gap or another account's event stops the account.
 void apply_batch::take_position(progress& account, const sql_row* found) {
   auto& outcome = account.outcome;
   if (found == nullptr || (*found)[2] != "ready") {
@@ -72,8 +76,14 @@ void apply_batch::take_position(progress& account, const sql_row* found) {
                             "initialise the replica (setAccountDestination)"};
     return;
   }
-  outcome.applied = to_id<sequence>((*found)[1]);
-  outcome.next = to_id<kafka_offset>((*found)[3]);
+  stand_at(account, {to_id<sequence>((*found)[1]), to_id<kafka_offset>((*found)[3])});
+}
+
+/// A redelivery is dropped; a gap or another account's event stops the account.
+void apply_batch::stand_at(progress& account, const replica_position& at) {
+  auto& outcome = account.outcome;
+  outcome.applied = at.applied;
+  outcome.next = at.next;
   const auto fresh = std::find_if(account.left.begin(), account.left.end(),
                                   [&](const auto* e) { return e->event->number > outcome.applied; });
   state_.counters.redelivered += static_cast<std::uint64_t>(fresh - account.left.begin());

@@ -54,6 +54,7 @@ private:
 
   result<void> read_positions();
   void take_position(progress& account, const sql_row* found);
+  void stand_at(progress& account, const replica_position& at);
   attempt_result attempt(const std::vector<share>& shares, bool in_order);
   attempt_result judge(const std::vector<share>& shares, const std::vector<account_work>& works,
                        const apply_plan& made, apply_transaction& transaction, transaction_failure failed);

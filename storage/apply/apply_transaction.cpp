@@ -12,6 +12,10 @@ namespace {
 
 /// Accounts in one statement that moves positions on: about 100 bytes each.
 constexpr std::size_t positions_per_statement = 1000;
+/// Bytes of statements that are gathered before they are sent: more gains nothing, and is held twice.
+constexpr std::size_t packet_bytes = std::size_t{512} << 10;
+/// For the packet's own bytes and what lies between its statements.
+constexpr std::size_t packet_reserve = 4096;
 
 std::string advance_text(const position_step* begin, const position_step* end) {
   std::string out =
@@ -25,91 +29,122 @@ std::string advance_text(const position_step* begin, const position_step* end) {
                "SET r.sequence = d.n, r.term = d.t, r.next_offset = d.x";
 }
 
+/// What makes the session as the row asks for it; empty: it is so.
+std::string flags_text(session_flags& flags, const planned_row& row) {
+  std::string out;
+  const auto change = [&](bool& now, bool wanted, std::string assignment) {
+    if (now != wanted || !flags.known)
+      out += (out.empty() ? "SET SESSION " : ", ") + std::move(assignment);
+    now = wanted;
+  };
+  change(flags.foreign_keys_off, row.foreign_keys_off,
+         fmt::format("foreign_key_checks={}", row.foreign_keys_off ? 0 : 1));
+  change(flags.unique_checks_off, row.unique_checks_off,
+         fmt::format("unique_checks={}", row.unique_checks_off ? 0 : 1));
+  change(flags.lenient, row.lenient, "sql_mode='" + applier_sql_mode(row.lenient) + "'");
+  flags.known = true;
+  return out;
+}
+
 transaction_failure failed_with(sql_error why) {
   return {std::move(why), std::nullopt, false, false};
 }
 
 } // namespace
 
-sql_result<void> apply_transaction::set_flags(const planned_row& row) {
-  std::string out;
-  const auto change = [&out](bool& now, bool wanted, std::string assignment) {
-    if (now != wanted)
-      out += (out.empty() ? "" : ", ") + std::move(assignment);
-    now = wanted;
-  };
-  change(flags_.foreign_keys_off, row.foreign_keys_off,
-         fmt::format("foreign_key_checks={}", row.foreign_keys_off ? 0 : 1));
-  change(flags_.unique_checks_off, row.unique_checks_off,
-         fmt::format("unique_checks={}", row.unique_checks_off ? 0 : 1));
-  change(flags_.lenient, row.lenient, "sql_mode='" + applier_sql_mode(row.lenient) + "'");
-  if (out.empty())
-    return {};
-  return session_.execute("SET SESSION " + out).map([](std::uint64_t) {});
+std::optional<transaction_failure> apply_transaction::add(step next) {
+  const auto limit = std::min<std::size_t>(packet_bytes, session_.max_packet() - packet_reserve);
+  if (!steps_.empty() && bytes_ + next.text.size() > limit)
+    if (auto failed = send())
+      return failed;
+  bytes_ += next.text.size() + 1;
+  steps_.push_back(std::move(next));
+  return std::nullopt;
 }
 
-sql_result<std::uint64_t> apply_transaction::advance(const std::vector<position_step>& steps) {
-  std::uint64_t found = 0;
-  for (std::size_t i = 0; i < steps.size(); i += positions_per_statement) {
-    const auto* begin = steps.data() + i;
-    auto moved =
-        session_.execute(advance_text(begin, begin + std::min(positions_per_statement, steps.size() - i)));
-    if (!moved)
-      return moved;
-    found += *moved;
+std::optional<transaction_failure> apply_transaction::send() {
+  const auto sent = std::exchange(steps_, {});
+  bytes_ = 0;
+  std::vector<std::string> texts;
+  texts.reserve(sent.size());
+  for (const auto& one : sent)
+    texts.push_back(one.text);
+  auto outcome = session_.execute_all(texts);
+  if (outcome.failed)
+    flags_.known = false;
+  // In their order: what didn't find its rows explains what failed behind it.
+  for (std::size_t i = 0; i < outcome.found.size(); ++i) {
+    const auto& one = sent[i];
+    if (!one.expected || *one.expected == outcome.found[i])
+      continue;
+    transaction_failure failed;
+    failed.statement = one.statement;
+    failed.row_missing = one.statement.has_value();
+    failed.positions_moved = !one.statement;
+    failed.why.what = fmt::format("{} of {} {}", outcome.found[i], *one.expected,
+                                  one.statement ? "rows are there" : "replicas stand where they should");
+    return failed;
   }
-  return found;
+  if (!outcome.failed)
+    return std::nullopt;
+  auto failed = failed_with(std::move(*outcome.failed));
+  if (outcome.found.size() < sent.size())
+    failed.statement = sent[outcome.found.size()].statement;
+  return failed;
 }
 
-std::optional<transaction_failure> apply_transaction::run_statement(const planned_statement& statement) {
-  if (auto set = set_flags(statement.like()); !set)
-    return failed_with(set.error());
-  auto found = session_.execute(sql_of(statement, batch_));
-  if (!found)
-    return failed_with(found.error());
-  if (*found == statement.expected || statement.like().forgiven)
-    return std::nullopt;
-  transaction_failure failed;
-  failed.row_missing = true;
-  failed.why.what = fmt::format("{} of {} rows are there", *found, statement.expected);
-  return failed;
+std::optional<transaction_failure> apply_transaction::add_positions(const std::vector<position_step>& steps) {
+  for (std::size_t i = 0; i < steps.size(); i += positions_per_statement) {
+    const auto count = std::min(positions_per_statement, steps.size() - i);
+    const auto* begin = steps.data() + i;
+    if (auto failed = add({advance_text(begin, begin + count), count}))
+      return failed;
+  }
+  return std::nullopt;
+}
+
+std::optional<transaction_failure> apply_transaction::add_statement(const planned_statement& statement,
+                                                                    std::size_t index) {
+  if (auto text = flags_text(flags_, statement.like()); !text.empty())
+    if (auto failed = add({std::move(text)}))
+      return failed;
+  step next{sql_of(statement, batch_), statement.expected, index};
+  if (statement.like().forgiven)
+    next.expected.reset();
+  return add(std::move(next));
 }
 
 std::optional<transaction_failure> apply_transaction::run_statements(const apply_plan& plan,
                                                                      std::size_t end) {
   for (std::size_t i = 0; i < end; ++i)
-    if (auto failed = run_statement(plan.statements[i])) {
-      failed->statement = i;
+    if (auto failed = add_statement(plan.statements[i], i))
       return failed;
-    }
-  return std::nullopt;
+  return steps_.empty() ? std::nullopt : send();
+}
+
+std::optional<transaction_failure> apply_transaction::run_all(const apply_plan& plan,
+                                                              const std::vector<position_step>& steps) {
+  if (auto failed = add({"START TRANSACTION"}))
+    return failed;
+  if (auto failed = add_positions(steps))
+    return failed;
+  return run_statements(plan, plan.statements.size());
 }
 
 std::optional<transaction_failure> apply_transaction::run(const apply_plan& plan,
                                                           const std::vector<position_step>& steps) {
   session_.doing(fmt::format("apply events of {} accounts", batch_.size()));
-  const auto give_up = [this](transaction_failure failed) {
-    // A rollback that fails has lost the connection, which rolls back as well.
-    if (auto back = session_.rollback(); !back)
-      failed.why = std::move(back.error());
-    return failed;
-  };
-  if (auto begun = session_.begin(); !begun)
-    return failed_with(begun.error());
-  auto moved = advance(steps);
-  if (!moved)
-    return give_up(failed_with(moved.error()));
-  if (*moved != steps.size()) {
-    transaction_failure failed;
-    failed.positions_moved = true;
-    failed.why.what = fmt::format("{} of {} replicas stand where they should", *moved, steps.size());
-    return give_up(std::move(failed));
+  auto failed = run_all(plan, steps);
+  if (!failed) {
+    auto done = session_.commit();
+    if (done)
+      return std::nullopt;
+    failed = failed_with(std::move(done.error()));
   }
-  if (auto failed = run_statements(plan, plan.statements.size()))
-    return give_up(std::move(*failed));
-  if (auto done = session_.commit(); !done)
-    return give_up(failed_with(done.error()));
-  return std::nullopt;
+  // A rollback that fails has lost the connection, which rolls back as well.
+  if (auto back = session_.rollback(); !back)
+    failed->why = std::move(back.error());
+  return failed;
 }
 
 sql_result<std::map<std::uint32_t, error>> apply_transaction::find_offenders(const apply_plan& plan,
@@ -126,7 +161,9 @@ sql_result<std::map<std::uint32_t, error>> apply_transaction::find_offenders(con
   for (const auto* row : plan.statements[statement].rows) {
     if (offenders.contains(row->account))
       continue;
-    auto failed = run_statement({{row}, 1});
+    auto failed = add_statement({{row}, 1}, statement);
+    if (!failed)
+      failed = send();
     if (failed && failed->why.retryable) {
       cut_short = std::move(failed->why);
       break;

@@ -33,6 +33,7 @@ struct transaction_failure {
 
 /// What a statement's rows ask of the session, as it stands now; the setup after a connect leaves it so.
 struct session_flags {
+  bool known = true; ///< false behind a failure: what was sent with it may have been set or not
   bool foreign_keys_off = false;
   bool unique_checks_off = false;
   bool lenient = false;
@@ -59,11 +60,22 @@ public:
   sql_result<std::map<std::uint32_t, error>> find_offenders(const apply_plan& plan, std::size_t statement);
 
 private:
+  /// A statement to be sent, and what it must find.
+  struct step {
+    std::string text;
+    std::optional<std::uint64_t> expected{};
+    std::optional<std::size_t> statement{}; ///< of the plan; nothing: BEGIN, a position, a flag
+  };
+  /// Steps gathered into packets, so that a round trip carries many statements.
+  std::optional<transaction_failure> add(step next);
+  std::optional<transaction_failure> send();
+  std::optional<transaction_failure> add_positions(const std::vector<position_step>& steps);
+  std::optional<transaction_failure> add_statement(const planned_statement& statement, std::size_t index);
   std::optional<transaction_failure> run_statements(const apply_plan& plan, std::size_t end);
-  std::optional<transaction_failure> run_statement(const planned_statement& statement);
-  sql_result<void> set_flags(const planned_row& row);
-  sql_result<std::uint64_t> advance(const std::vector<position_step>& steps);
+  std::optional<transaction_failure> run_all(const apply_plan& plan, const std::vector<position_step>& steps);
 
+  std::vector<step> steps_;
+  std::size_t bytes_ = 0; ///< of steps_
   sql_session& session_;
   session_flags& flags_;
   const std::vector<account_work>& batch_;

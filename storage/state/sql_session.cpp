@@ -71,6 +71,7 @@ struct sql_session::body {
   std::string doing;
   std::uint64_t max_packet = 0;
   bool lost = true;
+  bool takes_several = false; ///< statements in one packet: asked for on this connection
 
   sql_error failed() {
     auto made = make_sql_error(mysql_errno(connection), mysql_error(connection), doing);
@@ -82,10 +83,13 @@ struct sql_session::body {
 
   sql_result<void> connect();
   sql_result<void> send(std::string_view sql);
+  sql_result<void> take_several();
+  sql_result<std::uint64_t> found();
 };
 
 sql_result<void> sql_session::body::connect() {
   lost = true;
+  takes_several = false;
   connection = nullptr;
   session.reset();
   const std::string what = "connect to " + options.socket + " as " + options.user;
@@ -107,6 +111,27 @@ sql_result<void> sql_session::body::send(std::string_view sql) {
   if (mysql_real_query(connection, sql.data(), static_cast<unsigned long>(sql.size())) != 0)
     return tl::make_unexpected(failed());
   return {};
+}
+
+sql_result<void> sql_session::body::take_several() {
+  if (lost)
+    return tl::make_unexpected(not_connected());
+  if (!takes_several && mysql_set_server_option(connection, MYSQL_OPTION_MULTI_STATEMENTS_ON) != 0)
+    return tl::make_unexpected(failed());
+  takes_several = true;
+  return {};
+}
+
+/// Of the statement whose answer is at hand.
+sql_result<std::uint64_t> sql_session::body::found() {
+  // A statement that returned rows all the same is read off, so that the connection stays usable.
+  if (mysql_field_count(connection) != 0) {
+    const result_set unwanted(mysql_store_result(connection));
+    if (!unwanted)
+      return tl::make_unexpected(failed());
+    return std::uint64_t{0};
+  }
+  return static_cast<std::uint64_t>(mysql_affected_rows(connection));
 }
 
 sql_session::sql_session(std::unique_ptr<body> made)
@@ -202,14 +227,33 @@ sql_result<sql_field> sql_session::query_value(std::string_view sql) {
 sql_result<std::uint64_t> sql_session::execute(std::string_view sql) {
   if (auto sent = body_->send(sql); !sent)
     return tl::make_unexpected(sent.error());
-  // A statement that returned rows all the same is read off, so that the connection stays usable.
-  if (mysql_field_count(body_->connection) != 0) {
-    const result_set unwanted(mysql_store_result(body_->connection));
-    if (!unwanted)
-      return tl::make_unexpected(body_->failed());
-    return std::uint64_t{0};
+  return body_->found();
+}
+
+sql_batch_outcome sql_session::execute_all(const std::vector<std::string>& statements) {
+  sql_batch_outcome out;
+  std::string packet;
+  for (const auto& statement : statements)
+    packet += (packet.empty() ? "" : ";") + statement;
+  auto sent = body_->take_several();
+  if (sent)
+    sent = body_->send(packet);
+  if (!sent)
+    out.failed = std::move(sent.error());
+  while (!out.failed) {
+    auto one = body_->found();
+    if (!one) {
+      out.failed = std::move(one.error());
+      break;
+    }
+    out.found.push_back(*one);
+    const int more = mysql_next_result(body_->connection);
+    if (more < 0)
+      break;
+    if (more > 0)
+      out.failed = body_->failed();
   }
-  return static_cast<std::uint64_t>(mysql_affected_rows(body_->connection));
+  return out;
 }
 
 sql_result<void> sql_session::begin() {

@@ -47,6 +47,12 @@ struct sql_rows {
   std::vector<sql_row> rows;
 };
 
+/// What became of statements that were sent together.
+struct sql_batch_outcome {
+  std::vector<std::uint64_t> found; ///< of those that ran, in order, as `execute` says
+  std::optional<sql_error> failed;  ///< of the one behind them; what came behind that one didn't run
+};
+
 /// A row under way, valid during the call only. Bytes may contain NUL.
 class sql_row_view {
 public:
@@ -91,6 +97,10 @@ public:
   /// Runs one statement that returns no rows. UPDATE: rows *found*, changed or not (R38, A02);
   /// INSERT, DELETE: rows inserted, deleted.
   sql_result<std::uint64_t> execute(std::string_view sql);
+
+  /// Sends statements that return no rows in one packet, which with a byte for each must not be over
+  /// max_packet(), and reads what became of each: one round trip for all of them.
+  sql_batch_outcome execute_all(const std::vector<std::string>& statements);
 
   sql_result<void> begin();    ///< START TRANSACTION
   sql_result<void> commit();   ///< waits while commits are held, if the transaction is in the binlog

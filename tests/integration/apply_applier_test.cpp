@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(r36_a_redelivery_is_dropped_a_gap_stops_and_a_foreign_event
   all.deliver(8, 500);
   auto batches = pair.capture();
   const auto first = batches[0].events[0];
-  auto outcome = need(pair.writer().apply({{batches[0].where, {first}}})).front();
+  auto outcome = need(pair.writer().apply({{batches[0].where, {}, {first}}})).front();
   BOOST_TEST((outcome.applied == sequence(1)));
   outcome = need(pair.writer().apply({batches[0]})).front(); // the first one again
   BOOST_TEST((outcome.applied == sequence(2)));
@@ -89,12 +89,12 @@ BOOST_AUTO_TEST_CASE(r36_a_redelivery_is_dropped_a_gap_stops_and_a_foreign_event
   BOOST_TEST(pair.writer().counters().redelivered == 1u);
   auto gap = std::make_shared<transaction_event>(*batches[0].events[1].event);
   gap->number = sequence(9);
-  outcome = need(pair.writer().apply({{batches[0].where, {{gap, kafka_offset(99)}}}})).front();
+  outcome = need(pair.writer().apply({{batches[0].where, {}, {{gap, kafka_offset(99)}}}})).front();
   BOOST_REQUIRE(outcome.stopped);
   BOOST_TEST(outcome.stopped->what.find("sequence 3 should follow") != std::string::npos);
   auto foreign = std::make_shared<transaction_event>(*batches[1].events[0].event);
   foreign->number = sequence(3);
-  outcome = need(pair.writer().apply({{batches[0].where, {{foreign, kafka_offset(99)}}}})).front();
+  outcome = need(pair.writer().apply({{batches[0].where, {}, {{foreign, kafka_offset(99)}}}})).front();
   BOOST_TEST(outcome.stopped.has_value());
   check_same(pair, replicated_pair::account());
 }

@@ -137,7 +137,7 @@ std::vector<account_batch> replicated_pair::capture() {
   source_.query(fmt::format("UPDATE understudy.probe SET n = {}", ++probe_));
   std::vector<account_batch> batches;
   for (const auto& m : members_)
-    batches.push_back({m.where, {}});
+    batches.push_back({m.where, {}, {}});
   std::uint64_t probes = 0;
   while (probes < 1) {
     const auto transaction = need(capture_->next_transaction());
@@ -180,7 +180,7 @@ std::vector<apply_outcome> replicated_pair::replicate(bool together) {
   for (std::size_t i = 0; i < batches.size(); ++i) {
     outcomes[i].account = batches[i].where.account;
     for (const auto& event : batches[i].events) {
-      outcomes[i] = need(writer().apply({{batches[i].where, {event}}})).front();
+      outcomes[i] = need(writer().apply({{batches[i].where, {}, {event}}})).front();
       if (outcomes[i].stopped)
         break;
     }

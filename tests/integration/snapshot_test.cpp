@@ -209,7 +209,7 @@ BOOST_AUTO_TEST_CASE(a_load_that_was_cut_short_is_never_ready_and_begins_again_u
     BOOST_TEST(!loader->finish(epoch(1), sequence(5), kafka_offset(9)));
   }
   BOOST_TEST((replica_here(pair)->state == replica_state::loading));
-  auto refused = need(pair.writer().apply({{{replicated_pair::account(), first, 3, 0, nullptr}, {}}}));
+  auto refused = need(pair.writer().apply({{{replicated_pair::account(), first, 3, 0, nullptr}, {}, {}}}));
   BOOST_TEST(refused.size() == 1u);
   const auto where = pair.initialise(2);
   BOOST_TEST((where.mailbox == first));

@@ -19,7 +19,8 @@ queued_event event(const account_id& account, std::uint64_t number, std::size_t 
 }
 
 struct queue_of_two {
-  apply_queue queue{apply_queue::limits{.lanes = 1, .events = 4, .bytes = 1000, .again = 1000ms}};
+  apply_queue queue{
+      apply_queue::limits{.lanes = 1, .events = 4, .bytes = 1000, .gather = 0us, .again = 1000ms}};
   apply_queue::time_point now{};
 
   queue_of_two() {
@@ -150,4 +151,27 @@ BOOST_FIXTURE_TEST_CASE(a_closed_account_is_free_when_its_applier_is_done, queue
   BOOST_TEST(!finish(anna, 1));
   BOOST_TEST(queue.close(anna));
   BOOST_TEST(queue.bytes() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(r41_a_quiet_lane_gathers_and_a_busy_one_or_a_fence_does_not_wait) {
+  apply_queue queue{apply_queue::limits{.lanes = 1, .gather = 5ms, .gather_events = 3}};
+  queue.open({anna, mailbox_id(1), 1, 0, nullptr}, {epoch(1), sequence(0), kafka_offset(0)});
+  apply_queue::time_point now{};
+  const auto finish = [&](std::uint64_t applied) {
+    queue.finish({anna, sequence(applied), kafka_offset(static_cast<std::int64_t>(applied * 10)), {}});
+  };
+  queue.push(anna, event(anna, 1));
+  BOOST_TEST(queue.take(0, now).batches.size() == 1u); // nothing came before: at once
+  finish(1);
+  queue.push(anna, event(anna, 2));
+  BOOST_TEST(queue.take(0, now + 4ms).empty());
+  BOOST_TEST((queue.next_try(0) == now + 5ms));
+  BOOST_TEST(queue.take(0, now + 5ms).batches.size() == 1u);
+  finish(2);
+  for (const std::uint64_t number : {3, 4, 5})
+    queue.push(anna, event(anna, number));
+  BOOST_TEST(queue.take(0, now + 6ms).batches.size() == 1u); // enough wait
+  finish(5);
+  queue.push(anna, queued_fence{epoch(2), node_name("two"), sequence(5), kafka_offset(60), true});
+  BOOST_TEST(queue.take(0, now + 7ms).fences.size() == 1u); // a promotion waits for it
 }
