@@ -1,0 +1,217 @@
+// What the node says of its MariaDB while somebody else changes it: waits ended from outside (S02), semi-sync
+// switched off and on (S04, R5, P8), and that the server commits (R10).
+#include "actors/node/mariadb_watch.hpp"
+#include "storage/binlog/capture_source.hpp"
+#include "storage/state/own_schema.hpp"
+#include "tests/tools/fixture/eventually.hpp"
+#include "tests/tools/fixture/private_mariadb.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+#include <future>
+
+namespace understudy {
+namespace {
+
+using fixture::eventually;
+using fixture::private_mariadb;
+using namespace std::chrono_literals;
+
+constexpr auto patience = 30s;
+
+class item_routing final : public table_routing {
+public:
+  table_route route(std::string_view database, std::string_view table) const override {
+    table_route out;
+    if (database == "mboxgroup7" && table == "item") {
+      out.what = table_route::kind::account_rows;
+      out.logical_name = "mboxgroup/item";
+      out.mailbox_column = "mailbox_id";
+    }
+    return out;
+  }
+  bool holds_accounts(std::string_view database) const override { return database == "mboxgroup7"; }
+};
+
+/// Captures as the node does, acknowledges while `open`, connects anew when told to.
+class acknowledger {
+public:
+  explicit acknowledger(const private_mariadb& server)
+      : server_(server) {
+    options_.socket = server.socket();
+    options_.user = "root";
+    options_.server_id = 1001;
+    options_.heartbeat = 200ms;
+    options_.start = gtid_position::parse(server.value("SELECT @@gtid_binlog_pos")).value();
+    thread_ = std::thread([this] { run(); });
+  }
+  ~acknowledger() {
+    stopping_ = true;
+    reconnect();
+    thread_.join();
+  }
+  acknowledger(const acknowledger&) = delete;
+  acknowledger& operator=(const acknowledger&) = delete;
+
+  void reconnect() {
+    const std::lock_guard lock(mutex_);
+    ++reconnects_;
+    if (source_)
+      source_->interrupt();
+  }
+  /// Acknowledges everything read so far, and from now on each transaction at once.
+  void let_go() {
+    const std::lock_guard lock(mutex_);
+    holding_ = false;
+    if (source_ && !last_.file.empty())
+      (void)source_->send_ack(last_);
+  }
+  void hold() {
+    const std::lock_guard lock(mutex_);
+    holding_ = true;
+  }
+  unsigned rows() const { return rows_; }
+  unsigned reconnects() const { return reconnects_; }
+
+private:
+  void run() {
+    while (!stopping_) {
+      auto opened = capture_source::open(options_, std::make_shared<item_routing>());
+      if (!opened)
+        continue;
+      {
+        const std::lock_guard lock(mutex_);
+        source_ = std::move(*opened);
+      }
+      while (!stopping_) {
+        auto next = source_->next_transaction();
+        if (!next || !*next)
+          break;
+        rows_ += static_cast<unsigned>((*next)->slices.size());
+        const std::lock_guard lock(mutex_);
+        last_ = (*next)->end;
+        options_.start.advance((*next)->id);
+        if (!holding_)
+          (void)source_->send_ack(last_);
+      }
+      const std::lock_guard lock(mutex_);
+      source_.reset();
+    }
+  }
+
+  const private_mariadb& server_;
+  stream_options options_;
+  std::mutex mutex_;
+  std::unique_ptr<capture_source> source_;
+  binlog_place last_;
+  bool holding_ = false;
+  std::atomic<unsigned> rows_{0};
+  std::atomic<unsigned> reconnects_{0};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+struct world {
+  world() {
+    server.set_up(
+        "CREATE DATABASE mboxgroup7; CREATE TABLE mboxgroup7.item (mailbox_id INT UNSIGNED NOT NULL,"
+        " id INT UNSIGNED NOT NULL, PRIMARY KEY (mailbox_id, id))");
+    sql_options how;
+    how.socket = server.socket();
+    how.user = "root";
+    mariadb_watch::options options;
+    options.local = options.logged = how;
+    options.local.setup = local_setup();
+    options.logged.setup = standard_setup();
+    options.heartbeat = 100ms;
+    options.dump_server_id = 1001;
+    options.reconnect = [this] { capture->reconnect(); };
+    options.report = [this](const std::string& text) {
+      const std::lock_guard lock(mutex);
+      reports.push_back(text);
+    };
+    auto session = sql_session::open(options.local);
+    BOOST_REQUIRE(session);
+    BOOST_REQUIRE(ensure_own_schema(*session));
+    capture = std::make_unique<acknowledger>(server);
+    watch = std::make_unique<mariadb_watch>(std::move(options));
+    watch->start();
+    watch->attached(true, {});
+    BOOST_REQUIRE(eventually(patience, [this] { return watch->semi_sync_state() == "synchronous"; }));
+  }
+  ~world() {
+    capture->let_go();
+    watch.reset();
+    capture.reset();
+  }
+  std::string said() {
+    const std::lock_guard lock(mutex);
+    return reports.empty() ? "" : reports.back();
+  }
+  std::future<void> commit(int id) {
+    return std::async(std::launch::async, [this, id] {
+      server.query(fmt::format("INSERT INTO mboxgroup7.item VALUES (7,{})", id));
+    });
+  }
+  /// As somebody with the privilege may: ends the statements that wait for an ACK, whoever leads the group.
+  void kill_waiters() {
+    for (const auto& row :
+         server.query("SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE '%semi-sync ACK%'"))
+      try {
+        server.query("KILL QUERY " + row.at(0).value());
+      } catch (const fixture::sql_error&) {
+        // gone already
+      }
+  }
+
+  private_mariadb server;
+  std::mutex mutex;
+  std::vector<std::string> reports;
+  std::unique_ptr<acknowledger> capture;
+  std::unique_ptr<mariadb_watch> watch;
+};
+
+BOOST_AUTO_TEST_CASE(s02_a_wait_ended_from_outside_is_counted_said_and_captured_all_the_same) {
+  world w;
+  BOOST_TEST(w.watch->why_unprotected() == "");
+  BOOST_TEST(eventually(patience, [&] { return w.watch->facts().committed.has_value(); })); // R10
+  w.capture->hold();
+  auto commit = w.commit(1);
+  BOOST_TEST((commit.wait_for(500ms) == std::future_status::timeout));
+  BOOST_REQUIRE(eventually(patience, [&] {
+    w.kill_waiters();
+    return commit.wait_for(0ms) == std::future_status::ready;
+  }));
+  commit.get(); // told OK, though nobody has confirmed it
+  BOOST_TEST(eventually(patience,
+                        [&] { return w.said().find("without Kafka's confirmation") != std::string::npos; }),
+             w.said());
+  BOOST_TEST(eventually(patience, [&] { return w.capture->rows() == 1; }));
+}
+
+BOOST_AUTO_TEST_CASE(s04_semi_sync_switched_off_and_on_is_said_and_holds_again) {
+  world w;
+  for (int round = 0; round < 3; ++round) {
+    w.server.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+    BOOST_REQUIRE(eventually(patience, [&] { return w.watch->semi_sync_state() == "off"; }));
+    BOOST_TEST(w.watch->why_unprotected().find("set rpl_semi_sync_master_enabled=ON") != std::string::npos,
+               w.watch->why_unprotected());
+    w.server.query("SET GLOBAL rpl_semi_sync_master_enabled=ON");
+    BOOST_REQUIRE(eventually(patience, [&] { return w.watch->semi_sync_state() == "synchronous"; }));
+    BOOST_TEST(w.watch->why_unprotected() == "");
+    // By effect: held, a COMMIT waits; let go, it returns.
+    BOOST_REQUIRE(eventually(patience, [&] { // once our connection counts again
+      return w.server.query("SHOW STATUS LIKE 'Rpl_semi_sync_master_clients'").front().at(1).value() == "1";
+    }));
+    w.capture->hold();
+    auto commit = w.commit(round);
+    BOOST_TEST((commit.wait_for(500ms) == std::future_status::timeout));
+    w.capture->let_go();
+    BOOST_REQUIRE((commit.wait_for(patience) == std::future_status::ready));
+    commit.get();
+  }
+}
+
+} // namespace
+} // namespace understudy

@@ -1,0 +1,231 @@
+// The account actor over librdkafka's mock cluster: numbers, the marker's and the fence's place, what settles
+// when (R3, R11, R12, R16, R27, R28; case A12).
+#include "actors/source/account.hpp"
+#include "tests/tools/fixture/eventually.hpp"
+#include "tests/unit/mock_log.hpp"
+
+#include <caf/all.hpp>
+
+using namespace understudy;
+using namespace understudy::mock_log;
+using fixture::eventually;
+
+namespace {
+
+const account_id anna{"anna"};
+
+gtid id(std::uint64_t number) {
+  return {0, 1, number};
+}
+binlog_place place(std::uint64_t transaction) {
+  return {"binlog.000001", transaction * 100};
+}
+
+/// What the actor told the supervisor.
+struct told {
+  std::mutex mutex;
+  std::vector<marker_written> markers;
+  std::vector<fence_written> fences;
+  std::vector<account_refused> refusals;
+  template <class Pick>
+  auto of(Pick pick) {
+    const std::lock_guard lock(mutex);
+    return pick(*this);
+  }
+};
+
+caf::behavior listener(told& all) {
+  return {
+      [&all](const marker_written& m) {
+        const std::lock_guard lock(all.mutex);
+        all.markers.push_back(m);
+      },
+      [&all](const fence_written& f) {
+        const std::lock_guard lock(all.mutex);
+        all.fences.push_back(f);
+      },
+      [&all](const account_refused& r) {
+        const std::lock_guard lock(all.mutex);
+        all.refusals.push_back(r);
+      },
+  };
+}
+
+struct world {
+  explicit world(account_start start = {anna, epoch(1), sequence(0), only, true, {}}) {
+    account_log::options options;
+    options.kafka = cluster.settings();
+    options.node = node_name("ms1");
+    options.first_life = incarnation(100);
+    options.report = [](const std::string&) {};
+    log = std::make_shared<account_log>(std::move(options));
+    BOOST_REQUIRE(log->start());
+    settlement::options rules;
+    rules.counts = [](broker_time) { return true; };
+    rules.acknowledge = [](const binlog_place&) {};
+    settle = std::make_shared<settlement>(std::move(rules));
+    config.set("scheduler.max-threads", std::size_t{2});
+    system = std::make_unique<caf::actor_system>(config);
+    supervisor = system->spawn([this] { return listener(heard); });
+    auto around = std::make_shared<account_surroundings>();
+    around->log = log;
+    around->settle = settle;
+    around->supervisor = supervisor;
+    around->confirmed = [this](const account_id&, sequence number) { confirmed = number.value; };
+    account = system->spawn<account_actor>(around, std::move(start));
+  }
+  ~world() {
+    caf::anon_send_exit(account, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
+    account = {};
+    supervisor = {};
+    log->stop();
+    system.reset();
+  }
+
+  void capture() {
+    ++captured;
+    const auto check = std::make_shared<settlement::slice>(
+        settlement::slice{settle->begin(id(captured), place(captured), 1, 100)});
+    auto rows = std::make_shared<const std::vector<row_change>>(
+        std::vector<row_change>{insert(table, captured, "x")});
+    caf::anon_send(account, slice_captured{check, id(captured), place(captured), 0, std::move(rows)});
+  }
+  template <class Message>
+  void tell(Message message) {
+    caf::anon_send(account, std::move(message));
+  }
+  /// Everything captured has settled, and Kafka has confirmed what was produced.
+  bool settled() {
+    return eventually(deadline, [this] { return settle->unsettled() == 0 && log->in_flight() == 0; });
+  }
+
+  mock_cluster cluster;
+  std::shared_ptr<const shape> table = items();
+  told heard;
+  std::uint64_t captured = 0;
+  std::atomic<std::uint64_t> confirmed{0};
+  std::shared_ptr<account_log> log;
+  std::shared_ptr<settlement> settle;
+  caf::actor_system_config config;
+  std::unique_ptr<caf::actor_system> system;
+  caf::actor supervisor;
+  caf::actor account;
+};
+
+using list = std::vector<std::uint64_t>;
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(r11_slices_are_numbered_without_a_gap_and_settle_with_kafka) {
+  world w({anna, epoch(1), sequence(41), only, true, {}});
+  for (int i = 0; i < 3; ++i)
+    w.capture();
+  BOOST_REQUIRE(w.settled());
+  BOOST_TEST(numbers(w.cluster.read()) == (list{42, 43, 44}), boost::test_tools::per_element());
+  BOOST_TEST(eventually(deadline, [&] { return w.confirmed == 44; }));
+}
+
+BOOST_AUTO_TEST_CASE(r16_a_marker_lies_behind_exactly_what_its_view_contains) {
+  world w;
+  w.capture();
+  w.tell(snapshot_opening{"view"});
+  for (int i = 0; i < 3; ++i)
+    w.capture(); // 2 and 3 are in the view, 4 isn't
+  w.tell(snapshot_opened{"view", place(3), only, kafka_offset(7)});
+  w.capture();
+  BOOST_REQUIRE(w.settled());
+  const auto lines = w.cluster.read();
+  BOOST_TEST(kinds(lines) == "istttmstt"); // behind the marker shapes are said again (R14)
+  BOOST_TEST(numbers(lines) == (list{1, 2, 3, 4, 5}), boost::test_tools::per_element());
+  const auto& marker = std::get<snapshot_event>(lines.at(5).body);
+  BOOST_TEST(marker.number.value == 3U);
+  BOOST_TEST(marker.id == "view");
+  BOOST_TEST(marker.first.value == 7);
+  BOOST_TEST(eventually(deadline, [&] {
+    return w.heard.of([](told& t) { return t.markers.size() == 1 && t.markers[0].number == sequence(3); });
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(r16_a_view_that_was_given_up_lets_go_of_what_was_held) {
+  world w;
+  w.tell(snapshot_opening{"first"});
+  w.capture();
+  w.capture();
+  w.tell(snapshot_abandoned{"another"}); // of an attempt before: none of this one's business
+  w.tell(snapshot_abandoned{"first"});
+  w.tell(snapshot_opened{"first", place(1), only, kafka_offset(0)}); // too late
+  BOOST_REQUIRE(w.settled());
+  BOOST_TEST(kinds(w.cluster.read()) == "istt");
+}
+
+BOOST_AUTO_TEST_CASE(r28_the_fence_goes_out_at_the_role_row_and_nothing_of_the_epoch_behind_it) {
+  world w;
+  w.capture();
+  w.capture();
+  w.tell(role_met{anna, epoch(2), "replica", kafka_offset(42), sequence(2), true});
+  w.capture(); // a foreign write: settles, isn't produced (R35)
+  BOOST_REQUIRE(w.settled());
+  const auto lines = w.cluster.read();
+  BOOST_TEST(kinds(lines) == "isttf");
+  const auto& fence = std::get<fence_event>(lines.back().body);
+  BOOST_TEST(fence.term.value == 2U);
+  BOOST_TEST(fence.decision.value == 42);
+  BOOST_TEST(fence.is_protected);
+  BOOST_TEST(eventually(deadline, [&] {
+    return w.heard.of([](told& t) { return t.fences.size() == 1 && t.fences[0].cut == sequence(2); });
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(r16_a_role_row_gives_a_snapshot_up_that_is_just_opening) {
+  world w;
+  w.tell(snapshot_opening{"view"});
+  w.capture();
+  w.tell(role_met{anna, epoch(2), "replica", kafka_offset(42), sequence(1), true});
+  w.tell(snapshot_opened{"view", place(1), only, kafka_offset(0)});
+  BOOST_REQUIRE(
+      eventually(deadline, [&] { return w.heard.of([](told& t) { return t.fences.size() == 1; }); }));
+  BOOST_REQUIRE(w.settled());
+  BOOST_TEST(kinds(w.cluster.read()) == "istf"); // no marker: behind the fence it would be void
+}
+
+BOOST_AUTO_TEST_CASE(r3_what_kafka_refuses_holds_its_commit_until_control_says_unprotected) {
+  world w;
+  w.capture();
+  BOOST_REQUIRE(w.settled());
+  w.cluster.answer_next_produce(RD_KAFKA_RESP_ERR_INVALID_RECORD);
+  w.capture();
+  BOOST_REQUIRE(eventually(deadline, [&] {
+    return w.heard.of([](told& t) { return t.refusals.size() == 1 && t.refusals[0].since == sequence(2); });
+  }));
+  BOOST_TEST(w.settle->unsettled() == 1U);
+  w.tell(settle_unprotected{"refused"});
+  BOOST_REQUIRE(w.settled());
+  w.capture(); // settles without Kafka, and is produced all the same
+  BOOST_REQUIRE(w.settled());
+  BOOST_TEST(numbers(w.cluster.read()) == (list{1, 3}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(r12_what_kafka_holds_from_a_former_life_settles_without_being_produced_again) {
+  account_start start{anna, epoch(1), sequence(4), only, true, {}};
+  start.known[id(1)] = {sequence(5), {only, kafka_offset(9), broker_time{1}}};
+  start.known[id(2)] = {sequence(6), {only, kafka_offset(10), broker_time{1}}};
+  world w(std::move(start));
+  w.capture();
+  w.capture();
+  w.capture(); // that one Kafka lacks
+  BOOST_REQUIRE(w.settled());
+  BOOST_TEST(numbers(w.cluster.read()) == (list{7}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(r20_a_closed_epoch_settles_what_waits_and_produces_no_more) {
+  world w;
+  w.tell(snapshot_opening{"view"});
+  w.tell(epoch_closed{epoch(1)});
+  w.tell(snapshot_abandoned{"view"});
+  w.capture();
+  w.tell(role_met{anna, epoch(2), "replica", kafka_offset(42), sequence(0), true});
+  w.capture();
+  BOOST_REQUIRE(w.settled());
+  BOOST_TEST(w.cluster.read().empty()); // not even a fence: control's new primary writes it (R31)
+}
