@@ -167,15 +167,32 @@ void partition_reader::state::keep_fetching() {
 }
 
 result<watermarks> partition_reader::state::ask(std::int32_t id, std::chrono::milliseconds timeout) const {
-  std::int64_t low = 0;
-  std::int64_t high = 0;
-  const auto code =
-      rd_kafka_query_watermark_offsets(client.get(), name.c_str(), id, &low, &high, milliseconds_of(timeout));
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return failure(
-        fmt::format("the range of {} partition {} isn't known: {}", name, id, rd_kafka_err2str(code)), {},
-        true);
-  return watermarks{kafka_offset(low), kafka_offset(high)};
+  const auto end = clock::now() + timeout;
+  const auto one = [&](std::int64_t which) -> result<kafka_offset> {
+    const std::unique_ptr<rd_kafka_topic_partition_list_t,
+                          destroyed_by<rd_kafka_topic_partition_list_destroy>>
+        list{rd_kafka_topic_partition_list_new(1)};
+    auto* asked_for = rd_kafka_topic_partition_list_add(list.get(), name.c_str(), id);
+    asked_for->offset = which;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - clock::now());
+    // Not rd_kafka_query_watermark_offsets: in librdkafka 2.0.2 it waits past its timeout, for ever when the
+    // broker dies meanwhile.
+    auto code = rd_kafka_offsets_for_times(client.get(), list.get(), std::max(0, milliseconds_of(left)));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+      code = asked_for->err;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return failure(
+          fmt::format("the range of {} partition {} isn't known: {}", name, id, rd_kafka_err2str(code)), {},
+          true);
+    return kafka_offset(asked_for->offset);
+  };
+  const auto low = one(RD_KAFKA_OFFSET_BEGINNING);
+  if (!low)
+    return tl::make_unexpected(low.error());
+  const auto high = one(RD_KAFKA_OFFSET_END);
+  if (!high)
+    return tl::make_unexpected(high.error());
+  return watermarks{*low, *high};
 }
 
 } // namespace understudy

@@ -160,6 +160,27 @@ BOOST_AUTO_TEST_CASE(records_come_at_once_and_wake_ends_a_poll) {
   waker.join();
 }
 
+BOOST_AUTO_TEST_CASE(a_question_about_the_range_ends_in_its_time_without_a_broker) {
+  fixture::private_kafka own;
+  auto admin = topic_admin::open({own.bootstrap(), {}, "test", {}}).value();
+  BOOST_REQUIRE(admin->ensure({{"asked", 1, 1, 1, std::chrono::hours(1)}}, deadline));
+  auto reader = partition_reader::open({own.bootstrap(), {}, "test", {}}, "asked").value();
+  constexpr std::chrono::milliseconds its_time{500};
+  BOOST_REQUIRE(reader->watermarks_of(partition_id(0), deadline));
+  for (int look = 0; look < 4; ++look) {
+    if (look == 0)
+      own.suspend(); // the question is on its way when the broker dies
+    else
+      own.kill9();
+    const auto began = std::chrono::steady_clock::now();
+    BOOST_TEST(!reader->watermarks_of(partition_id(0), its_time));
+    BOOST_TEST((std::chrono::steady_clock::now() - began < its_time + std::chrono::seconds(1)));
+  }
+  own.restart();
+  BOOST_TEST(fixture::eventually(
+      deadline, [&] { return reader->watermarks_of(partition_id(0), its_time).has_value(); }));
+}
+
 BOOST_AUTO_TEST_CASE(p7_a_backlog_larger_than_the_queue_is_read_whole) {
   create("backlog", 2);
   fill("backlog", 0, 20'000, 2000);
