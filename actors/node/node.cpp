@@ -63,8 +63,9 @@ lease_rules rules_of(const cluster_section& cluster) {
 
 } // namespace
 
-node::node(node_config config)
-    : parts_(std::make_shared<node_parts>()) {
+node::node(node_config config, log_maker make_log)
+    : make_log_(std::move(make_log))
+    , parts_(std::make_shared<node_parts>()) {
   parts_->config = std::move(config);
   parts_->process = new_uuid();
   parts_->started_ms = wall_ms();
@@ -267,7 +268,7 @@ result<void> node::start_log() {
     else
       spdlog::error("no Kafka broker can be reached: commits of protected accounts wait");
   };
-  parts_->log = std::make_shared<account_log>(std::move(options));
+  parts_->log = make_log_(std::move(options));
   return parts_->log->start();
 }
 

@@ -16,7 +16,9 @@ namespace understudy {
 
 class node {
 public:
-  explicit node(node_config config);
+  /// How the node's way into Kafka is made; a test build puts another in its place.
+  using log_maker = std::function<std::shared_ptr<account_log>(account_log::options)>;
+  explicit node(node_config config, log_maker make_log = std::make_shared<account_log, account_log::options>);
   ~node();
   /// Starts, runs until `stop` is set, and stops. Errors are those that no waiting mends: a wrong file, a
   /// port in use, another history in MariaDB. Blocking.
@@ -47,6 +49,7 @@ private:
   /// Sleeps a moment; false when the node is to stop.
   bool pause() const;
 
+  log_maker make_log_;
   const std::atomic<bool>* stop_ = nullptr;
   std::shared_ptr<node_parts> parts_;
   caf::actor_system_config system_config_;

@@ -42,13 +42,15 @@ public:
   using on_delivery = std::function<void(const delivery_outcome&)>;
 
   explicit account_log(options o);
-  ~account_log();
+  virtual ~account_log();
+  account_log(const account_log&) = delete;
   result<void> start();
 
   /// Produces the event behind everything produced before it to the same partition: first this life's
   /// incarnation record and the shapes it needs. Keeps it until confirmed and produces it again, in order,
   /// with a new producer if librdkafka gives up (case P01).
-  void produce(partition_id partition, account_event_body body, on_delivery done);
+  /// Virtual for the test build that reports too early (tests/tools/early_ack).
+  virtual void produce(partition_id partition, account_event_body body, on_delivery done);
 
   /// Shapes of this partition are said again before the next event (R14: at a snapshot, at an epoch).
   void repeat_shapes(partition_id partition);

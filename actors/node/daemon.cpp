@@ -1,0 +1,62 @@
+#include "actors/node/daemon.hpp"
+
+#include "actors/node/log.hpp"
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdio>
+
+namespace understudy {
+namespace {
+
+std::atomic<bool> stop_wanted{false};
+
+void on_signal(int) {
+  stop_wanted = true;
+}
+
+} // namespace
+
+int run_daemon(int argc, char** argv, node::log_maker make_log) {
+  CLI::App options{"understudyd: keeps this mailstore's accounts alive on others"};
+  std::string config_file = "/etc/understudy/understudyd.toml";
+  bool check = false;
+  options.add_option("--config", config_file, "configuration file")->capture_default_str();
+  options.add_flag("--check", check, "check the configuration and exit");
+  options.set_version_flag("--version", std::string("understudyd ") + UNDERSTUDY_VERSION);
+  try {
+    options.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    return options.exit(wrong) == 0 ? 0 : 2;
+  }
+  auto config = load_node_config(config_file);
+  if (!config) {
+    std::fprintf(stderr, "understudyd: %s%s%s\n", config.error().what.c_str(),
+                 config.error().todo.empty() ? "" : "; ", config.error().todo.c_str());
+    return 1;
+  }
+  if (check) {
+    std::printf("%s: good\n", config_file.c_str());
+    return 0;
+  }
+  begin_log(config->level, config->format);
+  std::signal(SIGTERM, on_signal);
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGPIPE, SIG_IGN);
+  node daemon(std::move(*config), std::move(make_log));
+  const auto ended = daemon.run(stop_wanted);
+  if (!ended)
+    spdlog::critical("{}{}{}", ended.error().what, ended.error().todo.empty() ? "" : "; ",
+                     ended.error().todo);
+  else
+    spdlog::info("stopped");
+  spdlog::shutdown();
+  std::fflush(nullptr);
+  // Threads that wait in a COMMIT which Kafka doesn't confirm can't be joined; what must be kept is stored by
+  // now, so the process ends without them.
+  std::_Exit(ended ? 0 : 1);
+}
+
+} // namespace understudy

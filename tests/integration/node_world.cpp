@@ -1,0 +1,265 @@
+#include "tests/integration/node_world.hpp"
+
+#include "actors/gateway/own_material.hpp"
+#include "tests/tools/mailsim/provisioning.hpp"
+
+#include <fmt/format.h>
+#include <httplib.h>
+
+#include <fstream>
+
+namespace understudy::testing {
+namespace {
+
+using fixture::eventually;
+
+constexpr std::uint64_t seed = 1; // mailsim's default: account ids follow from it
+constexpr std::chrono::milliseconds a_while{20};
+
+/// A condition that starts a process each time it's asked: looked at less often than `eventually` does.
+template <class Condition>
+bool eventually_asked(Condition&& condition) {
+  return eventually(patience, [&] {
+    if (condition())
+      return true;
+    std::this_thread::sleep_for(a_while);
+    return false;
+  });
+}
+
+std::filesystem::path shared_material(const std::filesystem::path& dir) {
+  // Nodes that make their own material trust nobody else's, so all share one certificate.
+  if (auto made = make_own_material(dir, "world"); !made)
+    throw std::runtime_error(made.error().what);
+  return dir;
+}
+
+struct box {
+  std::string database, id;
+};
+
+box box_of(mailstore& host, const std::string& account_id) {
+  const auto rows =
+      host.db.query(fmt::format("SELECT group_id, id FROM zimbra.mailbox WHERE account_id='{}'", account_id));
+  if (rows.empty())
+    throw std::runtime_error(account_id + " has no mailbox on " + host.name);
+  return {"mboxgroup" + *rows[0][0], *rows[0][1]};
+}
+
+} // namespace
+
+boost::json::object cli_answer::about(std::string_view account) const {
+  for (const auto& page : pages)
+    if (const auto* list = page.if_contains("accounts"))
+      for (const auto& entry : list->as_array())
+        for (const auto* key : {"account", "accountName"})
+          if (const auto* named = entry.as_object().if_contains(key);
+              named != nullptr && *named == boost::json::value(account))
+            return entry.as_object();
+  return {};
+}
+
+mailstore::mailstore(unsigned number, const mailstore_options& options, const std::string& brokers,
+                     const std::filesystem::path& tls)
+    : name(fmt::format("ms{}.example.test", number))
+    , db({.server_id = number, .extra = options.mariadb})
+    , program_(options.program.empty() ? UNDERSTUDYD : options.program)
+    , config_(db.dir() / "understudyd.toml")
+    , http_port_(fixture::free_port()) {
+  db.load_mailstore(number);
+  const auto state_dir = db.dir() / "state";
+  std::filesystem::create_directory(state_dir);
+  std::filesystem::permissions(state_dir, std::filesystem::perms::owner_all);
+  const auto material = own_admin_files(tls);
+  const auto listen = fmt::format("127.0.0.1:{}", fixture::free_port());
+  std::ofstream(config_) << fmt::format(
+      "[node]\nname = \"{}\"\nlisten = \"{}\"\nadvertise = \"{}\"\nhttp = \"{}:{}\"\nstate_dir = \"{}\"\n"
+      "[mariadb]\nsocket = \"{}\"\nuser = \"root\"\n"
+      "[kafka]\nbrokers = \"{}\"\n"
+      "[cluster]\npartitions = 4\nreplication_factor = 1\nmin_insync_replicas = 1\n"
+      "[profile]\nfile = \"{}/config/profiles/carbonio.toml\"\n"
+      "[tls]\nca = \"{}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
+      name, listen, listen, http_host_, http_port_, state_dir.string(), db.socket().string(),
+      options.brokers.empty() ? brokers : options.brokers, UNDERSTUDY_SOURCE_DIR, material.ca.string(),
+      material.certificate.string(), material.key.string());
+}
+
+void mailstore::start_node() {
+  if (node.pid() > 0)
+    node.restart();
+  else
+    node = fixture::node_process(
+        {.command = {program_, "--config", config_.string()}, .log = db.dir() / "understudyd.log"});
+}
+
+bool mailstore::answers() const {
+  const auto answer = cli({"ha", "getAccountStatus"});
+  return answer.status == 0 && !answer.pages.empty();
+}
+
+void mailstore::start_and_wait() {
+  start_node();
+  const bool up = eventually_asked([&] {
+    if (!node.running())
+      throw std::runtime_error(name + " ended: " + node.log_text());
+    return get("/readyz").find("\"ok\":true") != std::string::npos;
+  });
+  if (!up || !eventually_asked([&] { return answers(); }))
+    throw std::runtime_error(fmt::format("{} isn't ready ({}): {}", name, get("/readyz"), node.log_text()));
+}
+
+void mailstore::die() {
+  db.kill9();
+  node.kill9();
+}
+
+cli_answer mailstore::cli(std::vector<std::string> words) const {
+  std::vector<std::string> command{UNDERSTUDY_PROGRAM, "--config", config_.string(), "--json", "--yes"};
+  command.insert(command.end(), words.begin(), words.end());
+  auto done = fixture::run_process(std::move(command), std::chrono::seconds(120));
+  cli_answer answer{done.exit_code, std::move(done.output), {}};
+  std::istringstream lines(answer.text);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with('{'))
+      answer.pages.push_back(boost::json::parse(line).as_object());
+  return answer;
+}
+
+std::string mailstore::get(const std::string& path) const {
+  httplib::Client client(http_host_, http_port_);
+  const auto reply = client.Get(path);
+  return reply ? reply->body : std::string{};
+}
+
+double mailstore::metric(const std::string& wanted) const {
+  std::istringstream lines(get("/metrics"));
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with(wanted + " "))
+      return std::stod(line.substr(wanted.size() + 1));
+  return -1;
+}
+
+boost::json::object mailstore::status(const std::string& account) const {
+  return cli({"ha", "getAccountStatus", "accounts", account}).about(account);
+}
+
+node_world::node_world(const world_options& options)
+    : kafka({.properties = options.kafka}) {
+  const auto tls = shared_material(dir_.path());
+  for (unsigned number = 1; number <= options.mailstores; ++number)
+    stores_.emplace_back(number, number == 1 ? options.first : mailstore_options{}, kafka.bootstrap(), tls);
+  if (options.first.starts)
+    for (auto& store : stores_)
+      store.start_node();
+  if (options.first.starts)
+    for (auto& store : stores_)
+      if (!eventually_asked([&] { return store.answers() || !store.node.running(); }) ||
+          !store.node.running())
+        throw std::runtime_error(store.name + " didn't come up: " + store.node.log_text());
+}
+
+std::string node_world::record_of(const std::string& prefix) const {
+  return dir_.path() / (prefix + ".record");
+}
+
+std::string node_world::id_of(const std::string& name) const {
+  return mailsim::account_uuid(name, seed);
+}
+
+std::vector<std::string> node_world::create_accounts(std::size_t host, const std::string& prefix,
+                                                     unsigned count) {
+  const auto done = fixture::run_process(
+      {MAILSIM, "--socket", at(host).db.socket(), "--quiet", "--create", "--prefix", prefix, "--accounts",
+       std::to_string(count), "--transactions", std::to_string(count * 10), "--record", record_of(prefix)});
+  if (done.exit_code != 0)
+    throw std::runtime_error("mailsim failed: " + done.output);
+  std::vector<std::string> names;
+  for (unsigned number = 1; number <= count; ++number)
+    names.push_back(fmt::format("{}{}@example.test", prefix, number));
+  return names;
+}
+
+void node_world::enrol(const std::vector<std::string>& names, std::size_t from, std::size_t to,
+                       unsigned priority) {
+  cli_answer done;
+  const bool taken = eventually_asked([&] {
+    done = at(from).cli({"ha", "setAccountDestination", at(to).name, std::to_string(priority), "accounts",
+                         fmt::format("{}", fmt::join(names, ","))});
+    return done.status == 0 || !done.says("ever announced itself"); // nodes that have just begun
+  });
+  if (!taken || done.status != 0)
+    throw std::runtime_error("setAccountDestination: " + done.text);
+  if (!eventually_asked([&] { return follows(names, to, from); }))
+    throw std::runtime_error("not replicated in time: " + at(from).cli({"ha", "getAccountStatus"}).text +
+                             at(from).node.log_text() + at(to).node.log_text());
+}
+
+bool node_world::follows(const std::vector<std::string>& names, std::size_t to, std::size_t asked) {
+  const auto answer = at(asked).cli({"ha", "getAccountStatus"});
+  return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    const auto account = answer.about(name);
+    const auto* replicas = account.if_contains("replicas");
+    if (replicas == nullptr || account.at("protected") != true)
+      return false;
+    return std::any_of(replicas->as_array().begin(), replicas->as_array().end(), [&](const auto& replica) {
+      return replica.at("destination") == boost::json::value(at(to).name) && replica.at("available") == true;
+    });
+  });
+}
+
+bool node_world::become_same(const std::vector<std::string>& names, std::size_t a, std::size_t b) {
+  auto one = at(a).db.connect();
+  auto other = at(b).db.connect();
+  return eventually_asked([&] {
+    return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+      return compare::same_account(one, other, id_of(name)).same();
+    });
+  });
+}
+
+fixture::node_process node_world::deliver(std::size_t host, const std::string& prefix,
+                                          const std::vector<std::string>& options) {
+  std::vector<std::string> command{MAILSIM,   "--socket",   at(host).db.socket(),
+                                   "--quiet", "--continue", record_of(prefix)};
+  command.insert(command.end(), options.begin(), options.end());
+  return fixture::node_process(
+      {.command = std::move(command), .log = dir_.path() / (prefix + ".mailsim.log")});
+}
+
+verdict node_world::compare(std::size_t host, const std::string& prefix) {
+  const auto done =
+      fixture::run_process({COMPARE, "record", "--socket", at(host).db.socket(), record_of(prefix)});
+  const auto from = done.output.find('{');
+  if (from == std::string::npos)
+    throw std::runtime_error("compare: " + done.output);
+  const auto line = boost::json::parse(done.output.substr(from, done.output.find('\n', from) - from));
+  const auto number = [&](const char* key) { return line.at(key).to_number<std::uint64_t>(); };
+  return {number("acknowledged"), number("lost"), number("torn"), number("phantom"), done.output};
+}
+
+void write_once(mailstore& host, const std::string& account_id) {
+  const auto where = box_of(host, account_id);
+  host.db.query(fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) "
+                            "VALUES ({}, CONCAT('write ', UUID()), 'x')",
+                            where.id));
+}
+
+std::future<std::string> write_async(mailstore& host, const std::string& account_id) {
+  return std::async(std::launch::async, [&host, account_id] {
+    try {
+      write_once(host, account_id);
+      return std::string{};
+    } catch (const std::exception& failed) {
+      return std::string(failed.what());
+    }
+  });
+}
+
+std::uint64_t writes_there(mailstore& host, const std::string& account_id) {
+  return std::stoull(
+      host.db.value(fmt::format("SELECT COUNT(*) FROM zimbra.mailbox_metadata WHERE mailbox_id={} "
+                                "AND section LIKE 'write %'",
+                                box_of(host, account_id).id)));
+}
+
+} // namespace understudy::testing

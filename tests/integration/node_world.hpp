@@ -1,0 +1,130 @@
+// A whole Understudy for a test: a Kafka broker and mailstores, each a MariaDB with a real understudyd, asked
+// through the real command line. Everything is on loopback in temporary directories and ends with the test.
+#pragma once
+#include "tests/tools/compare/same.hpp"
+#include "tests/tools/fixture/eventually.hpp"
+#include "tests/tools/fixture/private_kafka.hpp"
+#include "tests/tools/fixture/private_mariadb.hpp"
+
+#include <boost/json.hpp>
+
+#include <deque>
+#include <future>
+
+namespace understudy::testing {
+
+/// Longer than anything that a test waits for takes on a busy machine with two cores.
+inline constexpr std::chrono::seconds patience{40};
+
+/// What the command line answered.
+struct cli_answer {
+  int status = -1;
+  std::string text;                       ///< both streams
+  std::vector<boost::json::object> pages; ///< the replies: one JSON object a line
+
+  bool says(std::string_view part) const { return text.find(part) != std::string::npos; }
+  /// The entry about an account of a reply with `accounts`; empty if there's none.
+  boost::json::object about(std::string_view account) const;
+};
+
+struct mailstore_options {
+  std::vector<std::string> mariadb{}; ///< further options of mariadbd
+  std::string brokers{};              ///< instead of the world's
+  std::string program{};              ///< instead of understudyd
+  bool starts = true;                 ///< the node is started at once
+};
+
+/// A MariaDB with the mailstore's schema, and a node beside it.
+class mailstore {
+public:
+  mailstore(unsigned number, const mailstore_options& options, const std::string& brokers,
+            const std::filesystem::path& tls);
+
+  const std::string name;
+  fixture::private_mariadb db;
+  fixture::node_process node;
+
+  /// Starts the node (again, if it has ended).
+  void start_node();
+  /// The node's last life answers the command line.
+  bool answers() const;
+  /// Starts it, and waits until it answers and is ready.
+  void start_and_wait();
+  /// SIGKILL to both.
+  void die();
+
+  /// `understudy --json WORDS…` with this node's configuration, so asked of it or, if it's down, of its
+  /// peers.
+  cli_answer cli(std::vector<std::string> words) const;
+  /// GET of the node's HTTP port: the body, or empty text if it doesn't answer.
+  std::string get(const std::string& path) const;
+  /// A metric's value, by its name with labels as /metrics prints them; -1 if it isn't there.
+  double metric(const std::string& name) const;
+  bool logged(std::string_view part) const { return node.log_text().find(part) != std::string::npos; }
+  /// The account as getAccountStatus shows it here; empty if it isn't known.
+  boost::json::object status(const std::string& account) const;
+
+private:
+  std::string program_;
+  std::filesystem::path config_;
+  std::string http_host_ = "127.0.0.1";
+  std::uint16_t http_port_;
+};
+
+struct world_options {
+  unsigned mailstores = 2;
+  std::vector<std::string> kafka{}; ///< further lines of server.properties
+  mailstore_options first{};        ///< of the first mailstore; the others take the defaults
+};
+
+/// What the comparison says about a record of clients' transactions and a MariaDB.
+struct verdict {
+  std::uint64_t acknowledged = 0, lost = 0, torn = 0, phantom = 0;
+  std::string text;
+};
+
+class node_world {
+public:
+  /// All nodes that start at once are ready when it's made.
+  explicit node_world(const world_options& options = {});
+
+  fixture::private_kafka kafka;
+  mailstore& at(std::size_t i) { return stores_.at(i); }
+  /// A directory of the test's own; it holds the TLS material that all nodes share.
+  std::filesystem::path dir() const { return dir_.path(); }
+
+  /// Makes mailboxes `prefix1…@example.test` with some mail on a mailstore; returns their names.
+  std::vector<std::string> create_accounts(std::size_t host, const std::string& prefix, unsigned count);
+  std::string id_of(const std::string& name) const;
+  std::string record_of(const std::string& prefix) const;
+  /// Makes `to` a destination, and waits until it is available and the account protected.
+  void enrol(const std::vector<std::string>& names, std::size_t from, std::size_t to, unsigned priority = 10);
+  /// Whether each account has an available replica there and is protected, as the node `asked` says.
+  bool follows(const std::vector<std::string>& names, std::size_t to, std::size_t asked);
+  /// True once the rows of all accounts are the same on both.
+  bool become_same(const std::vector<std::string>& names, std::size_t a, std::size_t b);
+
+  /// Deliveries to the accounts of create_accounts(prefix), recorded: in the background until stopped
+  /// (SIGTERM).
+  fixture::node_process deliver(std::size_t host, const std::string& prefix,
+                                const std::vector<std::string>& options = {});
+  /// The record of `prefix` against a mailstore's MariaDB.
+  verdict compare(std::size_t host, const std::string& prefix);
+
+private:
+  fixture::temp_dir dir_;
+  std::deque<mailstore> stores_;
+};
+
+/// One write to the account's own rows through its own connection, as a mail server's client makes it.
+void write_once(mailstore& host, const std::string& account_id);
+/// The same in the background: what its client was told, empty for OK.
+std::future<std::string> write_async(mailstore& host, const std::string& account_id);
+/// How often write_once() was committed there.
+std::uint64_t writes_there(mailstore& host, const std::string& account_id);
+
+inline bool ended(const std::future<std::string>& write) {
+  return write.wait_for(std::chrono::seconds::zero()) == std::future_status::ready;
+}
+
+} // namespace understudy::testing
