@@ -126,6 +126,57 @@ BOOST_AUTO_TEST_CASE(a07_deadlocks_and_lock_waits_repeat_the_whole_transaction) 
   check_same(pair, all.others[0]);
 }
 
+/// The other session wins (it has changed more), so that the applier is the deadlock's victim.
+BOOST_AUTO_TEST_CASE(a07_a_deadlock_repeats_the_whole_transaction) {
+  several all(1);
+  auto& pair = all.pair;
+  all.deliver(7, 500);
+  all.deliver(8, 500);
+  BOOST_REQUIRE(!pair.replicate().front().stopped);
+  pair.destination().set_up("CREATE DATABASE heavy; CREATE TABLE heavy.rows_there (n INT PRIMARY KEY)");
+  pair.source().query("UPDATE mboxgroup7.mail_item SET size=1 WHERE mailbox_id=7 AND id=500");
+  pair.source().query("UPDATE mboxgroup8.mail_item SET size=1 WHERE mailbox_id=8 AND id=500");
+  const auto batches = pair.capture();
+  const auto deadlocks = [&pair] {
+    return std::stoull(*pair.destination().query("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'").front().at(1));
+  };
+  const auto before = deadlocks();
+  auto other = pair.destination().connect();
+  const auto lock = [&other](unsigned mailbox) {
+    other.query(fmt::format("SELECT * FROM mboxgroup{0}.mail_item WHERE mailbox_id={0} AND id=500 FOR UPDATE",
+                            mailbox));
+  };
+  auto& writer = pair.writer();
+  const auto begin = [&] {
+    other.script("BEGIN; INSERT INTO heavy.rows_there SELECT seq FROM heavy.seq_1_to_5000");
+    lock(4);
+  };
+  begin();
+  auto applied = std::async(std::launch::async, [&] { return writer.apply(batches); });
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (deadlocks() == before && std::chrono::steady_clock::now() < end) {
+    BOOST_REQUIRE(fixture::eventually(std::chrono::seconds(30), [&pair] {
+      return pair.destination().value(
+                 "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state='LOCK "
+                 "WAIT'") != "0";
+    }));
+    lock(3); // what the applier holds, while it waits for what we hold
+    if (deadlocks() != before)
+      break;
+    other.query("ROLLBACK"); // its own wait had just ended
+    begin();
+  }
+  BOOST_TEST(deadlocks() > before);
+  BOOST_TEST(pair.destination().value("SELECT SUM(sequence) FROM understudy.replica") ==
+             "2"); // nothing of it yet
+  other.query("ROLLBACK");
+  for (const auto& outcome : need(applied.get()))
+    BOOST_TEST((outcome.applied == sequence(2)));
+  BOOST_TEST(writer.counters().repeats > 0u);
+  check_same(pair, replicated_pair::account());
+  check_same(pair, all.others[0]);
+}
+
 BOOST_AUTO_TEST_CASE(
     a08_batches_respect_max_allowed_packet_and_the_row_that_cant_fit_stops_its_account_alone) {
   several all(6, {"--max-allowed-packet=1M"});
