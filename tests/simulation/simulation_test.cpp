@@ -1,4 +1,5 @@
-// P1–P5 over a thousand seeds (fewer under a sanitizer) of crashes, pauses, cuts, late landings and promotions.
+// P1–P5 over a thousand seeds (fewer under a sanitizer) of crashes, pauses, cuts, late landings and
+// promotions.
 #include "tests/simulation/seeds.hpp"
 
 #include <boost/test/unit_test.hpp>
