@@ -111,9 +111,10 @@ class Kafka:
 
 
 class MariaDB:
-    """A private server with the mailstore's schema."""
+    """A private server, for the mailstore's schema. `data` is a directory to start with instead of an empty server's;
+    `settings` come after the usual ones."""
 
-    def __init__(self, directory, number, keep=False):
+    def __init__(self, directory, number, keep=False, data=None, settings=()):
         directory.mkdir()
         (directory / "tmp").mkdir()  # its own: a server that starts deletes others' temporary tables in /tmp
         self.socket = directory / "mysqld.sock"
@@ -125,13 +126,16 @@ class MariaDB:
                 run(["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal",
                      "--skip-test-db", f"--datadir={partial}", f"--tmpdir={work}", REDO_LOG, *as_root()])
 
-        template = prepared(f"mariadb-template-{version}", make)
+        template = data or prepared(f"mariadb-template-{version}", make)
         run(["cp", "-a", "--reflink=auto", "--sparse=always", str(template), str(directory / "data")])
-        self.process = Process(f"mariadbd {number}",
-                               ["mariadbd", "--no-defaults", f"--datadir={directory / 'data'}",
-                                f"--socket={self.socket}", f"--pid-file={directory / 'mysqld.pid'}",
-                                f"--tmpdir={directory / 'tmp'}", f"--server-id={number}", *MARIADB_SETTINGS,
-                                *as_root()], directory / "mariadbd.log", keep)
+        self.command = ["mariadbd", "--no-defaults", f"--datadir={directory / 'data'}", f"--socket={self.socket}",
+                        f"--pid-file={directory / 'mysqld.pid'}", f"--tmpdir={directory / 'tmp'}",
+                        f"--server-id={number}", *MARIADB_SETTINGS, *settings, *as_root()]
+        self.log, self.keep = directory / "mariadbd.log", keep
+        self.start()
+
+    def start(self):
+        self.process = Process(f"mariadbd {self.number}", self.command, self.log, self.keep)
 
     def sql(self, text):
         return run(["mariadb", "--no-defaults", "-uroot", f"--socket={self.socket}", "-N", "-e", text])
@@ -173,7 +177,8 @@ class Authority:
 class Node:
     """One understudyd with its configuration."""
 
-    def __init__(self, directory, name, mariadb, kafka, authority, programs, keep=False):
+    def __init__(self, directory, name, mariadb, kafka, authority, programs, keep=False,
+                 profile=ROOT / "config/profiles/carbonio.toml"):
         self.name = name
         self.directory = directory
         self.programs = programs
@@ -199,7 +204,7 @@ partitions          = 8
 replication_factor  = 1
 min_insync_replicas = 1
 [profile]
-file = "{ROOT / 'config/profiles/carbonio.toml'}"
+file = "{profile}"
 [tls]
 ca          = "{authority.ca}"
 certificate = "{authority.certificate}"
