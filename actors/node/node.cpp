@@ -257,6 +257,12 @@ result<void> node::start_log() {
   options.node = parts_->config.node.name;
   options.first_life = life_;
   options.max_message_bytes = max_message_bytes_;
+  options.topic_limit = [kafka = kafka_]() -> result<std::size_t> {
+    auto admin = topic_admin::open(kafka);
+    if (!admin)
+      return tl::make_unexpected(admin.error());
+    return (*admin)->max_message_bytes(topic::accounts, kafka_patience);
+  };
   options.report = [](const std::string& text) { spdlog::error("{}", text); };
   options.observe_ack = [metrics = parts_->metrics](double seconds, std::size_t bytes) {
     metrics->produce_ack(seconds);

@@ -28,7 +28,8 @@ const std::string& key_of(const account_event_body& body) {
 
 account_log::account_log(options o)
     : options_(std::move(o))
-    , life_(options_.first_life) {}
+    , life_(options_.first_life)
+    , limit_(options_.max_message_bytes) {}
 
 account_log::~account_log() {
   stop();
@@ -43,7 +44,7 @@ result<void> account_log::start() {
 
 result<void> account_log::open_producer() {
   producer_options limits;
-  limits.max_message_bytes = options_.max_message_bytes;
+  limits.max_message_bytes = limit_;
   producer_callbacks callbacks;
   callbacks.on_delivery = [this](delivery&& report) { on_report(std::move(report)); };
   callbacks.on_fatal = [this](const error& why) {
@@ -79,9 +80,11 @@ void account_log::stop() {
 void account_log::run_maintenance() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    changed_.wait_for(lock, retry_pause, [this] { return stopping_ || fatal_; });
+    changed_.wait_for(lock, retry_pause, [this] { return stopping_ || fatal_ || limit_doubted_; });
     if (stopping_)
       return;
+    if (std::exchange(limit_doubted_, false))
+      look_at_limit(lock);
     if (!std::exchange(fatal_, false)) {
       send_backlog_locked();
       continue;
@@ -92,6 +95,22 @@ void account_log::run_maintenance() {
     // A topic that can't be written for a while must not make new producers in a row.
     changed_.wait_for(lock, retry_pause, [this] { return stopping_; });
   }
+}
+
+/// R13: the topic's limit is read at the start, and again when a record is refused that kept to it.
+void account_log::look_at_limit(std::unique_lock<std::mutex>& lock) {
+  if (!options_.topic_limit)
+    return;
+  lock.unlock();
+  const auto now = options_.topic_limit();
+  lock.lock();
+  if (!now || *now >= limit_) // not to be had: asked again with the next refusal
+    return;
+  options_.report(fmt::format("the topic takes records of {} bytes and no longer of {}: larger events go in "
+                              "parts",
+                              *now, limit_.load()));
+  limit_ = *now;
+  fatal_ = true; // a new producer, whose batches keep to it: small events are never refused with large ones
 }
 
 void account_log::replace_producer() {
@@ -105,17 +124,24 @@ void account_log::replace_producer() {
   }
   if (old)
     old->stop(std::chrono::milliseconds::zero());
-  const std::lock_guard lock(mutex_);
-  if (auto opened = open_producer(); !opened) {
-    options_.report(opened.error().what);
-    fatal_ = true;
-    return;
+  std::vector<std::pair<std::uint64_t, error>> impossible; // no part is small enough for a lowered limit
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto opened = open_producer(); !opened) {
+      options_.report(opened.error().what);
+      fatal_ = true;
+      return;
+    }
+    for (auto& [number, event] : pending_) {
+      event.confirmed = 0;
+      if (auto records = encode_body(event.body, life_))
+        write_locked(number, std::move(*records));
+      else
+        impossible.emplace_back(number, records.error());
+    }
   }
-  for (auto& [number, event] : pending_) {
-    event.confirmed = 0;
-    if (auto records = encode_body(event.body, life_))
-      write_locked(number, std::move(*records));
-  }
+  for (auto& [number, why] : impossible)
+    finish(number, std::move(why));
 }
 
 void account_log::produce(partition_id partition, account_event_body body, on_delivery done) {
@@ -154,7 +180,7 @@ result<account_log::encoded> account_log::encode_body(const account_event_body& 
   std::string whole;
   if (auto done = encode_to(whole, from, body); !done)
     return tl::make_unexpected(done.error());
-  const auto limit = payload_limit(options_.max_message_bytes, key_of(body).size());
+  const auto limit = payload_limit(limit_, key_of(body).size());
   const auto* transaction = std::get_if<transaction_event>(&body);
   encoded records;
   if (whole.size() <= limit || transaction == nullptr) {
@@ -257,6 +283,9 @@ void account_log::on_report(delivery&& report) {
         return;
       break;
     case produce_outcome::too_large:
+      limit_doubted_ = true;
+      changed_.notify_all();
+      [[fallthrough]];
     case produce_outcome::refused:
       refused =
           error{fmt::format("Kafka refuses an event of account {}: {}", event.outcome.account, report.text),

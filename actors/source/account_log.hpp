@@ -5,6 +5,7 @@
 #include "events/log/producer.hpp"
 #include "events/model/account_event.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -30,6 +31,8 @@ public:
     node_name node;
     incarnation first_life;                    ///< greater than any this node used before (start time in µs)
     std::size_t max_message_bytes = 1'000'000; ///< of the topic: larger events are split (R13)
+    /// Asks Kafka for that limit: somebody may lower it (case P02). Called on a thread of ours; may block.
+    std::function<result<std::size_t>()> topic_limit;
     /// A problem of the producer, in words; any thread.
     std::function<void(const std::string&)> report;
     /// False: no broker can be reached.
@@ -95,6 +98,7 @@ private:
   result<void> open_producer();
   void run_maintenance();
   void replace_producer();
+  void look_at_limit(std::unique_lock<std::mutex>& lock);
   result<encoded> encode_body(const account_event_body& body, incarnation life) const;
   void write_locked(std::uint64_t number, encoded records);
   void say_first_locked(partition_id partition, const account_event_body& body);
@@ -115,6 +119,8 @@ private:
   std::deque<unsent> backlog_; ///< the producer's queue was full
   std::unordered_map<partition_id, partition_state> partitions_;
   bool fatal_ = false;
+  std::atomic<std::size_t> limit_; ///< of the topic, as last known; only ever lowered
+  bool limit_doubted_ = false;     ///< Kafka refused a record that kept to it
   bool stopping_ = false;
   std::thread maintenance_;
 };

@@ -33,6 +33,7 @@ struct world {
     options.node = node_name("ms1");
     options.first_life = incarnation(100);
     options.max_message_bytes = limit;
+    options.topic_limit = [this]() -> result<std::size_t> { return topic_limit.load(); };
     options.report = [this](const std::string&) { ++troubles; };
     log = std::make_unique<account_log>(std::move(options));
     BOOST_REQUIRE(log->start());
@@ -49,6 +50,7 @@ struct world {
   }
 
   mock_cluster cluster;
+  std::atomic<std::size_t> topic_limit{1'000'000};
   std::atomic<unsigned> troubles{0};
   std::atomic<unsigned> confirmed{0};
   std::atomic<unsigned> refused{0};
@@ -119,6 +121,42 @@ BOOST_AUTO_TEST_CASE(p02_r13_an_event_over_the_topics_limit_goes_in_parts_and_it
   const auto event = decode(*whole, w.cluster.shapes);
   BOOST_REQUIRE(event);
   BOOST_CHECK(std::get<transaction_event>(event->body) == event_of("a", 1, table, large));
+}
+
+BOOST_AUTO_TEST_CASE(p02_r13_a_limit_lowered_while_running_is_noticed_by_the_first_refusal) {
+  world w;
+  const auto table = items();
+  w.produce(event_of("b", 1, table));
+  BOOST_REQUIRE(w.all_told(1));
+  w.topic_limit = 20'000;
+  w.cluster.answer_next_produce(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  w.produce(event_of("a", 1, table, std::string(100'000, 'x')));
+  BOOST_REQUIRE(w.all_told(2));
+  BOOST_TEST(w.refused == 1U); // that account becomes unprotected (R3)
+  BOOST_REQUIRE(fixture::eventually(deadline, [&] { return w.log->life() == incarnation(101); }));
+  BOOST_TEST(w.troubles == 1U);
+  w.produce(event_of("a", 2, table, std::string(100'000, 'x')));
+  w.produce(event_of("b", 2, table));
+  BOOST_REQUIRE(w.all_told(4));
+  BOOST_TEST(w.refused == 1U);
+  const auto order = kinds(w.cluster.read());
+  BOOST_TEST((order.starts_with("istisppppp") && order.ends_with("pt")), order);
+}
+
+/// R3: what no part is small enough for is told, and doesn't wait for ever.
+BOOST_AUTO_TEST_CASE(p02_an_event_that_fits_nowhere_any_more_is_refused) {
+  world w;
+  const auto table = items();
+  w.produce(event_of("b", 1, table));
+  BOOST_REQUIRE(w.all_told(1));
+  w.topic_limit = 1100;
+  w.cluster.answer_next_produce(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  w.produce(event_of("a", 1, table));
+  BOOST_REQUIRE(w.all_told(2));
+  BOOST_REQUIRE(fixture::eventually(deadline, [&] { return w.log->life() == incarnation(101); }));
+  w.produce(event_of("a", 2, table, std::string(5000, 'x')));
+  BOOST_REQUIRE(w.all_told(3));
+  BOOST_TEST(w.refused == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(r3_a_refusal_is_told_for_its_event_and_the_log_goes_on) {
