@@ -2,6 +2,8 @@
 #pragma once
 #include "events/model/ids.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <ctime>
 
 namespace understudy {
