@@ -90,7 +90,7 @@ void supervisor::on_foreign(const foreign_write& write) {
 void supervisor::on_unseen(const rows_unseen& unseen) {
   const auto first_line = unseen.what.substr(0, unseen.what.find('\n'));
   if (!unseen.rows_may_have_changed) { // a table or group database was made: ordinary (facts §1)
-    spdlog::info("the mailstore's structure changed: {}", first_line);
+    spdlog::debug("the mailstore's structure changed: {}", first_line);
     return;
   }
   spdlog::error("rows may have changed unseen, so new snapshots are taken: {}", first_line);
