@@ -47,7 +47,7 @@ gauges node::figures() const {
       if (account.primary() == parts_->config.node.name) {
         ++(account.terms.pending() == nullptr ? active : beginning);
         if (account.gap)
-          ++(account.gap->since == sequence{} ? now.unprotected.node : now.unprotected.account);
+          ++(account.gap->missing == sequence{} ? now.unprotected.node : now.unprotected.account);
       } else if (const auto* destination = account.destination(parts_->config.node.name)) {
         ++(destination->ready ? ready : waiting);
       }

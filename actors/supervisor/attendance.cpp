@@ -69,9 +69,9 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
 
 void supervisor::attend_protection(const account_state& account, const term_entry& active) {
   auto& doing = work(account.id);
-  // A gap of the whole node (`since` 0) holds back commits all the same, if the server waits at all: it
-  // leaves nothing out of the log. One of this account's own mustn't hold up the others (R3).
-  const bool holds = account.is_protected() || account.gap->since == sequence{};
+  // A gap of the whole node holds back commits all the same, if the server waits at all: it leaves nothing out
+  // of the log. One of this account's own mustn't hold up the others (R3).
+  const bool holds = account.is_protected() || account.gap->missing == sequence{};
   if (doing.protection_told != holds) {
     doing.protection_told = holds;
     parts_->source->set_protected(account.id, holds);
@@ -83,13 +83,11 @@ void supervisor::attend_protection(const account_state& account, const term_entr
   }
   if (!node_gap_.empty())
     return;
-  // A gap of the whole node left nothing out of the log; one of this account's own did: only replicas that
-  // were made anew behind it have everything.
-  const bool of_node = account.gap->since == sequence{};
-  const bool replicas_whole =
-      std::all_of(account.destinations.begin(), account.destinations.end(),
-                  [&](const auto& d) { return d.ready && d.from >= account.gap->since; });
-  if (of_node || (replicas_whole && !account.destinations.empty())) {
+  // What was left out of the log only replicas have that were made anew behind it.
+  const bool none_missing = account.gap->missing == sequence{};
+  const bool replicas_whole = std::all_of(account.destinations.begin(), account.destinations.end(),
+                                          [&](const auto& d) { return account.gap->is_whole(d); });
+  if (none_missing || (replicas_whole && !account.destinations.empty())) {
     parts_->source->set_protected(account.id, true); // holding begins before it is said (R4)
     append_fact(account.id, protected_again{active.term});
   }

@@ -43,6 +43,10 @@ const destination_state* account_state::destination(const node_name& node) const
   return at == destinations.end() ? nullptr : &*at;
 }
 
+bool protection_gap::is_whole(const destination_state& replica) const {
+  return replica.ready && (replica.from >= missing || replica.requested >= at);
+}
+
 bool account_state::operator==(const account_state& other) const {
   return id == other.id && name == other.name && partition == other.partition && version == other.version &&
          is_withdrawn == other.is_withdrawn && is_paused == other.is_paused && terms == other.terms &&

@@ -32,6 +32,13 @@ struct destination_state {
 struct protection_gap {
   std::string reason;
   sequence since;
+  /// Changes from this sequence on may be missing from the log, for ever: only a replica that was made anew
+  /// has them. 0: none are missing, as when the whole node couldn't hold back its commits.
+  sequence missing;
+  /// Control offset of the last fact about missing changes: replicas asked for there or later have them.
+  kafka_offset at{-1};
+  /// True when a replica as control knows it has everything, whatever is missing from the log.
+  bool is_whole(const struct destination_state& replica) const;
   bool operator==(const protection_gap&) const = default;
 };
 

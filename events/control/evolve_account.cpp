@@ -25,7 +25,7 @@ public:
     account_.is_withdrawn = account_.is_paused = false;
     account_.destinations.clear();
     account_.gap = std::make_shared<const protection_gap>(
-        protection_gap{"enrolled, its capture has not begun yet", sequence{1}});
+        protection_gap{"enrolled, its capture has not begun yet", sequence{1}, {}, {}});
     term_entry entry;
     entry.term = account_.terms.next_term();
     entry.primary = state_.share(event.home);
@@ -65,7 +65,7 @@ public:
       return "a promotion of it is not finished";
     account_.is_withdrawn = true;
     account_.destinations = {};
-    account_.gap = std::make_shared<const protection_gap>(protection_gap{"not replicated", sequence{}});
+    account_.gap = std::make_shared<const protection_gap>(protection_gap{"not replicated", {}, {}, {}});
     return {};
   }
 
@@ -132,8 +132,14 @@ public:
     if (auto why = why_not_primary(event.term); !why.empty())
       return why;
     // What wasn't promised before isn't promised now: the earlier beginning stays.
-    const auto since = account_.gap ? std::min(account_.gap->since, event.since) : event.since;
-    account_.gap = std::make_shared<const protection_gap>(protection_gap{event.reason, since});
+    protection_gap gap{event.reason, event.since, event.since,
+                       event.since == sequence{} ? kafka_offset{-1} : offset_};
+    if (const auto& before = account_.gap) {
+      gap.since = std::min(before->since, gap.since);
+      gap.missing = std::max(before->missing, gap.missing);
+      gap.at = std::max(before->at, gap.at);
+    }
+    account_.gap = std::make_shared<const protection_gap>(std::move(gap));
     return {};
   }
 
@@ -170,9 +176,10 @@ public:
     auto* active = account_.terms.edit(event.term);
     active->state = term_state::activated;
     active->fence = event.fence;
-    account_.gap = event.gap.empty()
-                       ? nullptr
-                       : std::make_shared<const protection_gap>(protection_gap{event.gap, event.cut.next()});
+    account_.gap =
+        event.gap.empty()
+            ? nullptr
+            : std::make_shared<const protection_gap>(protection_gap{event.gap, event.cut.next(), {}, {}});
     return {};
   }
 

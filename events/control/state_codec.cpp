@@ -98,7 +98,8 @@ account_state account_from(control_state& state, const json_fields& in) {
   if (in.has("gap")) {
     const auto gap = in.object("gap");
     account.gap = std::make_shared<const protection_gap>(
-        protection_gap{gap.text("reason"), gap.read<sequence>("since")});
+        protection_gap{gap.text("reason"), gap.read<sequence>("since"), gap.read<sequence>("missing"),
+                       gap.read<kafka_offset>("at")});
   }
   if (in.has("origin")) {
     const auto origin = in.object("origin");
@@ -141,7 +142,10 @@ std::string encode_account(const account_state& account) {
                    {"terms", std::move(terms)},
                    {"destinations", std::move(destinations)}};
   if (account.gap)
-    out["gap"] = json::object{{"reason", account.gap->reason}, {"since", account.gap->since.value}};
+    out["gap"] = json::object{{"reason", account.gap->reason},
+                              {"since", account.gap->since.value},
+                              {"missing", account.gap->missing.value},
+                              {"at", account.gap->at.value}};
   if (account.origin)
     out["origin"] = json::object{{"operation", account.origin->operation.value},
                                  {"by", account.origin->by},

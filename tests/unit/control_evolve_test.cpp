@@ -29,6 +29,25 @@ BOOST_FIXTURE_TEST_CASE(enrolment_begins_unprotected_and_activation_protects, co
   BOOST_TEST((at(anna).primary() == one));
 }
 
+BOOST_FIXTURE_TEST_CASE(o07_what_is_missing_from_the_log_only_replicas_made_anew_have, ready) {
+  say(one, anna, unprotected{epoch{1}, "semi-sync is off", sequence{}});
+  BOOST_TEST(at(anna).gap->missing.value == 0u);
+  // In one record, as a source says that its position was lost: the replicas' new requests are no older.
+  append(one, {account_change{anna, {}, unprotected{epoch{1}, "purged", sequence{6}}},
+               account_change{anna, {}, replica_reset{two, "purged"}}});
+  const auto gap = *at(anna).gap;
+  BOOST_TEST(gap.since.value == 0u); // what wasn't promised before isn't promised now
+  BOOST_TEST(gap.missing.value == 6u);
+  BOOST_TEST(!gap.is_whole(*at(anna).destination(two)));   // not ready
+  BOOST_TEST(!gap.is_whole(*at(anna).destination(three))); // ready, but older than the gap
+  // Nothing was written since: the new snapshot ends at the same sequence as the old one, and is whole.
+  say(two, anna, replica_ready{two, at(anna).destination(two)->requested, "anew", sequence{5}});
+  BOOST_TEST(gap.is_whole(*at(anna).destination(two)));
+  // A later trouble of the node doesn't make the missing changes come back.
+  say(one, anna, unprotected{epoch{1}, "semi-sync is off", sequence{}});
+  BOOST_TEST(at(anna).gap->missing.value == 6u);
+}
+
 BOOST_FIXTURE_TEST_CASE(r25_two_administrators_one_wins_and_the_other_is_told_who, ready) {
   const auto version = at(anna).version;
   const change_origin first{operation_id{"op-1"}, "ada", 1}, second{operation_id{"op-2"}, "bob", 2};
