@@ -1,16 +1,28 @@
 #include "storage/state/waiting_commits.hpp"
 
+#include <chrono>
+#include <thread>
+
 namespace understudy {
 namespace {
 
 /// After so many rounds new commits come faster than they are ended: the caller tries again.
 constexpr int most_rounds = 200;
+/// For a killed leader to wake up, and its followers behind it.
+constexpr std::chrono::milliseconds between_rounds{5};
 
-// The leader of a group commit shows "Waiting for semi-sync ACK from slave", its followers "Commit" (tried).
+// The leader of a group commit shows "Waiting for semi-sync ACK from slave", its followers "Commit". A killed
+// follower stays so, as "Killed", until its leader ends (tried): it's no longer one to be ended, but it still
+// waits.
 constexpr const char* followers = "SELECT id FROM information_schema.processlist WHERE state IN "
-                                  "('Commit', 'Writing to binlog') AND id <> CONNECTION_ID()";
-constexpr const char* leaders = "SELECT id FROM information_schema.processlist WHERE state LIKE "
-                                "'Waiting for semi-sync ACK%' AND id <> CONNECTION_ID()";
+                                  "('Commit', 'Writing to binlog') AND command <> 'Killed' "
+                                  "AND id <> CONNECTION_ID()";
+constexpr const char* leaders =
+    "SELECT id FROM information_schema.processlist WHERE state LIKE "
+    "'Waiting for semi-sync ACK%' AND command <> 'Killed' AND id <> CONNECTION_ID()";
+constexpr const char* waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE (state IN "
+                                "('Commit', 'Writing to binlog') OR state LIKE 'Waiting for semi-sync ACK%') "
+                                "AND id <> CONNECTION_ID()";
 
 result<std::uint64_t> kill_all(sql_session& session, const char* selection) {
   auto found = session.query(selection);
@@ -37,8 +49,12 @@ result<std::uint64_t> end_waiting_commits(sql_session& session) {
     if (!leading)
       return leading;
     ended += *leading;
-    if (*leading == 0)
+    const auto left = session.query_value(waiting);
+    if (!left)
+      return tl::make_unexpected(static_cast<const error&>(left.error()));
+    if (left->value_or("0") == "0")
       return ended;
+    std::this_thread::sleep_for(between_rounds);
   }
   return failure(fmt::format("after ending {} connections there are still commits that wait", ended), {},
                  true);
