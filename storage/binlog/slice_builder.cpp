@@ -60,8 +60,8 @@ void warn_unreadable(const prepared_table& t, std::string why, sliced_transactio
     return w.what == warning::kind::unreadable && w.table == t.map->table && w.database == t.map->database;
   };
   if (std::none_of(out.unseen.begin(), out.unseen.end(), said))
-    out.unseen.push_back(
-        warning{warning::kind::unreadable, std::move(why), t.map->database, t.map->table, true});
+    out.unseen.push_back(warning{warning::kind::unreadable, std::move(why), t.map->database, t.map->table,
+                                 !t.route.is_self_pruned});
 }
 
 enum class mailbox_state : std::uint8_t { known, none, unknown };

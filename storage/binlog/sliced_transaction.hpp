@@ -47,9 +47,11 @@ struct sliced_transaction {
     };
     kind what = kind::ddl;
     std::string statement; ///< its first 500 bytes
-    std::string database;  ///< as the statement names it; the session's default otherwise; may be empty
-    std::string table;     ///< first account table that it names; empty = the whole database, or unknown
-    bool rows_may_have_changed = false; ///< true: replicas of the accounts concerned need a new snapshot
+    /// Whose accounts are concerned, as the statement names it; empty = several, or unknown.
+    std::string database;
+    std::string table; ///< first account table that it names; empty = the whole database, or unknown
+    /// True: replicas of the accounts concerned need a new snapshot. Not for tables that every host prunes.
+    bool rows_may_have_changed = false;
   };
 
   gtid id;

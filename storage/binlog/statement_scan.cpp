@@ -191,6 +191,7 @@ scan_statement(std::string_view statement, std::string_view database, const tabl
       effect->what, std::string(statement.substr(0, longest_shown)), std::string(database), {}, effect->rows};
   const auto verb = verb_of(w);
   const bool of_database = is_one_of(w.at(verb + 1), {"database", "schema"});
+  bool only_pruned = true; // of the account tables named so far
   for (std::size_t i = verb + 1; i < w.list.size(); ++i) {
     const auto& word = w.list[i];
     if (of_database) {
@@ -199,12 +200,23 @@ scan_statement(std::string_view statement, std::string_view database, const tabl
       out.database = word.text;
       return out;
     }
-    const auto& of = word.after_dot ? w.list[i - 1].text : out.database;
+    const std::string_view of = word.after_dot ? std::string_view(w.list[i - 1].text) : database;
     const auto route = routing.route(of, word.text);
     if (route.what != table_route::kind::account_rows && route.what != table_route::kind::registry)
       continue;
+    if (route.is_self_pruned && !out.table.empty())
+      continue;
+    if (!only_pruned) {
+      if (of != out.database)
+        out.database.clear(); // of several
+      continue;
+    }
+    only_pruned = route.is_self_pruned;
     out.database = of;
     out.table = word.text;
+  }
+  if (!out.table.empty()) {
+    out.rows_may_have_changed = out.rows_may_have_changed && !only_pruned;
     return out;
   }
   // Such a statement is logged only because a function in it writes: to which table it doesn't say.

@@ -21,6 +21,8 @@ struct table_route {
   std::string mailbox_column;
   /// Columns that never travel (`group_id`, surrogate auto-increment keys).
   std::vector<std::string> left_out_columns;
+  /// Every host removes rows here by itself: replicas may differ (R35, R38).
+  bool is_self_pruned = false;
   /// registry only: the columns with the account's id and with its name.
   std::string account_column = "account_id";
   std::string name_column = "comment";

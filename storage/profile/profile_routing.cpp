@@ -54,6 +54,7 @@ table_route profile_routing::route(std::string_view database, std::string_view t
   const bool is_registry = rules_->is_registry(out.logical_name);
   out.what = is_registry ? route_kind::registry : route_kind::account_rows;
   out.mailbox_column = column;
+  out.is_self_pruned = rules_->is_self_pruned(out.logical_name);
   out.account_column = rules_->registry.account_column;
   out.name_column = rules_->registry.name_column;
   for (const auto& rule : rules_->host_local)

@@ -40,6 +40,23 @@ BOOST_AUTO_TEST_CASE(statements_about_other_things) {
   BOOST_TEST(!scan("UPDATE item SET n=1", "other"));
 }
 
+BOOST_AUTO_TEST_CASE(only_the_database_concerned_is_named_several_are_unknown) {
+  BOOST_TEST(scan("TRUNCATE mboxgroup8.item")->database == "mboxgroup8");
+  BOOST_TEST(scan("DROP TABLE item, uniq")->database == "mboxgroup7");
+  BOOST_TEST(scan("DROP TABLE item, mboxgroup8.item")->database == "");
+  BOOST_TEST(scan("UPDATE mboxgroup8.item a JOIN item b SET a.n=b.n")->database == "");
+}
+
+BOOST_AUTO_TEST_CASE(r35_a_table_that_every_host_prunes_needs_no_new_snapshot) {
+  BOOST_TEST(!scan("TRUNCATE pruned")->rows_may_have_changed);
+  BOOST_TEST(!scan("DELETE FROM mboxgroup8.pruned")->rows_may_have_changed);
+  const auto both = scan("DELETE p, i FROM pruned p JOIN mboxgroup8.item i");
+  BOOST_TEST(both->rows_may_have_changed);
+  BOOST_TEST(both->table == "item");
+  BOOST_TEST(both->database == "mboxgroup8");
+  BOOST_TEST(scan("DELETE i, p FROM item i JOIN mboxgroup8.pruned p")->database == "mboxgroup7");
+}
+
 BOOST_AUTO_TEST_CASE(structure_and_whole_databases) {
   const auto rows_change = [](std::string_view statement) {
     const auto w = scan(statement);

@@ -18,7 +18,7 @@ namespace understudy::binlog_test {
 
 using bytes = std::vector<std::uint8_t>;
 
-/// A small mailstore: group database 7, the registry, our own tables.
+/// A small mailstore: group databases 7 and 8, the registry, our own tables.
 class small_routing final : public table_routing {
 public:
   table_route route(std::string_view database, std::string_view table) const override {
@@ -31,7 +31,8 @@ public:
       out.logical_name = "zimbra/mailbox";
       out.mailbox_column = "id";
       out.left_out_columns = {"group_id"};
-    } else if (database == "mboxgroup7" && tables.contains(name)) {
+    } else if ((database == "mboxgroup7" || database == "mboxgroup8") && tables.contains(name)) {
+      out.is_self_pruned = name == "pruned";
       out.what = table_route::kind::account_rows;
       out.logical_name = "mboxgroup/" + name;
       out.mailbox_column = "mailbox_id";
@@ -42,10 +43,10 @@ public:
   bool holds_accounts(std::string_view database) const override {
     return database == "zimbra" || database == "mboxgroup7";
   }
-  std::set<std::string> tables{"integers", "decimals",  "floats",   "bits",   "times",  "members",
-                               "texts",    "bytes",     "others",   "wide",   "padded", "uniq",
-                               "prefixed", "tombstone", "nullable", "folded", "item",   "copied",
-                               "revision", "blobs",     "old_times"};
+  std::set<std::string> tables{"integers", "decimals",  "floats",    "bits",   "times",  "members",
+                               "texts",    "bytes",     "others",    "wide",   "padded", "uniq",
+                               "prefixed", "tombstone", "nullable",  "folded", "item",   "copied",
+                               "revision", "blobs",     "old_times", "pruned"};
 };
 
 inline std::filesystem::path data_file(const std::string& name) {

@@ -52,6 +52,9 @@ BOOST_AUTO_TEST_CASE(by_names_alone_the_profile_routes_every_table) {
   BOOST_TEST(item.mailbox_column == "mailbox_id");
   BOOST_TEST(item.left_out_columns.empty());
 
+  BOOST_TEST(!item.is_self_pruned);
+  BOOST_TEST(routing.route("zimbra", "scheduled_task").is_self_pruned);
+
   const auto registry = routing.route("zimbra", "mailbox");
   BOOST_TEST((registry.what == kind::registry));
   BOOST_TEST(registry.mailbox_column == "id");
