@@ -62,6 +62,13 @@ struct marker_written {
   kafka_offset offset;
 };
 
+/// Answers `protect`: everything that was captured before it was handed to Kafka, what comes behind holds its
+/// commits.
+struct holds_again {
+  account_id account;
+  epoch term;
+};
+
 // --- supervisor -> account actor -------------------------------------------------------------------------
 
 /// `unprotected` was read back from control: what waits of this account settles (R3).
@@ -69,7 +76,7 @@ struct settle_unprotected {
   std::string reason;
 };
 
-/// The account is protected again from here on: slices hold their commits.
+/// Slices hold their commits from here on; answered by holds_again.
 struct protect {};
 
 /// A view is about to be opened: hold what is captured from now on until its place is known (R16).
@@ -124,6 +131,10 @@ struct replica_loaded {
   sequence number;
 };
 
+/// Why a replica needs a new snapshot begins with this when it mustn't be made before whoever writes to it
+/// here has stopped (R35).
+inline constexpr std::string_view parked_mark = "parked: ";
+
 /// The replica of this account stopped: with the error, its coordinates and what to do.
 struct replica_stopped {
   account_id account;
@@ -146,6 +157,19 @@ struct rows_unseen {
   std::string what;
   std::string database;       ///< whose accounts are concerned; empty: unknown, so all
   bool rows_may_have_changed; ///< true: they need new snapshots
+};
+
+/// Capture can't go on from where it stood, and waits for `capture::restart_at`: nothing is acknowledged
+/// meanwhile.
+struct position_lost {
+  enum class kind : std::uint8_t {
+    unknown,  ///< this node has no checkpoint: it is new, or its own tables are
+    purged,   ///< changes behind it can't be read any more (O07)
+    diverged, ///< this server's history isn't the one that was captured (R9)
+  };
+  kind why = kind::unknown;
+  gtid_position wanted;
+  std::string what; ///< as MariaDB, or the comparison, says it
 };
 
 // --- control link, gateway, clocks and worker threads -> supervisor
@@ -186,6 +210,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::role_met)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::account_refused)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::fence_written)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::marker_written)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::holds_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::settle_unprotected)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::protect)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::snapshot_opening)
@@ -199,3 +224,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::replica_loaded)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::replica_stopped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::foreign_write)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::rows_unseen)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::position_lost)

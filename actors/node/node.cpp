@@ -1,7 +1,7 @@
 #include "actors/node/node.hpp"
 
 #include "actors/gateway/known_peers.hpp"
-#include "actors/node/source_start.hpp"
+#include "actors/source/own_lines.hpp"
 #include "actors/supervisor/node_questions.hpp"
 #include "actors/supervisor/supervisor.hpp"
 #include "actors/support/uuid.hpp"
@@ -130,13 +130,14 @@ result<void> node::start() {
   parts_->logged = parts_->local;
   parts_->local.setup = local_setup();
   parts_->logged.setup = standard_setup();
-  kafka_.brokers = config.kafka.bootstrap();
-  kafka_.properties = config.kafka.properties;
-  kafka_.client_id = "understudy-" + config.node.name.value;
-  kafka_.log = say;
+  parts_->kafka.brokers = config.kafka.bootstrap();
+  parts_->kafka.properties = config.kafka.properties;
+  parts_->kafka.client_id = "understudy-" + config.node.name.value;
+  parts_->kafka.log = say;
   parts_->sql = std::make_shared<worker_pool>("sql", 2);
   parts_->promotions = std::make_shared<worker_pool>("promotions", 4);
   parts_->questions = std::make_shared<worker_pool>("questions", 2);
+  parts_->divergence = std::make_shared<divergence_report>(config.node.state_dir / "divergence.jsonl");
   parts_->control = std::make_shared<control_view>();
   parts_->lease = std::make_shared<lease_keeper>(config.node.name, parts_->process, parts_->started_ms,
                                                  rules_of(config.cluster));
@@ -203,7 +204,7 @@ result<void> node::wait_for_kafka() {
   const auto& cluster = parts_->config.cluster;
   const auto plans = understudy_topics(cluster.partitions, cluster.replication_factor,
                                        cluster.min_insync_replicas, cluster.retention);
-  auto admin = topic_admin::open(kafka_);
+  auto admin = topic_admin::open(parts_->kafka);
   if (!admin)
     return tl::make_unexpected(admin.error());
   while (true) {
@@ -219,7 +220,8 @@ result<void> node::wait_for_kafka() {
         return {};
       }
     } else {
-      waiting_for(fmt::format("Kafka at {} doesn't answer ({})", kafka_.brokers, findings.error().what));
+      waiting_for(
+          fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, findings.error().what));
     }
     if (!pause())
       return failure("stopped while waiting for Kafka");
@@ -256,16 +258,17 @@ result<void> node::restore_control() {
 
 result<void> node::start_log() {
   account_log::options options;
-  options.kafka = kafka_;
+  options.kafka = parts_->kafka;
   options.node = parts_->config.node.name;
   options.first_life = life_;
   options.max_message_bytes = max_message_bytes_;
-  options.topic_limit = [kafka = kafka_]() -> result<std::size_t> {
+  options.topic_limit = [kafka = parts_->kafka]() -> result<std::size_t> {
     auto admin = topic_admin::open(kafka);
     if (!admin)
       return tl::make_unexpected(admin.error());
     return (*admin)->max_message_bytes(topic::accounts, kafka_patience);
   };
+  options.most_waiting_bytes = parts_->config.limits.memory / 4;
   options.report = [](const std::string& text) { spdlog::error("{}", text); };
   options.observe_ack = [metrics = parts_->metrics](double seconds, std::size_t bytes) {
     metrics->produce_ack(seconds);
@@ -292,24 +295,25 @@ result<void> node::start_capture() {
   auto checkpoint = stored->capture();
   if (!checkpoint)
     return tl::make_unexpected(checkpoint.error());
-  if (!*checkpoint) { // the first start: what was before concerns no account of ours
-    auto position = mailstore_queries(*session, parts_->rules).binlog_position();
-    if (!position)
-      return tl::make_unexpected(position.error());
-    *checkpoint = capture_checkpoint{*position, {}};
-    if (auto kept = stored->store_capture(**checkpoint, {}); !kept)
-      return kept;
-  }
   std::vector<captured_account> accounts;
   if (auto read = stored->each_captured([&](captured_account a) { accounts.push_back(std::move(a)); }); !read)
     return read;
   const auto offsets = stored->capture_offsets();
   if (!offsets)
     return tl::make_unexpected(offsets.error());
-  auto known = read_own_lines(kafka_, config.node.name, *parts_->log, std::move(accounts), *offsets,
-                              [this] { return stopping(); });
+  const auto settled = *checkpoint ? (*checkpoint)->settled : gtid_position{};
+  auto known = read_own_lines(parts_->kafka, config.node.name, *parts_->log, std::move(accounts), settled,
+                              *offsets, [this] { return stopping(); });
   if (!known)
     return tl::make_unexpected(known.error());
+  const auto end = mailstore_queries(*session, parts_->rules).binlog_position();
+  if (!end)
+    return tl::make_unexpected(end.error());
+  std::optional<position_lost> lost;
+  if (!*checkpoint) // the first start, or our own tables are new
+    lost = {position_lost::kind::unknown, {}, "no checkpoint says where capture stood"};
+  else if (auto missing = known->tail.missing_behind(*end); !missing.empty())
+    lost = {position_lost::kind::diverged, settled, std::move(missing)};
 
   const bool synchronous = config.cluster.durability == durability_mode::synchronous;
   settlement::options rules;
@@ -317,13 +321,14 @@ result<void> node::start_capture() {
   rules.counts = [lease = parts_->lease, synchronous](broker_time stamp) {
     return !synchronous || lease->counts(stamp); // asynchronous holds nobody, so no lease is asked
   };
+  rules.waits_at_start = true;
   rules.acknowledge = [this](const binlog_place& place) {
     if (parts_->source)
       parts_->source->acknowledge(place);
   };
   rules.observe_hold = [metrics = parts_->metrics](double seconds) { metrics->commit_hold(seconds); };
   parts_->settle = std::make_shared<settlement>(std::move(rules));
-  parts_->settle->begin_at((*checkpoint)->settled);
+  parts_->settle->begin_at(settled);
 
   auto around = std::make_shared<account_surroundings>();
   around->log = parts_->log;
@@ -351,13 +356,15 @@ result<void> node::start_capture() {
       spdlog::warn("capture isn't attached to MariaDB: {}", why);
   };
   options.probe_seen = [this] { watch_->probe_seen(); };
+  options.lost_at_start = std::move(lost);
+  options.tail = std::move(known->tail);
   options.stuck = [this](const error& why) {
     const std::lock_guard lock(mutex_);
     stuck_ = why;
   };
   parts_->source = std::make_shared<capture>(std::move(options));
   parts_->why_unprotected = [this] { return watch_->why_unprotected(); };
-  for (auto& account : *known)
+  for (auto& account : known->accounts)
     pending_accounts_.push_back(std::move(account));
   return {};
 }
@@ -379,7 +386,7 @@ result<void> node::start_replicas() {
   options.system = system_.get();
   options.sql = parts_->logged;
   options.rules = parts_->rules;
-  options.kafka = kafka_;
+  options.kafka = parts_->kafka;
   options.node = parts_->config.node.name;
   options.memory_limit = parts_->config.limits.memory / 4;
   options.decisions = parts_->control;
@@ -392,7 +399,7 @@ result<void> node::start_replicas() {
   parts_->replicas = std::make_shared<replica_side>(std::move(options));
 
   snapshot_sender::options sending;
-  sending.kafka = kafka_;
+  sending.kafka = parts_->kafka;
   sending.node = parts_->config.node.name;
   sending.life = life_;
   sending.sql = parts_->logged;
@@ -413,13 +420,12 @@ result<void> node::start_replicas() {
     parts_->source->expect(std::move(account));
   pending_accounts_.clear();
   watch_->start();
-  parts_->source->start();
   return parts_->link->start();
 }
 
 void node::start_link() {
   control_link::options options;
-  options.kafka = kafka_;
+  options.kafka = parts_->kafka;
   options.node = parts_->config.node.name;
   options.first_life = life_;
   options.process = parts_->process;
@@ -459,6 +465,8 @@ result<void> node::start_gateway() {
 }
 
 void node::keep_checkpoint() {
+  if (!parts_->source->has_place())
+    return;
   const auto taken = parts_->settle->take_checkpoint();
   const auto changed = parts_->source->changed_accounts(taken.place);
   if (!checkpoints_ || !checkpoints_->connected()) {
@@ -515,17 +523,13 @@ void node::orderly_stop() {
 }
 
 std::shared_ptr<const volume_map> node::volumes_from(const node_name& source) const {
-  const auto described = [](const control_state& state, const node_name& name) {
+  const auto described = [this](const control_state& state, const node_name& name) {
     std::vector<mailstore_volume> volumes;
     if (const auto* known = state.node(name))
       for (const auto& v : known->announced.volumes) {
-        mailstore_volume described;
-        described.id = v.id;
-        described.type = v.type;
-        described.name = v.name;
-        described.path = v.path;
-        described.is_centralised = v.centralised;
-        volumes.push_back(std::move(described));
+        auto volume = describe_volume(parts_->rules->volumes, v.id, v.type, v.name, v.path, {});
+        volume.is_centralised = v.centralised; // its node saw the metadata
+        volumes.push_back(std::move(volume));
       }
     return volumes;
   };

@@ -60,7 +60,6 @@ private:
   caf::actor supervisor_;
   std::unique_ptr<mariadb_watch> watch_;
   std::unique_ptr<gateway_server> gateway_;
-  kafka_settings kafka_;
   incarnation life_;
   std::size_t max_message_bytes_ = 1'000'000;
   mutable std::mutex mutex_;

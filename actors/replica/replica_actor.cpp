@@ -25,6 +25,7 @@ caf::behavior replica::make_behavior(std::shared_ptr<replica_services> around, a
       [this](load_ended& ended) { on_loaded(ended); },
       [this](const shape_searched& searched) { on_searched(searched); },
       [this](want_snapshot) { on_want_snapshot(); },
+      [this](const park_replica& park) { on_park(park.reason); },
       [this](pause_replica) { on_pause(); },
       [this](resume_replica) { on_resume(); },
       [this](leave_replica) { self_->quit(); },
@@ -59,6 +60,8 @@ void replica::settle_at(const replica_located& located) {
     around_->reader().watch(partition_, account_); // the marker is read again: it loads once more
     return become(phase::waiting_for_snapshot);
   }
+  if (lost && located.stopped.find(parked_mark) == needs_snapshot_mark.size())
+    return on_park(located.stopped.substr(needs_snapshot_mark.size()));
   const auto why = lost ? located.stopped.substr(needs_snapshot_mark.size())
                         : std::string("there is no copy of the account here");
   around_->reader().need_snapshot(partition_, account_, why);
@@ -92,7 +95,18 @@ void replica::on_fence(const fence_turn& turn) {
               fence_applied{account_, fence.term, fence.cut, fence.offset, fence.is_protected});
 }
 
+/// Also a load under way ends: what it wrote may have been changed by the same hand.
+void replica::on_park(const std::string& reason) {
+  parked_ = reason;
+  snapshot_.clear();
+  around_->board().change(account_, [](replica_board::entry& e) { e.loading.clear(); });
+  around_->reader().need_snapshot(partition_, account_, reason);
+  become(phase::stopped, reason);
+}
+
 void replica::on_marker(marker_read& read) {
+  if (!parked_.empty()) // another destination's
+    return around_->reader().need_snapshot(partition_, account_, parked_);
   needs_snapshot_ = false;
   snapshot_ = read.met.marker.id;
   become(phase::loading);
@@ -140,6 +154,7 @@ void replica::on_searched(const shape_searched& searched) {
 }
 
 void replica::on_want_snapshot() {
+  parked_.clear();
   if (phase_ == phase::loading)
     return;
   around_->reader().watch(partition_, account_);
@@ -157,6 +172,8 @@ void replica::on_pause() {
 
 void replica::on_resume() {
   const bool was_paused = std::exchange(paused_, false);
+  if (!parked_.empty())
+    return;
   if (phase_ == phase::stopped) {
     around_->pool().refresh_schema();
     around_->locate(account_);

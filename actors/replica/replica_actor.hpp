@@ -30,6 +30,7 @@ private:
   void on_loaded(load_ended& ended);
   void on_searched(const shape_searched& searched);
   void on_want_snapshot();
+  void on_park(const std::string& reason);
   void on_pause();
   void on_resume();
   void settle_at(const replica_located& located);
@@ -46,6 +47,7 @@ private:
   phase phase_ = phase::waiting_for_snapshot;
   bool paused_ = false;
   bool needs_snapshot_ = false; ///< said to the supervisor
+  std::string parked_;          ///< why no copy is taken up for now; empty: one is
   std::string snapshot_;        ///< being loaded
   kafka_offset last_fence_{-1};
 };

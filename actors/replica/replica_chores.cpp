@@ -141,6 +141,13 @@ void replica_services::pause(const account_id& account, bool on) {
   });
 }
 
+void replica_services::park(const account_id& account, const std::string& reason) {
+  chores_->submit([this, account, reason] {
+    if (const auto actor = board_.actor_of(account))
+      caf::anon_send(actor, park_replica{reason});
+  });
+}
+
 /// False: it is tried again later.
 bool replica_services::begin_partition(partition_id partition) {
   if (begun_.contains(partition))

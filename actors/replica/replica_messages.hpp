@@ -61,6 +61,10 @@ struct shape_searched {
 
 /// Its rows are to be replaced from the next valid marker.
 struct want_snapshot {};
+/// Its rows can't be trusted: nothing is applied, and no marker taken, before its rows are wanted again.
+struct park_replica {
+  std::string reason;
+};
 struct pause_replica {};
 struct resume_replica {};
 /// The account isn't replicated here any more; the actor ends.
@@ -76,6 +80,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::reading_halted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::load_ended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::shape_searched)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::want_snapshot)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::park_replica)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::pause_replica)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::resume_replica)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::leave_replica)

@@ -40,6 +40,10 @@ void replica_side::become_source(const account_id& account, std::function<void()
   parts_->services->leave(account, false, std::move(done));
 }
 
+void replica_side::park(const account_id& account, const std::string& reason) {
+  parts_->services->park(account, reason);
+}
+
 void replica_side::pause(const account_id& account) {
   parts_->services->pause(account, true);
 }

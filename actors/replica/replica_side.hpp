@@ -108,6 +108,9 @@ public:
   /// It will be written here: no more is applied; what an applier has in its hands was committed when `done`
   /// is called (on any thread). The position row stays.
   void become_source(const account_id& account, std::function<void()> done = {});
+  /// Its rows can't be trusted any more: nothing is applied and no snapshot loaded until it is followed with
+  /// wants_snapshot, also over a restart. `reason` begins with parked_mark.
+  void park(const account_id& account, const std::string& reason);
   void pause(const account_id& account);
   /// Goes on after pause(); heals an account that stopped (restartReplicas): what failed is tried again.
   void resume(const account_id& account);

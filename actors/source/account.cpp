@@ -40,7 +40,10 @@ caf::behavior account_actor::make_behavior() {
         protected_ = false;
         settle_all();
       },
-      [this](const protect&) { protected_ = true; },
+      [this](const protect&) {
+        protected_ = true;
+        send(around_->supervisor, holds_again{account_, term_});
+      },
       [this](const epoch_closed& ended) {
         if (ended.term < term_)
           return;
@@ -72,7 +75,6 @@ void account_actor::forward(slice_captured& slice) {
       rest_if_idle();
       return;
     }
-    work_->known.clear();
   }
   produce(slice);
 }

@@ -5,7 +5,7 @@
 //   role_met            from capture, at the role row's place: begins the epoch, or ends it with the fence
 //   (R29) snapshot_opening/opened/abandoned, settle_unprotected, protect, epoch_closed   from the supervisor
 //   slice_confirmed/refused from the account log's thread
-// Tells the supervisor: account_refused, fence_written, marker_written.
+// Tells the supervisor: account_refused, fence_written, marker_written, holds_again.
 // It never blocks and holds only what it waits for. If it dies, capture's next slice finds it gone, which is
 // fatal for the node: an account without its actor would hold every commit for ever.
 #pragma once

@@ -163,6 +163,10 @@ void account_log::produce(partition_id partition, account_event_body body, on_de
     event.since = std::chrono::steady_clock::now();
     if (records && life != life_) // a new life began meanwhile
       records = encode_body(event.body, life_);
+    if (records && bounded_.contains(partition) && pending_bytes_ > options_.most_waiting_bytes)
+      records = failure(
+          fmt::format("partition {} can't be written, and there's no more room for what waits", partition),
+          "its replicas are initialised anew when it is back");
     if (records) {
       for (const auto& record : *records)
         event.bytes += record.size();
@@ -338,6 +342,27 @@ void account_log::begin_life(partition_id partition) {
 incarnation account_log::life() const {
   const std::lock_guard lock(mutex_);
   return life_;
+}
+
+std::map<partition_id, std::uint64_t> account_log::oldest_unconfirmed() const {
+  const std::lock_guard lock(mutex_);
+  std::map<partition_id, std::uint64_t> oldest;
+  for (const auto& [number, event] : pending_)
+    oldest.try_emplace(event.partition, number);
+  return oldest;
+}
+
+std::uint64_t account_log::last_number() const {
+  const std::lock_guard lock(mutex_);
+  return next_number_ - 1;
+}
+
+void account_log::bound(partition_id partition, bool on) {
+  const std::lock_guard lock(mutex_);
+  if (on)
+    bounded_.insert(partition);
+  else
+    bounded_.erase(partition);
 }
 
 std::size_t account_log::in_flight() const {

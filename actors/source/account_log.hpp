@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -33,6 +34,8 @@ public:
     std::size_t max_message_bytes = 1'000'000; ///< of the topic: larger events are split (R13)
     /// Asks Kafka for that limit: somebody may lower it (case P02). Called on a thread of ours; may block.
     std::function<result<std::size_t>()> topic_limit;
+    /// What may wait in memory in all, where partitions can't be written and their commits aren't held (R4).
+    std::size_t most_waiting_bytes = std::size_t{128} << 20;
     /// A problem of the producer, in words; any thread.
     std::function<void(const std::string&)> report;
     /// False: no broker can be reached.
@@ -62,6 +65,15 @@ public:
   /// Begins this life in a partition even if there's nothing else to write, so that a start can read up to
   /// it.
   void begin_life(partition_id partition);
+
+  /// Of each partition that has something unconfirmed, the number of the oldest of it, in the order of
+  /// producing.
+  std::map<partition_id, std::uint64_t> oldest_unconfirmed() const;
+  /// The number of what was produced last.
+  std::uint64_t last_number() const;
+  /// R4, P7: while a partition can't be written, and its commits aren't held, what waits for it in memory is
+  /// bounded: events beyond are refused.
+  void bound(partition_id partition, bool on);
 
   std::size_t in_flight() const;
   std::size_t in_flight_bytes() const;
@@ -118,6 +130,7 @@ private:
   std::size_t pending_bytes_ = 0;
   std::deque<unsent> backlog_; ///< the producer's queue was full
   std::unordered_map<partition_id, partition_state> partitions_;
+  std::set<partition_id> bounded_;
   bool fatal_ = false;
   std::atomic<std::size_t> limit_; ///< of the topic, as last known; only ever lowered
   bool limit_doubted_ = false;     ///< Kafka refused a record that kept to it

@@ -21,7 +21,9 @@ std::int64_t wall_us() {
 } // namespace
 
 capture::capture(options o)
-    : options_(std::move(o)) {}
+    : options_(std::move(o))
+    , lost_(options_.lost_at_start)
+    , has_place_(!lost_ || lost_->why != position_lost::kind::unknown) {}
 
 capture::~capture() {
   stop();
@@ -60,6 +62,8 @@ void capture::acknowledge(const binlog_place& place) {
 void capture::run() {
   std::minstd_rand random{std::random_device{}()};
   auto pause = first_pause;
+  if (lost_)
+    wait_for_place(*std::exchange(lost_, std::nullopt));
   while (!stopping_) {
     const auto began = std::chrono::steady_clock::now();
     auto outcome = run_connection();
@@ -70,6 +74,10 @@ void capture::run() {
     }
     if (stopping_)
       return;
+    if (lost_) {
+      wait_for_place(*std::exchange(lost_, std::nullopt));
+      continue;
+    }
     if (!outcome && !outcome.error().retryable) {
       options_.stuck(outcome.error());
       return;
@@ -81,6 +89,45 @@ void capture::run() {
     wake_.wait_for(lock, pause + jitter, [this] { return stopping_.load(); });
     pause = std::min(pause * 2, longest_pause);
   }
+}
+
+void capture::wait_for_place(position_lost lost) {
+  caf::anon_send(options_.around->supervisor, std::move(lost));
+  std::unique_lock lock(source_mutex_);
+  wake_.wait(lock, [this] { return stopping_ || restarted_; });
+  restarted_ = false;
+}
+
+void capture::restart_at(const capture_beginning& from) {
+  options_.around->settle->begin_at(from.position);
+  has_place_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    options_.tail = {};
+    role_changes_.clear(); // what was met is below the new place
+    for (auto& [id, account] : accounts_) {
+      account->settled_role = account->info.role;
+      account->settled_term = account->info.term;
+      mark_changed(*account);
+    }
+    for (const auto& role : from.roles) {
+      const auto known = accounts_.find(role.account);
+      if (known != accounts_.end() && role.term > known->second->info.term)
+        on_role({role.account, role.term, std::string(text_of(role.role)), role.decision}, {});
+    }
+  }
+  const std::lock_guard lock(source_mutex_);
+  restarted_ = true;
+  wake_.notify_all();
+}
+
+std::optional<position_lost> capture::why_lost(const capture_source& source, const error& failed) const {
+  using kind = position_lost::kind;
+  const auto refusal = source.refusal();
+  if (refusal == position_refusal::none)
+    return std::nullopt;
+  return position_lost{refusal == position_refusal::purged ? kind::purged : kind::diverged,
+                       options_.around->settle->settled(), failed.what};
 }
 
 result<void> capture::run_connection() {
@@ -102,15 +149,23 @@ result<void> capture::run_connection() {
   while (!stopping_) {
     options_.around->settle->wait_for_room();
     auto next = source->next_transaction();
-    if (!next)
+    if (!next) {
+      lost_ = why_lost(*source, next.error());
       return tl::make_unexpected(next.error());
+    }
     if (!*next)
       return {};
     auto before = read_before(**next, outstanding);
-    if (!before)
+    if (!before) {
+      lost_ = position_lost{position_lost::kind::diverged, resumption.start, before.error().what};
       return tl::make_unexpected(before.error());
-    if (!*before)
-      on_transaction(std::move(**next));
+    }
+    if (*before)
+      continue;
+    if (auto taken = on_transaction(std::move(**next)); !taken) {
+      lost_ = position_lost{position_lost::kind::diverged, resumption.start, taken.error().what};
+      return taken;
+    }
   }
   return {};
 }
@@ -128,9 +183,23 @@ result<bool> capture::read_before(const sliced_transaction& transaction, std::de
   return true;
 }
 
-void capture::on_transaction(sliced_transaction&& transaction) {
+std::string capture::check_tail(const sliced_transaction& transaction) {
+  // Rows that couldn't be read, or an XA COMMIT of what was prepared before the settled position: no proof.
+  if (!transaction.unseen.empty())
+    return {};
+  tail_check::slices changed;
+  for (const auto& slice : transaction.slices)
+    if (const auto* account = by_mailbox(slice.mailbox))
+      changed[account->info.account] = &slice.changes;
+  return options_.tail.read(transaction.id, changed);
+}
+
+result<void> capture::on_transaction(sliced_transaction&& transaction) {
   const std::lock_guard lock(mutex_);
   on_registry(transaction, false);
+  if (!options_.tail.done())
+    if (auto differs = check_tail(transaction); !differs.empty())
+      return failure(std::move(differs));
   struct part {
     entry* account;
     std::vector<row_change>* changes;
@@ -154,7 +223,7 @@ void capture::on_transaction(sliced_transaction&& transaction) {
     caf::anon_send(account->actor, std::move(message));
   }
   for (auto& [account, changes] : foreign)
-    if (account->info.term != epoch{})
+    if (account->info.term != epoch{} && account->info.role != "none")
       caf::anon_send(options_.around->supervisor,
                      foreign_write{account->info.account, transaction.id,
                                    std::make_shared<const std::vector<row_change>>(std::move(*changes))});
@@ -165,6 +234,7 @@ void capture::on_transaction(sliced_transaction&& transaction) {
       transaction.own_tables.end())
     options_.probe_seen();
   report_unseen(transaction);
+  return {};
 }
 
 void capture::on_registry(const sliced_transaction& transaction, bool removals) {
@@ -240,6 +310,8 @@ void capture::expect(known_account account) {
     if (!slot->actor) {
       slot->info.last = slot->sent = slot->confirmed = account.last;
       slot->info.is_protected = account.is_protected;
+      if (slot->info.role == "none") // forgotten, and followed again
+        slot->info.role = account.role;
     }
   }
   if (slot->info.mailbox != mailbox_id{})
@@ -270,21 +342,51 @@ void capture::set_protected(const account_id& account, bool is_protected) {
     caf::anon_send(found->second->actor, settle_unprotected{});
 }
 
-void capture::forget(const account_id& account) {
+void capture::forget(const account_id& id) {
   const std::lock_guard lock(mutex_);
-  const auto found = accounts_.find(account);
+  const auto found = accounts_.find(id);
   if (found == accounts_.end())
     return;
-  if (found->second->actor)
-    caf::anon_send(found->second->actor, epoch_closed{found->second->info.term});
-  mailboxes_.erase(found->second->info.mailbox);
-  accounts_.erase(found);
+  auto& account = *found->second;
+  if (account.info.role == "none" && !account.actor)
+    return;
+  if (account.actor)
+    caf::anon_send(account.actor, epoch_closed{account.info.term});
+  mailboxes_.erase(account.info.mailbox);
+  std::erase_if(role_changes_, [&](const role_change& change) { return change.account == id; });
+  account.actor = nullptr;
+  account.info.role = account.settled_role = "none";
+  account.settled_term = account.info.term;
+  account.info.last = account.confirmed = account.sent = std::max(account.sent, account.confirmed);
+  mark_changed(account);
 }
 
 caf::actor capture::actor_of(const account_id& account) const {
   const std::lock_guard lock(mutex_);
   const auto found = accounts_.find(account);
   return found == accounts_.end() ? caf::actor{} : found->second->actor;
+}
+
+std::vector<std::pair<account_id, epoch>> capture::written_here() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<account_id, epoch>> all;
+  for (const auto& [id, account] : accounts_)
+    if (account->info.role == "source" && !account->closed)
+      all.emplace_back(id, account->info.term);
+  return all;
+}
+
+bool capture::knows(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  return accounts_.contains(account);
+}
+
+std::optional<capture::numbered> capture::numbered_up_to(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = accounts_.find(account);
+  if (found == accounts_.end())
+    return std::nullopt;
+  return numbered{found->second->info.term, std::max(found->second->sent, found->second->confirmed)};
 }
 
 mailbox_id capture::mailbox_of(const account_id& account) const {

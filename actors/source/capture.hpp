@@ -2,7 +2,9 @@
 // (DESIGN §4.1, rules A). Everything it knows of accounts it was told, or met in the binlog.
 #pragma once
 #include "actors/source/account.hpp"
+#include "actors/source/tail_check.hpp"
 #include "storage/binlog/capture_source.hpp"
+#include "storage/state/capture_beginning.hpp"
 
 #include <caf/actor.hpp>
 
@@ -27,9 +29,12 @@ public:
     std::function<void(bool attached, const std::string& why)> attached;
     /// The node's own probe row came back through the binlog (R10).
     std::function<void()> probe_seen;
-    /// Capture can't go on: the server's history isn't the one in Kafka, or the binlog can't be read (R9,
-    /// B09).
+    /// Capture can't go on: the binlog can't be read (B09).
     std::function<void(const error&)> stuck;
+    /// Capture waits for restart_at() from the start: there's no checkpoint, or this isn't the server of it.
+    std::optional<position_lost> lost_at_start;
+    /// What the binlog must have behind the settled position (R9).
+    tail_check tail;
   };
 
   /// An account of this node, as the supervisor knows it.
@@ -46,13 +51,20 @@ public:
 
   capture(options o);
   ~capture();
-  /// Starts reading behind the settlement's settled position. Once.
+  /// Starts reading behind the settlement's settled position. Once, when control is read: epochs that ended
+  /// without this node are closed by then (R19).
   void start();
   /// Stops reading; what was read stays with the account actors. Any thread, blocking until the thread ended.
   void stop();
 
   /// Any thread. Ends the connection of the moment; a new one follows (S04).
   void reconnect();
+
+  /// Any thread, after `position_lost`: capture goes on from there. What was captured before and hasn't
+  /// settled counts as settled; accounts get the roles that they have there, as if their rows had been met.
+  void restart_at(const capture_beginning& from);
+  /// False: no place is known yet, so there's nothing to keep in a checkpoint. Any thread.
+  bool has_place() const { return has_place_; }
 
   /// Any thread. Tells capture of an account before its role row is written, or at the start. Later calls
   /// renew what isn't decided by the binlog: mailbox, partition, `last` if no role was met since.
@@ -61,10 +73,21 @@ public:
   void close_epoch(const account_id& account, epoch term);
   /// Any thread.
   void set_protected(const account_id& account, bool is_protected);
+  /// Any thread. The account isn't replicated any more; its numbers go on if it is enrolled again (R11).
   void forget(const account_id& account);
   /// The account's actor while it is a source here; null otherwise.
   caf::actor actor_of(const account_id& account) const;
 
+  /// The accounts that are written here as far as capture knows, with their epochs. Any thread.
+  std::vector<std::pair<account_id, epoch>> written_here() const;
+  /// Whether capture was told of the account.
+  bool knows(const account_id& account) const;
+  /// The last epoch and number of it that this node knows of; nothing if it was never told of it.
+  struct numbered {
+    epoch term;
+    sequence last;
+  };
+  std::optional<numbered> numbered_up_to(const account_id& account) const;
   /// The account's local mailbox id; 0 = not known.
   mailbox_id mailbox_of(const account_id& account) const;
 
@@ -100,9 +123,15 @@ private:
 
   void run();
   result<void> run_connection();
+  /// Tells the supervisor and waits for restart_at(), or for the end.
+  void wait_for_place(position_lost lost);
+  /// Why the position can't be gone on from, if that is what ended the connection.
+  std::optional<position_lost> why_lost(const capture_source& source, const error& failed) const;
   /// True: the transaction was read over an earlier connection and is on its way (R7).
   result<bool> read_before(const sliced_transaction& transaction, std::deque<gtid>& outstanding);
-  void on_transaction(sliced_transaction&& transaction);
+  result<void> on_transaction(sliced_transaction&& transaction);
+  /// Why this isn't the history in Kafka (R9); empty: it is so far.
+  std::string check_tail(const sliced_transaction& transaction);
   void on_registry(const sliced_transaction& transaction, bool removals);
   void on_role(const sliced_transaction::role_row& row, const binlog_place& place);
   void report_unseen(const sliced_transaction& transaction);
@@ -119,6 +148,9 @@ private:
   std::vector<account_id> changed_;
   std::mutex source_mutex_;
   std::condition_variable wake_;
+  std::optional<position_lost> lost_; ///< capture's thread only
+  bool restarted_ = false;            ///< under source_mutex_
+  std::atomic<bool> has_place_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -3,11 +3,16 @@
 namespace understudy {
 
 settlement::settlement(options o)
-    : options_(std::move(o)) {}
+    : options_(std::move(o))
+    , waiting_at_start_(options_.waits_at_start) {}
 
 void settlement::begin_at(const gtid_position& settled) {
   const std::lock_guard lock(mutex_);
   tracker_.reset(settled);
+  open_.clear();
+  outstanding_bytes_ = 0;
+  released_ = {};
+  room_.notify_all();
 }
 
 settlement::resumption settlement::resume() const {
@@ -46,7 +51,7 @@ void settlement::delivered(const slice_ptr& part, const report& where) {
   last = std::max(last, where.offset);
   if (!open_.empty() && part->number >= open_.front().number)
     open_[part->number - open_.front().number].held_at.emplace_back(where.partition, where.offset);
-  if (options_.counts(where.stamp))
+  if (!waiting_at_start_ && options_.counts(where.stamp))
     settle_locked(*part);
   else if (!part->settled)
     uncounted_.push_back({part, where.stamp});
@@ -59,6 +64,18 @@ void settlement::release(const slice_ptr& part) {
 
 void settlement::judge_again() {
   const std::lock_guard lock(mutex_);
+  if (!waiting_at_start_)
+    judge_again_locked();
+}
+
+void settlement::begin_acknowledging() {
+  const std::lock_guard lock(mutex_);
+  waiting_at_start_ = false;
+  judge_again_locked();
+  acknowledge_locked();
+}
+
+void settlement::judge_again_locked() {
   auto waiting = std::move(uncounted_);
   uncounted_.clear();
   for (const auto& report : waiting) {
@@ -112,6 +129,8 @@ void settlement::settle_locked(slice& part) {
 }
 
 void settlement::acknowledge_locked() {
+  if (waiting_at_start_)
+    return;
   auto released = tracker_.take_release();
   if (!released)
     return;

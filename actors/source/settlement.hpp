@@ -42,11 +42,14 @@ public:
     std::function<void(const binlog_place&)> acknowledge;
     /// Seconds from reading a transaction to its ACK, one call each released transaction.
     std::function<void(double)> observe_hold;
+    /// R19: nothing counts and nothing is acknowledged before begin_acknowledging().
+    bool waits_at_start = false;
   };
 
   explicit settlement(options o);
 
-  /// Before the first connection: everything up to `settled` was settled in a former life.
+  /// Between two connections: everything up to `settled` is settled, by a former life or because it can't be
+  /// read any more; tickets given out before are void.
   void begin_at(const gtid_position& settled);
 
   /// What a (re)connection starts from (R7): behind the settled position; `outstanding` were read over the
@@ -70,6 +73,8 @@ public:
   void release(const slice_ptr& part);
   /// A renewal was counted: reports that came while no lease ran are judged again.
   void judge_again();
+  /// Leases and control were read, and the commits of lost epochs ended (R19). Any thread.
+  void begin_acknowledging();
   /// Ends wait_for_room; from then on nothing is acknowledged.
   void stop();
 
@@ -90,6 +95,7 @@ public:
 
 private:
   void settle_locked(slice& part);
+  void judge_again_locked();
   void acknowledge_locked();
 
   options options_;
@@ -98,6 +104,7 @@ private:
   ack_tracker tracker_;
   std::size_t outstanding_bytes_ = 0;
   bool stopped_ = false;
+  bool waiting_at_start_;
   struct waiting_report {
     slice_ptr part;
     broker_time stamp;

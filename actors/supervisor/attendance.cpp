@@ -67,38 +67,13 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
   attend_replica(account, active, *destination);
 }
 
-void supervisor::attend_protection(const account_state& account, const term_entry& active) {
-  auto& doing = work(account.id);
-  // A gap of the whole node holds back commits all the same, if the server waits at all: it leaves nothing out
-  // of the log. One of this account's own mustn't hold up the others (R3).
-  const bool holds = account.is_protected() || account.gap->missing == sequence{};
-  if (doing.protection_told != holds) {
-    doing.protection_told = holds;
-    parts_->source->set_protected(account.id, holds);
-  }
-  if (account.is_protected()) {
-    if (!node_gap_.empty())
-      append_fact(account.id, unprotected{active.term, node_gap_, sequence{}});
-    return;
-  }
-  if (!node_gap_.empty())
-    return;
-  // What was left out of the log only replicas have that were made anew behind it.
-  const bool none_missing = account.gap->missing == sequence{};
-  const bool replicas_whole = std::all_of(account.destinations.begin(), account.destinations.end(),
-                                          [&](const auto& d) { return account.gap->is_whole(d); });
-  if (none_missing || (replicas_whole && !account.destinations.empty())) {
-    parts_->source->set_protected(account.id, true); // holding begins before it is said (R4)
-    append_fact(account.id, protected_again{active.term});
-  }
-}
-
 void supervisor::attend_replica(const account_state& account, const term_entry& active,
                                 const destination_state& destination) {
   auto& doing = work(account.id);
   if (destination.ready) {
     if (!doing.following)
       follow(account, false);
+    watch_for_foreign_writes(account, active);
     if (doing.paused_told != account.is_paused) {
       doing.paused_told = account.is_paused;
       if (account.is_paused)
@@ -114,8 +89,34 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
   }
   if (doing.role_begun < active.term && doing.closed < active.term)
     close_epoch(account, epoch(active.term.value - 1)); // what we wrote before isn't proven (R33)
+  if (is_parked(destination) && !doing.reset_pending)
+    doing.parked = true; // since before this process began, too
+  if (doing.parked) {
+    if (!doing.following)
+      follow(account, false);
+    return;
+  }
   if (doing.reset_seen != destination.requested)
     ask_for_snapshot(account, destination.reset_why ? *destination.reset_why : std::string("new replica"));
+}
+
+/// R35: capture must know whose rows a replica's are here, to tell what nobody but a stranger wrote.
+void supervisor::watch_for_foreign_writes(const account_state& account, const term_entry& active) {
+  const auto figures = parts_->replicas->figures_of(account.id);
+  if (!figures || figures->mailbox == mailbox_id{}) {
+    waiting_.insert(account.id); // not located yet
+    return;
+  }
+  if (parts_->source->mailbox_of(account.id) == figures->mailbox)
+    return;
+  parts_->source->expect({account.id,
+                          figures->mailbox,
+                          account.partition,
+                          active.term,
+                          "replica",
+                          figures->applied,
+                          account.is_protected(),
+                          {}});
 }
 
 void supervisor::ask_for_snapshot(const account_state& account, const std::string& why) {
@@ -164,7 +165,7 @@ void supervisor::follow(const account_state& account, bool wants_snapshot) {
 void supervisor::send_snapshot(const account_state& account) {
   kafka_offset newest{-1};
   for (const auto& destination : account.destinations)
-    if (!destination.ready && destination.reset_why != nullptr)
+    if (!destination.ready && destination.reset_why != nullptr && !is_parked(destination))
       newest = std::max(newest, destination.requested);
   if (newest == kafka_offset{-1})
     return;
@@ -172,8 +173,9 @@ void supervisor::send_snapshot(const account_state& account) {
   if (doing.snapshot_running || doing.snapshot_asked >= newest)
     return;
   const auto actor = parts_->source->actor_of(account.id);
-  if (!actor) {
-    waiting_.insert(account.id); // its role row isn't met yet
+  if (!actor || lost_) {
+    waiting_.insert(
+        account.id); // its role row isn't met yet, or the view would lie before capture's new place
     return;
   }
   doing.snapshot_running = true;
@@ -203,12 +205,13 @@ void supervisor::send_snapshot(const account_state& account) {
 }
 
 void supervisor::forget(const account_id& id) {
+  parts_->source->forget(
+      id); // capture's checkpoint may know it as ours although this process has no work of it
   const auto found = work_.find(id);
   if (found == work_.end())
     return;
   if (found->second.following)
     parts_->replicas->unfollow(id, true);
-  parts_->source->forget(id);
   work_.erase(found);
 }
 

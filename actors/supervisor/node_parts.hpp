@@ -7,6 +7,7 @@
 #include "actors/replica/replica_side.hpp"
 #include "actors/snapshot/snapshot_sender.hpp"
 #include "actors/source/capture.hpp"
+#include "actors/supervisor/divergence_report.hpp"
 #include "actors/supervisor/peers.hpp"
 #include "actors/support/worker_pool.hpp"
 #include "storage/profile/profile.hpp"
@@ -20,6 +21,7 @@ struct node_parts {
   std::int64_t started_ms = 0; ///< wall clock
   std::shared_ptr<node_metrics> metrics = std::make_shared<node_metrics>(UNDERSTUDY_VERSION);
   std::shared_ptr<const profile> rules;
+  kafka_settings kafka;
   sql_options logged; ///< sessions that write through the binlog
   sql_options local;  ///< sessions that don't (R6)
   /// Empty: `synchronous` holds; else why this node's commits aren't protected (R5).
@@ -32,6 +34,7 @@ struct node_parts {
   std::shared_ptr<capture> source;
   std::shared_ptr<replica_side> replicas;
   std::shared_ptr<snapshot_sender> snapshots;
+  std::shared_ptr<divergence_report> divergence;
   std::shared_ptr<peers> others;
   std::shared_ptr<worker_pool> sql;        ///< short SQL jobs
   std::shared_ptr<worker_pool> promotions; ///< guards and role rows; its threads bound what moves at once

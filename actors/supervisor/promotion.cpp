@@ -1,4 +1,5 @@
 // How an account moves, as far as this node is concerned (R27–R31).
+#include "actors/source/own_lines.hpp"
 #include "actors/supervisor/supervisor.hpp"
 #include "storage/state/catalog_reader.hpp"
 #include "storage/state/mailstore_queries.hpp"
@@ -7,6 +8,9 @@
 
 namespace understudy {
 namespace {
+
+/// Reading a partition for an account's numbers is given up after so long, and begun again.
+constexpr std::chrono::seconds reading_patience{60};
 
 result<registered_account> look_up(sql_session& session, const std::shared_ptr<const profile>& rules,
                                    const account_id& account) {
@@ -21,6 +25,23 @@ result<registered_account> look_up(sql_session& session, const std::shared_ptr<c
 template <class T, class E>
 tl::unexpected<error> no_session(const tl::expected<T, E>& failed) {
   return tl::make_unexpected(static_cast<const error&>(failed.error()));
+}
+
+/// R11: an account that was enrolled before goes on behind its last number, whoever gave it.
+result<sequence> last_number(node_parts& parts, const account_id& account, partition_id partition,
+                             epoch begun) {
+  if (begun <= epoch{1})
+    return sequence{};
+  const auto here = parts.source->numbered_up_to(account);
+  if (here && here->term.next() == begun)
+    return here->last; // nobody wrote between that epoch, which was ours, and this one
+  const auto deadline = std::chrono::steady_clock::now() + reading_patience;
+  const auto highest =
+      highest_numbers(parts.kafka, parts.config.node.name, *parts.log, {{account, partition}},
+                      [&] { return std::chrono::steady_clock::now() > deadline; });
+  if (!highest)
+    return tl::make_unexpected(highest.error());
+  return std::max(highest->at(account), here ? here->last : sequence{});
 }
 
 } // namespace
@@ -45,6 +66,10 @@ void supervisor::begin_first_epoch(const account_state& account, const term_entr
                     known.mailbox = found->mailbox;
                     known.partition = partition;
                     known.role = "none";
+                    auto number = last_number(*parts, id, partition, term);
+                    if (!number)
+                      return tl::make_unexpected(number.error());
+                    known.last = *number;
                     parts->source->expect(std::move(known));
                     return logged_state(*session).write_role({id, term, account_role::source, decision});
                   }();

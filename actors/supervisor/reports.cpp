@@ -1,6 +1,7 @@
 // What the node's other actors tell the supervisor, and what follows from it.
 #include "actors/supervisor/supervisor.hpp"
 #include "storage/state/local_state.hpp"
+#include "storage/state/mailstore_queries.hpp"
 #include "storage/state/waiting_commits.hpp"
 
 #include <spdlog/spdlog.h>
@@ -67,24 +68,8 @@ void supervisor::on_stopped(const replica_stopped& stopped) {
   if (!stopped.needs_snapshot)
     return;
   const auto* account = state().account(stopped.account);
-  if (account != nullptr && !account->is_withdrawn)
+  if (account != nullptr && !account->is_withdrawn && !work(stopped.account).parked)
     ask_for_snapshot(*account, stopped.reason);
-}
-
-void supervisor::on_foreign(const foreign_write& write) {
-  parts_->metrics->foreign_write();
-  // R35: settled, never produced, reported row by row; the replica here is set right by a new snapshot.
-  for (const auto& row : *write.rows)
-    spdlog::warn("account {}: foreign write by transaction {} in {}", write.account, write.id.text(),
-                 row.table->table);
-  const auto* account = state().account(write.account);
-  if (account == nullptr || account->is_withdrawn)
-    return;
-  const auto* active = account->terms.active();
-  const auto* destination = account->destination(self_name());
-  if (active == nullptr || is_self(active->primary) || destination == nullptr || !destination->ready)
-    return;
-  ask_for_snapshot(*account, fmt::format("foreign write by transaction {}", write.id.text()));
 }
 
 void supervisor::on_unseen(const rows_unseen& unseen) {
@@ -95,13 +80,38 @@ void supervisor::on_unseen(const rows_unseen& unseen) {
   }
   spdlog::error("rows may have changed unseen, so new snapshots are taken: {}", first_line);
   parts_->metrics->error("capture");
-  for (const auto& [id, account] : state().accounts()) {
-    const auto* active = account.terms.active();
-    if (account.is_withdrawn || active == nullptr || !is_self(active->primary))
-      continue;
-    for (const auto& destination : account.destinations)
-      append_fact(id, replica_reset{destination.node, unseen.what});
-  }
+  std::vector<account_id> written_here;
+  for (const auto& [id, account] : state().accounts())
+    if (const auto* active = account.terms.active();
+        !account.is_withdrawn && active != nullptr && is_self(active->primary))
+      written_here.push_back(id);
+  const auto group = parts_->rules->group_in(unseen.database);
+  if (!group)
+    return reset_replicas(written_here, unseen.what);
+  // Which group an account is in only the registry knows.
+  in_background(*parts_->sql,
+                [this, parts = parts_, group = *group, what = unseen.what,
+                 accounts = std::move(written_here)]() mutable -> std::function<void()> {
+                  auto session = sql_session::open(parts->local);
+                  if (session)
+                    if (const auto found = mailstore_queries(*session, parts->rules).find_by_id(accounts)) {
+                      std::unordered_set<account_id> elsewhere;
+                      for (const auto& account : *found)
+                        if (account.group != group)
+                          elsewhere.insert(account.account);
+                      std::erase_if(accounts, [&](const auto& id) { return elsewhere.contains(id); });
+                    }
+                  return [this, accounts, what] { reset_replicas(accounts, what); };
+                });
+}
+
+void supervisor::reset_replicas(const std::vector<account_id>& accounts, const std::string& why) {
+  std::vector<control_event> resets;
+  for (const auto& id : accounts)
+    if (const auto* account = state().account(id))
+      for (const auto& destination : account->destinations)
+        resets.push_back(account_change{id, {}, replica_reset{destination.node, why}});
+  append(std::move(resets));
 }
 
 void supervisor::step_down(const std::vector<standing_claim>& claims) {

@@ -17,7 +17,8 @@ constexpr std::chrono::milliseconds supervisor_tick{250};
 
 supervisor::supervisor(caf::actor_config& config, std::shared_ptr<node_parts> parts)
     : caf::event_based_actor(config)
-    , parts_(std::move(parts)) {
+    , parts_(std::move(parts))
+    , patience_(parts_->config.cluster.partition_patience) {
   operation_surroundings around;
   around.parts = parts_;
   around.append = [this](std::vector<control_event> events, const change_origin& origin) {
@@ -47,6 +48,7 @@ caf::behavior supervisor::make_behavior() {
       [this](const run_here& job) { job.work(); },
       [this](const role_met& role) { on_role(role); },
       [this](const account_refused& refused) { on_refused(refused); },
+      [this](const holds_again& holding) { on_holds_again(holding); },
       [this](const fence_written& written) { on_fence_written(written); },
       [this](const marker_written& written) {
         spdlog::debug("account {}: marker of snapshot {} at sequence {}, offset {}", written.account,
@@ -57,6 +59,7 @@ caf::behavior supervisor::make_behavior() {
       [this](const replica_stopped& stopped) { on_stopped(stopped); },
       [this](const foreign_write& write) { on_foreign(write); },
       [this](const rows_unseen& unseen) { on_unseen(unseen); },
+      [this](const position_lost& lost) { on_position_lost(lost); },
   };
 }
 
@@ -78,6 +81,7 @@ void supervisor::on_control(const control_read& batch) {
     return;
   for (const auto& account : touched)
     attend(account);
+  attend_lost_place();
   parts_->replicas->control_folded(next);
 }
 
@@ -134,14 +138,7 @@ void supervisor::count_promotion(const account_change& change) {
 }
 
 void supervisor::on_leases() {
-  if (!begun_ && parts_->link->caught_up()) {
-    begun_ = true;
-    spdlog::info("control is read: {} accounts, {} nodes", state().accounts().size(), state().nodes().size());
-    announce();
-    for (const auto& [id, account] : state().accounts())
-      attend(id);
-    parts_->replicas->control_folded(state().next()); // reading begins: everything followed is known
-  }
+  begin_when_read();
   if (!begun_)
     return;
   parts_->settle->judge_again();
@@ -152,6 +149,8 @@ void supervisor::on_leases() {
     std::raise(SIGTERM);
     return;
   }
+  if (counts_as_dead())
+    return; // a claim stands until everything is taken over: returning it would spoil that (R22)
   const auto claims = parts_->lease->ask([](const lease_view& view) { return view.claims_against_self(); });
   if (!claims.empty() && !stepping_down_ && claims.back().offset > returned_sent_)
     step_down(claims);
@@ -170,9 +169,12 @@ void supervisor::on_tick() {
       if (const auto* active = account.terms.active(); active != nullptr && is_self(active->primary))
         waiting_.insert(id);
   }
+  look_at_partitions();
   const auto again = std::exchange(waiting_, {});
   for (const auto& account : again)
     attend(account);
+  attend_lost_place();
+  probe_parked();
   operations_->on_tick();
   store_control();
 }

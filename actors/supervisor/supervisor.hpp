@@ -2,12 +2,13 @@
 // this node what was decided. Everything that blocks goes to worker pools and comes back as `run_here`.
 //
 // Takes (actors/messages.hpp): control_read, leases_read from the control link; command_received from the
-//   gateway; role_met, foreign_write, rows_unseen from capture; account_refused, fence_written,
-//   marker_written from account actors; fence_applied, replica_loaded, replica_stopped from the replica side;
-//   tick.
+//   gateway; role_met, foreign_write, rows_unseen, position_lost from capture; account_refused,
+//   fence_written, marker_written, holds_again from account actors; fence_applied, replica_loaded,
+//   replica_stopped from the replica side; tick.
 // If it dies, the node ends: nothing would act on decisions any more.
 #pragma once
 #include "actors/messages.hpp"
+#include "actors/source/partition_patience.hpp"
 #include "actors/supervisor/node_parts.hpp"
 #include "actors/supervisor/operations.hpp"
 #include "storage/guard/guard.hpp"
@@ -37,12 +38,29 @@ struct account_work {
   bool snapshot_running = false;
   kafka_offset reset_seen{
       -1}; ///< the request that our own `replica_reset` made: it is followed for its marker
-  bool reset_pending = false;          ///< a `replica_reset` of ours is on its way
-  kafka_offset ready_sent{-1};         ///< the request that we answered with `replica_ready`
+  bool reset_pending = false;  ///< a `replica_reset` of ours is on its way
+  kafka_offset ready_sent{-1}; ///< the request that we answered with `replica_ready`
+  bool foreign_before = false; ///< a foreign write made its replica here be initialised anew (R35)
+  bool parked = false;         ///< foreign writes went on
+  /// Of the last foreign write; after a restart, of the start: whoever wrote may run since then.
+  std::chrono::system_clock::time_point foreign_at = std::chrono::system_clock::now();
   bool following = false;              ///< the replica side follows it
   std::optional<bool> protection_told; ///< to capture, as control has it
-  bool paused_told = false;            ///< to the replica side
-  bool busy = false;                   ///< a blocking job about it is under way
+  bool hold_asked = false;             ///< capture was asked to hold commits again, to be protected
+  /// Everything up to this number of the account log is from before it held commits again (R4).
+  std::optional<std::uint64_t> unheld_up_to;
+  bool paused_told = false; ///< to the replica side
+  bool busy = false;        ///< a blocking job about it is under way
+};
+
+/// Capture waits: its accounts must have been told before it begins anew.
+struct lost_place {
+  position_lost said;
+  std::string reason; ///< as accounts are told
+  /// What the role rows say; nothing before the binlog was examined.
+  std::optional<std::unordered_map<account_id, role_record>> roles;
+  std::unordered_map<account_id, account_version> told; ///< at this version something was appended
+  bool busy = false;
 };
 
 class supervisor final : public caf::event_based_actor {
@@ -77,6 +95,7 @@ private:
   void attend_settled(const account_state& account, const term_entry& active);
   void attend_replica(const account_state& account, const term_entry& active,
                       const destination_state& self_as_destination);
+  void watch_for_foreign_writes(const account_state& account, const term_entry& active);
   void ask_for_snapshot(const account_state& account, const std::string& why);
   void forget(const account_id& account);
   void begin_first_epoch(const account_state& account, const term_entry& pending);
@@ -90,18 +109,42 @@ private:
   void close_epoch(const account_state& account, epoch term);
   void send_snapshot(const account_state& account);
   void attend_protection(const account_state& account, const term_entry& active);
+  /// True once commits are held again and what was produced before is in Kafka.
+  bool holds_commits(const account_state& account);
+  void look_at_partitions();
   void follow(const account_state& account, bool wants_snapshot);
+  void begin_when_read();
+  void end_commits_at_start();
+  void begin();
+  std::vector<std::pair<account_id, epoch>> lost_epochs() const;
   void step_down(const std::vector<standing_claim>& claims);
 
   // what the node's other actors say
   void on_role(const role_met& role);
   void on_refused(const account_refused& refused);
+  void on_holds_again(const holds_again& holding);
   void on_fence_written(const fence_written& written);
   void on_fence_applied(const fence_applied& applied);
   void on_loaded(const replica_loaded& loaded);
   void on_stopped(const replica_stopped& stopped);
-  void on_foreign(const foreign_write& write);
+  void on_foreign(const foreign_write& written);
+  void set_right(const account_state& account, const gtid& transaction);
+  static bool is_parked(const destination_state& destination);
+  void probe_parked();
+  void unpark(const account_id& id);
   void on_unseen(const rows_unseen& unseen);
+  void reset_replicas(const std::vector<account_id>& accounts, const std::string& why);
+  void on_position_lost(const position_lost& lost);
+
+  // capture's place is lost
+  void attend_lost_place();
+  void examine_place();
+  void report_lost_place(std::size_t own_accounts);
+  /// True if nothing is owed to the account any more; else appends to `owed` what isn't on its way.
+  bool settle_loss(const account_state& account, std::vector<control_event>& owed);
+  void begin_capture_anew();
+  /// R9: this server's history isn't the one in Kafka.
+  bool counts_as_dead() const { return lost_ && lost_->said.why == position_lost::kind::diverged; }
 
   const control_state& state() const { return parts_->control->own(); }
   const node_name& self_name() const { return parts_->config.node.name; }
@@ -116,7 +159,12 @@ private:
   /// Why this whole node's commits aren't protected, as its accounts were told.
   std::string node_gap_;
   bool storing_ = false;
-  bool begun_ = false; ///< control was read to our own record: from here on we act
+  bool beginning_ = false; ///< commits of lost epochs are being ended first
+  bool begun_ = false;     ///< control was read to our own record: from here on we act
+  bool probing_ = false;   ///< for parked replicas
+  std::chrono::steady_clock::time_point next_probe_{};
+  partition_patience patience_;
+  std::optional<lost_place> lost_;
   bool stepping_down_ = false;
   kafka_offset returned_sent_{-1};
   std::uint64_t records_ = 0;

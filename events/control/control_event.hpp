@@ -93,6 +93,9 @@ struct unprotected {
   epoch term;
   std::string reason;
   sequence since; ///< the first sequence that isn't promised
+  /// True: it is written to Kafka all the same, only not waited for (R4): nothing will be missing from the
+  /// log.
+  bool is_written = false;
   bool operator==(const unprotected&) const = default;
 };
 

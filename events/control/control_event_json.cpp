@@ -72,6 +72,8 @@ struct event_writer {
     put("term", e.term);
     out["reason"] = e.reason;
     put("since", e.since);
+    if (e.is_written)
+      out["written"] = true;
   }
   void operator()(const protected_again& e) {
     type("protected_again");
@@ -160,7 +162,8 @@ std::optional<account_change_body> fact_from(const json_fields& in, std::string_
   if (type == "replica_reset")
     return replica_reset{node_name(in.text("node")), in.text("reason")};
   if (type == "unprotected")
-    return unprotected{in.read<epoch>("term"), in.text("reason"), in.read<sequence>("since")};
+    return unprotected{in.read<epoch>("term"), in.text("reason"), in.read<sequence>("since"),
+                       in.has("written") && in.flag("written")};
   if (type == "protected_again")
     return protected_again{in.read<epoch>("term")};
   if (type == "promotion_aborted")

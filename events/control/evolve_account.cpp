@@ -132,8 +132,11 @@ public:
     if (auto why = why_not_primary(event.term); !why.empty())
       return why;
     // What wasn't promised before isn't promised now: the earlier beginning stays.
-    protection_gap gap{event.reason, event.since, event.since,
-                       event.since == sequence{} ? kafka_offset{-1} : offset_};
+    protection_gap gap{event.reason, event.since, {}, kafka_offset{-1}};
+    if (!event.is_written && event.since != sequence{}) {
+      gap.missing = event.since;
+      gap.at = offset_;
+    }
     if (const auto& before = account_.gap) {
       gap.since = std::min(before->since, gap.since);
       gap.missing = std::max(before->missing, gap.missing);

@@ -131,6 +131,7 @@ struct binlog_stream::parts {
   std::atomic<bool> interrupted{false};
   std::atomic<bool> semi_sync{false}; ///< judged by what the server sends, not by what was asked (case S04)
   std::atomic<bool> ended{false};
+  position_refusal refusal = position_refusal::none;
   std::atomic<std::uint64_t> packets{0};
   std::atomic<std::uint64_t> bytes{0};
 };
@@ -179,6 +180,7 @@ result<std::optional<raw_event>> binlog_stream::next() {
     p.ended = true;
     if (p.interrupted)
       return std::nullopt;
+    p.refusal = refusal_of(mysql_errno(m), mysql_error(m));
     return tl::make_unexpected(server_error(m, "reading the binlog"));
   }
   const byte_span packet{m->net.read_pos, length};
@@ -217,6 +219,10 @@ void binlog_stream::interrupt() {
   // Wakes a blocking read; the descriptor itself stays open until the destructor, so that no other file gets
   // its number while another thread still uses it.
   ::shutdown(parts_->socket, SHUT_RDWR);
+}
+
+position_refusal binlog_stream::refusal() const {
+  return parts_->refusal;
 }
 
 bool binlog_stream::synchronous() const {

@@ -3,6 +3,7 @@
 #pragma once
 #include "events/model/error.hpp"
 #include "events/model/gtid.hpp"
+#include "storage/binlog/position_refusal.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -50,6 +51,9 @@ public:
   ~binlog_stream();
   binlog_stream(const binlog_stream&) = delete;
   binlog_stream& operator=(const binlog_stream&) = delete;
+
+  /// Why the server refused the position, if that is what ended the stream. Owning thread only.
+  position_refusal refusal() const;
 
   /// Blocks for the next event. Empty = interrupt() was called. After an error the stream is at its end.
   result<std::optional<raw_event>> next();

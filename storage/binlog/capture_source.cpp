@@ -63,6 +63,9 @@ result<std::optional<sliced_transaction>> capture_source::next_transaction() {
   }
 }
 
+position_refusal capture_source::refusal() const {
+  return parts_->stream->refusal();
+}
 result<void> capture_source::send_ack(const binlog_place& place) {
   return parts_->stream->send_ack(place);
 }

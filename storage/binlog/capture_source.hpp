@@ -33,6 +33,9 @@ public:
   /// reconnecting meets it again (case B09).
   result<std::optional<sliced_transaction>> next_transaction();
 
+  /// Owning thread only: see binlog_stream.
+  position_refusal refusal() const;
+
   /// Any thread: see binlog_stream.
   result<void> send_ack(const binlog_place& place);
   void interrupt();

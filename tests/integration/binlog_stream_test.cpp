@@ -288,16 +288,17 @@ BOOST_AUTO_TEST_CASE(o07_a_position_that_cant_be_served_is_final) {
   make_item(server);
   server.query("INSERT INTO mboxgroup7.item VALUES (7,1,'x')");
   auto options = options_for(server, false);
-  const auto refused = [&](const stream_options& o) {
+  const auto refused = [&](const stream_options& o, position_refusal why) {
     auto source = open(o);
     const auto t = source->next_transaction();
     BOOST_REQUIRE(!t);
     BOOST_TEST(!t.error().retryable, t.error().what);
     BOOST_TEST(!t.error().todo.empty());
+    BOOST_TEST((source->refusal() == why), t.error().what);
   };
   auto ahead = options;
   ahead.start.advance(gtid{0, 1, 1000000});
-  refused(ahead);
+  refused(ahead, position_refusal::diverged); // R9
   const auto old_start = options.start;
   server.query("INSERT INTO mboxgroup7.item VALUES (7,2,'x')");
   server.query("FLUSH BINARY LOGS");
@@ -307,7 +308,7 @@ BOOST_AUTO_TEST_CASE(o07_a_position_that_cant_be_served_is_final) {
     server.query("PURGE BINARY LOGS TO '" + last + "'");
     return server.query("SHOW BINARY LOGS").size() == 1;
   }));
-  refused(options);
+  refused(options, position_refusal::purged);
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_password_says_what_to_do) {

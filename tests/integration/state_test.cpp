@@ -1,15 +1,18 @@
 // Our own state in a real MariaDB: what goes through the binlog and what doesn't, and that all of it comes
 // back.
+#include "storage/state/capture_beginning.hpp"
 #include "storage/state/control_store.hpp"
 #include "storage/state/local_state.hpp"
 #include "storage/state/logged_state.hpp"
 #include "storage/state/mailstore_queries.hpp"
 #include "storage/state/server_checks.hpp"
+#include "storage/state/waiting_commits.hpp"
 #include "tests/integration/state_server.hpp"
 #include "tests/tools/fixture/eventually.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <thread>
 
 using namespace understudy;
@@ -196,7 +199,39 @@ BOOST_AUTO_TEST_CASE(r6_local_state_commits_while_commits_are_held) {
   need(state.store_reader_offsets({{partition_id(1), kafka_offset(1)}}));
   mailstore_queries queries(local, rules());
   BOOST_TEST(!need(queries.binlog_position()).empty());
+  const auto beginning = need(read_capture_beginning(local)); // O07: the held commit is behind it
+  BOOST_TEST(beginning.position.empty());
+  BOOST_TEST(beginning.roles.empty());
   BOOST_TEST(need(read_semi_sync(local)).waiting == 1u);
   held.kill9();
   waiting.join();
+}
+
+BOOST_AUTO_TEST_CASE(r8_a_leader_and_its_followers_all_lose_their_connection) {
+  private_mariadb held; // nobody acknowledges
+  sql_options how = as_root(local_setup());
+  how.socket = held.socket();
+  auto local = need(sql_session::open(how));
+  need(ensure_own_schema(local));
+  held.set_up("CREATE DATABASE d; CREATE TABLE d.t (n INT PRIMARY KEY) ENGINE=InnoDB");
+  how.setup = standard_setup();
+  std::vector<std::thread> writers;
+  std::atomic<int> lost{0};
+  for (int n = 0; n < 5; ++n)
+    writers.emplace_back([&, n] {
+      auto session = sql_session::open(how);
+      const auto done = session ? session->execute(fmt::format("INSERT INTO d.t VALUES ({})", n))
+                                : sql_result<std::uint64_t>(0);
+      if (!done && done.error().kind == sql_failure::connection_lost)
+        ++lost;
+    });
+  BOOST_TEST(fixture::eventually(std::chrono::seconds(20), [&] {
+    return need(local.query_value(
+               "SELECT COUNT(*) FROM information_schema.processlist WHERE state='Commit' OR "
+               "state LIKE 'Waiting for semi-sync ACK%'")) == "5";
+  }));
+  BOOST_TEST(need(end_waiting_commits(local)) == 5u);
+  for (auto& writer : writers)
+    writer.join();
+  BOOST_TEST(lost == 5); // a follower whose leader is killed first is told OK (tried)
 }

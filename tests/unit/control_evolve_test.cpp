@@ -43,6 +43,9 @@ BOOST_FIXTURE_TEST_CASE(o07_what_is_missing_from_the_log_only_replicas_made_anew
   // Nothing was written since: the new snapshot ends at the same sequence as the old one, and is whole.
   say(two, anna, replica_ready{two, at(anna).destination(two)->requested, "anew", sequence{5}});
   BOOST_TEST(gap.is_whole(*at(anna).destination(two)));
+  // A partition that can't be written for a while leaves nothing out of the log either (R4).
+  say(one, anna, unprotected{epoch{1}, "no leader", sequence{7}, true});
+  BOOST_TEST(at(anna).gap->missing.value == 6u);
   // A later trouble of the node doesn't make the missing changes come back.
   say(one, anna, unprotected{epoch{1}, "semi-sync is off", sequence{}});
   BOOST_TEST(at(anna).gap->missing.value == 6u);

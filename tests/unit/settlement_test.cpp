@@ -21,10 +21,10 @@ binlog_place place(std::uint64_t offset) {
 
 /// A settlement whose ACKs are written down, and a lease that counts reports up to a broker time.
 struct world {
-  explicit world(std::size_t memory = 1000)
+  explicit world(std::size_t memory = 1000, bool waits_at_start = false)
       : settle({memory, [this](broker_time stamp) { return stamp <= counts_until; },
-                [this](const binlog_place& at) { acks.push_back(at.offset); }, [this](double) { ++holds; }}) {
-  }
+                [this](const binlog_place& at) { acks.push_back(at.offset); }, [this](double) { ++holds; },
+                waits_at_start}) {}
 
   /// Captures the next transaction, 100 bytes of binlog, with that many slices.
   std::vector<settlement::slice_ptr> capture(std::uint32_t slices) {
@@ -103,6 +103,36 @@ BOOST_AUTO_TEST_CASE(r20_reports_without_a_lease_count_only_when_judged_again_un
   w.counts_until = broker_time{100};
   w.settle.judge_again();
   BOOST_TEST(w.acks.back() == 200U);
+}
+
+BOOST_AUTO_TEST_CASE(r19_nothing_is_acknowledged_before_leases_and_control_are_read) {
+  world w(1000, true);
+  w.capture(0);
+  const auto own = w.capture(1);
+  w.deliver(own[0]);
+  w.settle.judge_again();
+  BOOST_TEST(w.acks.empty());
+  BOOST_TEST(w.settle.settled().text() == "0-1-1"); // a report counts only from then on
+  w.settle.begin_acknowledging();
+  BOOST_TEST(w.acks == offsets{200}, boost::test_tools::per_element());
+  w.capture(0);
+  BOOST_TEST(w.acks.back() == 300U);
+}
+
+BOOST_AUTO_TEST_CASE(o07_capture_that_begins_elsewhere_owes_nothing_to_what_it_read_before) {
+  world w;
+  const auto lost = w.capture(1);
+  auto elsewhere = gtid_position();
+  elsewhere.advance(id(70));
+  w.settle.begin_at(elsewhere);
+  BOOST_TEST(w.settle.resume().start.text() == "0-1-70");
+  BOOST_TEST(w.settle.resume().outstanding.empty());
+  w.captured = 70;
+  const auto next = w.capture(1);
+  w.deliver(lost[0]); // of the former place
+  BOOST_TEST(w.acks.empty());
+  w.deliver(next[0]);
+  BOOST_TEST(w.acks == offsets{7100}, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(r7_s05_after_a_reconnect_the_same_transactions_keep_their_reports) {

@@ -1,0 +1,200 @@
+#include "actors/source/own_lines.hpp"
+
+#include "events/codec/decode.hpp"
+#include "events/codec/parts.hpp"
+#include "events/log/partition_reader.hpp"
+#include "events/log/topic_names.hpp"
+
+namespace understudy {
+namespace {
+
+constexpr std::chrono::milliseconds poll_time{100};
+constexpr std::size_t records_a_poll = 5000;
+/// Open part sets while reading: a transaction of ours at most.
+constexpr std::size_t parts_memory = std::size_t{1} << 30;
+
+/// One partition, read in order.
+class own_partition {
+public:
+  own_partition(const node_name& self, incarnation until, const gtid_position& settled)
+      : self_(self)
+      , until_(until)
+      , settled_(settled) {}
+
+  void take(const record& raw, std::map<account_id, capture::known_account>& accounts, tail_check& tail) {
+    auto event = decode(raw.payload, without_rows{});
+    if (!event || event->from.node != self_)
+      return;
+    if (std::holds_alternative<incarnation_event>(event->body)) {
+      life_ = std::max(life_, event->from.life);
+      parts_.drop_older({self_, life_});
+      done_ = done_ || life_ >= until_;
+      return;
+    }
+    if (event->from.life < life_)
+      return; // void: landed behind a newer life's beginning
+    std::string joined;
+    if (const auto* part = std::get_if<part_event>(&event->body)) {
+      auto whole = parts_.feed(event->from, *part, raw.offset);
+      if (!whole || !*whole)
+        return;
+      joined = std::move(**whole);
+      event = decode(joined, without_rows{});
+      if (!event)
+        return;
+    }
+    const auto* transaction = std::get_if<transaction_event>(&event->body);
+    if (transaction == nullptr)
+      return;
+    const auto found = accounts.find(transaction->account);
+    if (found == accounts.end())
+      return;
+    auto& account = found->second;
+    account.last = std::max(account.last, transaction->number);
+    const auto settled = settled_.domains().find(transaction->id.domain);
+    if (settled != settled_.domains().end() && transaction->id.number <= settled->second.number)
+      return; // won't be read from the binlog again
+    const auto stamp = raw.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()});
+    account.known[transaction->id] = {transaction->number, {raw.partition, raw.offset, stamp}};
+    tail.expect(transaction->account, transaction->id,
+                joined.empty() ? std::string(raw.payload) : std::move(joined));
+  }
+  bool done() const { return done_; }
+
+private:
+  node_name self_;
+  incarnation until_;
+  const gtid_position& settled_;
+  incarnation life_;
+  part_assembler parts_{parts_memory};
+  bool done_ = false;
+};
+
+/// Any writer's numbers of some accounts in one partition.
+class numbered_partition {
+public:
+  numbered_partition(const node_name& self, incarnation until, kafka_offset high)
+      : self_(self)
+      , until_(until)
+      , high_(high) {}
+
+  void take(const record& raw, std::map<account_id, sequence>& highest) {
+    const auto event = decode(raw.payload, without_rows{});
+    if (event) {
+      begun_ = begun_ || (event->from.node == self_ && event->from.life >= until_);
+      if (const auto* transaction = std::get_if<transaction_event>(&event->body))
+        note(transaction->account, transaction->number, highest);
+      else if (const auto* part = std::get_if<part_event>(&event->body))
+        note(part->account, part->number, highest);
+      else if (const auto* marker = std::get_if<snapshot_event>(&event->body))
+        note(marker->account, marker->number, highest);
+    }
+    done_ = done_ || (begun_ && raw.offset.next() >= high_);
+  }
+  bool done() const { return done_; }
+
+private:
+  static void note(const account_id& account, sequence number, std::map<account_id, sequence>& highest) {
+    if (const auto found = highest.find(account); found != highest.end())
+      found->second = std::max(found->second, number);
+  }
+  node_name self_;
+  incarnation until_;
+  kafka_offset high_;
+  bool begun_ = false;
+  bool done_ = false;
+};
+
+/// Reads each partition from `first(partition, its watermarks)` on until its line is done.
+template <class Line, class First, class Take>
+result<void> read_lines(const kafka_settings& kafka, std::map<partition_id, Line>& lines, First first,
+                        Take take, const std::function<bool()>& stopping) {
+  auto reader = partition_reader::open(kafka, topic::accounts);
+  if (!reader)
+    return tl::make_unexpected(reader.error());
+  for (auto& [partition, line] : lines) {
+    const auto marks = (*reader)->watermarks_of(partition, std::chrono::seconds(10));
+    if (!marks)
+      return tl::make_unexpected(marks.error());
+    if (auto added = (*reader)->add(partition, first(partition, *marks)); !added)
+      return tl::make_unexpected(added.error());
+  }
+  std::size_t open = lines.size();
+  while (open > 0) {
+    if (stopping())
+      return failure("stopped while reading the accounts' partitions", {}, true);
+    for (const auto& raw : (*reader)->poll(records_a_poll, poll_time).records) {
+      auto& line = lines.at(raw.partition);
+      if (line.done())
+        continue;
+      take(line, raw);
+      if (line.done()) {
+        (*reader)->pause(raw.partition);
+        --open;
+      }
+    }
+  }
+  return {};
+}
+
+} // namespace
+
+result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& log,
+                                 std::vector<captured_account> accounts, const gtid_position& settled,
+                                 const std::map<partition_id, kafka_offset>& from,
+                                 const std::function<bool()>& stopping) {
+  own_lines lines;
+  std::map<account_id, capture::known_account> known;
+  std::map<partition_id, own_partition> partitions;
+  for (auto& account : accounts) {
+    if (account.role == account_role::source) {
+      log.begin_life(account.partition);
+      partitions.try_emplace(account.partition, self, log.life(), settled);
+    }
+    known[account.account] = {account.account,
+                              account.mailbox,
+                              account.partition,
+                              account.term,
+                              std::string(text_of(account.role)),
+                              account.number,
+                              account.is_protected,
+                              {}};
+  }
+  const auto begin = [&](partition_id partition, const watermarks& marks) {
+    const auto stored = from.find(partition);
+    return stored == from.end() ? marks.low : std::clamp(stored->second, marks.low, marks.high);
+  };
+  auto read = read_lines(
+      kafka, partitions, begin,
+      [&](own_partition& line, const record& raw) { line.take(raw, known, lines.tail); }, stopping);
+  if (!read)
+    return tl::make_unexpected(read.error());
+  for (auto& [id, account] : known)
+    lines.accounts.push_back(std::move(account));
+  return lines;
+}
+
+result<std::map<account_id, sequence>>
+highest_numbers(const kafka_settings& kafka, const node_name& self, account_log& log,
+                const std::vector<std::pair<account_id, partition_id>>& accounts,
+                const std::function<bool()>& stopping) {
+  std::map<account_id, sequence> highest;
+  std::map<partition_id, numbered_partition> lines;
+  for (const auto& [account, partition] : accounts) {
+    log.begin_life(partition);
+    highest[account] = {};
+    lines.try_emplace(partition, self, log.life(), kafka_offset{0});
+  }
+  const auto begin = [&](partition_id partition, const watermarks& marks) {
+    lines.at(partition) = numbered_partition(self, log.life(), marks.high);
+    return marks.low;
+  };
+  auto read = read_lines(
+      kafka, lines, begin, [&](numbered_partition& line, const record& raw) { line.take(raw, highest); },
+      stopping);
+  if (!read)
+    return tl::make_unexpected(read.error());
+  return highest;
+}
+
+} // namespace understudy

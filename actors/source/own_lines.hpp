@@ -1,0 +1,34 @@
+// How a source takes up its numbering (R12): what Kafka holds of its accounts, read up to its own
+// incarnation record in each of their partitions.
+#pragma once
+#include "actors/source/account_log.hpp"
+#include "actors/source/capture.hpp"
+#include "storage/state/local_state.hpp"
+
+#include <map>
+#include <vector>
+
+namespace understudy {
+
+/// What Kafka holds of this node's accounts.
+struct own_lines {
+  std::vector<capture::known_account> accounts;
+  tail_check tail; ///< what the binlog must have behind the settled position (R9)
+};
+
+/// Begins this process's life in the partition of each account that is a source here, reads them from `from`
+/// (absent: from the log's beginning) up to that record, and adds to each account what Kafka holds: its last
+/// sequence, and the events behind `settled` by GTID. Blocking; `stopping` ends it early with an error.
+result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& log,
+                                 std::vector<captured_account> accounts, const gtid_position& settled,
+                                 const std::map<partition_id, kafka_offset>& from,
+                                 const std::function<bool()>& stopping);
+
+/// For accounts whose numbering this node doesn't know: the highest sequence that anybody wrote of each, void
+/// or not, in its whole partition up to this process's record; 0 if none is left there. Blocking.
+result<std::map<account_id, sequence>>
+highest_numbers(const kafka_settings& kafka, const node_name& self, account_log& log,
+                const std::vector<std::pair<account_id, partition_id>>& accounts,
+                const std::function<bool()>& stopping);
+
+} // namespace understudy

@@ -1,0 +1,76 @@
+// The first thing that a supervisor does when leases and control are read (R19): what this node wrote last
+// may belong to epochs that were ended without it.
+#include "actors/supervisor/supervisor.hpp"
+#include "storage/state/waiting_commits.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace understudy {
+
+std::vector<std::pair<account_id, epoch>> supervisor::lost_epochs() const {
+  std::vector<std::pair<account_id, epoch>> lost;
+  for (const auto& [id, term] : parts_->source->written_here()) {
+    const auto* account = state().account(id);
+    const auto* active = account == nullptr ? nullptr : account->terms.active();
+    if (active == nullptr || account->is_withdrawn)
+      continue;
+    const auto* promotion = account->promotion();
+    const bool passed_on = !is_self(active->primary) && active->term > term;
+    const bool claimed = promotion != nullptr && promotion->origin == term_origin::unplanned &&
+                         !is_self(promotion->primary) && promotion->term > term;
+    if (passed_on || claimed)
+      lost.emplace_back(id, term);
+  }
+  return lost;
+}
+
+void supervisor::begin_when_read() {
+  if (begun_ || beginning_ || !parts_->link->caught_up())
+    return;
+  const auto lost = lost_epochs();
+  // What is captured of them from the settled position on is foreign, and reported (R35). Nothing is
+  // acknowledged before the commits that may wait for it are ended.
+  for (const auto& [id, term] : lost)
+    close_epoch(*state().account(id), term);
+  parts_->source->start();
+  if (lost.empty())
+    return begin();
+  beginning_ = true;
+  spdlog::warn(
+      "{} accounts were promoted elsewhere while this node was away: waiting commits are ended (R8, R19)",
+      lost.size());
+  end_commits_at_start();
+}
+
+/// No client may be told OK for a write of an epoch that was lost, and nothing in the binlog says whose a
+/// waiting commit is (R8).
+void supervisor::end_commits_at_start() {
+  in_background(*parts_->sql, [this, parts = parts_]() -> std::function<void()> {
+    auto session = sql_session::open(parts->local);
+    const auto ended =
+        session ? end_waiting_commits(*session)
+                : result<std::uint64_t>(tl::make_unexpected(static_cast<const error&>(session.error())));
+    return [this, ended] {
+      if (ended) {
+        spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
+        beginning_ = false;
+        return begin();
+      }
+      spdlog::error("the waiting commits couldn't be ended, tried again: {}", ended.error().what);
+      delayed_send(this, std::chrono::seconds(1), run_here{[this] { end_commits_at_start(); }});
+    };
+  });
+}
+
+void supervisor::begin() {
+  begun_ = true;
+  spdlog::info("control is read: {} accounts, {} nodes", state().accounts().size(), state().nodes().size());
+  announce();
+  for (const auto& [id, account] : state().accounts())
+    attend(id);
+  parts_->replicas->control_folded(state().next()); // reading begins: everything followed is known
+  attend_lost_place();
+  parts_->settle->begin_acknowledging();
+}
+
+} // namespace understudy

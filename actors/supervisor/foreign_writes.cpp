@@ -1,0 +1,111 @@
+// Rows of an account that changed on a mailstore that isn't its primary (R35).
+#include "actors/supervisor/supervisor.hpp"
+#include "storage/state/mailbox_probe.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace understudy {
+namespace {
+
+/// Asking whether mailboxes are still loaded runs commands: so often is enough for what an administrator does
+/// next.
+constexpr std::chrono::seconds probe_interval{5};
+
+/// Every host removes rows of some tables by itself: that is nobody's write.
+foreign_write without_pruning(const foreign_write& write, const profile& rules) {
+  auto rows = std::make_shared<std::vector<row_change>>();
+  for (const auto& row : *write.rows)
+    if (!rules.is_self_pruned(row.table->table))
+      rows->push_back(row);
+  return {write.account, write.id, std::move(rows)};
+}
+
+} // namespace
+
+void supervisor::on_foreign(const foreign_write& written) {
+  const auto* account = state().account(written.account);
+  const auto write = without_pruning(written, *parts_->rules);
+  if (account == nullptr || account->is_withdrawn || write.rows->empty())
+    return;
+  parts_->metrics->foreign_write();
+  spdlog::error(
+      "account {}: transaction {} changed {} rows here, but {} is its primary; they are kept in {} and "
+      "go nowhere else",
+      write.account, write.id.text(), write.rows->size(), account->primary(),
+      parts_->divergence->file().string());
+  in_background(*parts_->sql, [parts = parts_, write]() -> std::function<void()> {
+    const auto kept = parts->divergence->add(divergence_lines(write, wall_ms()));
+    return [kept] {
+      if (!kept)
+        spdlog::error("a foreign write isn't in the report: {}. {}", kept.error().what, kept.error().todo);
+    };
+  });
+  const auto* active = account->terms.active();
+  if (active != nullptr && !is_self(active->primary) && account->destination(self_name()) != nullptr)
+    set_right(*account, write.id);
+}
+
+/// The first time the replica is initialised anew; then somebody goes on writing to it, which a further copy
+/// wouldn't end.
+void supervisor::set_right(const account_state& account, const gtid& transaction) {
+  auto& doing = work(account.id);
+  doing.foreign_at = std::chrono::system_clock::now();
+  if (doing.parked)
+    return;
+  if (!std::exchange(doing.foreign_before, true)) {
+    if (account.destination(self_name())->ready)
+      ask_for_snapshot(account, fmt::format("foreign write by transaction {}", transaction.text()));
+    return;
+  }
+  doing.parked = true;
+  const auto reason =
+      fmt::format("{}foreign writes again, the last by transaction {}; a new copy is made when the "
+                  "mail server here doesn't hold the mailbox any more (restart it), or when this "
+                  "destination is removed and set again",
+                  parked_mark, transaction.text());
+  spdlog::error("account {}: its replica here is {}", account.id, reason);
+  parts_->replicas->park(account.id, reason);
+  append_fact(account.id, replica_reset{self_name(), reason});
+}
+
+bool supervisor::is_parked(const destination_state& destination) {
+  return !destination.ready && destination.reset_why != nullptr &&
+         destination.reset_why->starts_with(parked_mark);
+}
+
+void supervisor::probe_parked() {
+  const auto now = std::chrono::steady_clock::now();
+  if (probing_ || now < next_probe_)
+    return;
+  next_probe_ = now + probe_interval;
+  std::vector<std::pair<account_id, std::chrono::system_clock::time_point>> parked;
+  for (const auto& [id, doing] : work_)
+    if (doing.parked)
+      parked.emplace_back(id, doing.foreign_at);
+  if (parked.empty())
+    return;
+  probing_ = true;
+  in_background(*parts_->questions, [this, parked, parts = parts_]() -> std::function<void()> {
+    std::vector<account_id> unloaded;
+    for (const auto& [id, at] : parked)
+      if (const auto loaded = may_be_loaded(parts->rules->loaded_mailbox, id, at); loaded && !*loaded)
+        unloaded.push_back(id);
+    return [this, unloaded] {
+      probing_ = false;
+      for (const auto& id : unloaded)
+        unpark(id);
+    };
+  });
+}
+
+void supervisor::unpark(const account_id& id) {
+  const auto* account = state().account(id);
+  auto& doing = work(id);
+  if (account == nullptr || !std::exchange(doing.parked, false))
+    return;
+  doing.foreign_before = false;
+  spdlog::info("account {}: the mail server here doesn't hold the mailbox any more: a new copy is made", id);
+  ask_for_snapshot(*account, "foreign writes have ended");
+}
+
+} // namespace understudy

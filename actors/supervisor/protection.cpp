@@ -1,0 +1,105 @@
+// Whether an account's commits are held, and what control says of it (R3, R4, R5).
+#include "actors/supervisor/supervisor.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <set>
+
+namespace understudy {
+
+void supervisor::attend_protection(const account_state& account, const term_entry& active) {
+  auto& doing = work(account.id);
+  const bool lost = patience_.is_lost(account.partition);
+  // A gap of the whole node holds back commits all the same, if the server waits at all: it leaves nothing
+  // out of the log. One of this account's own, or of its partition, mustn't hold up the others (R3, R4).
+  const bool holds = account.is_protected() || (account.gap->missing == sequence{} && !lost);
+  if (doing.protection_told != holds) {
+    doing.protection_told = holds;
+    doing.hold_asked = false;
+    doing.unheld_up_to.reset();
+    parts_->source->set_protected(account.id, holds);
+  }
+  if (account.is_protected()) {
+    doing.hold_asked = false;
+    doing.unheld_up_to.reset();
+    if (!node_gap_.empty())
+      append_fact(account.id, unprotected{active.term, node_gap_, sequence{}});
+    else if (lost)
+      append_fact(account.id, unprotected{active.term,
+                                          fmt::format("partition {} of understudy.accounts can't be written",
+                                                      account.partition),
+                                          parts_->source->confirmed_of(account.id).next(), true});
+    return;
+  }
+  if (!node_gap_.empty() || lost)
+    return;
+  // What was left out of the log only replicas have that were made anew behind it.
+  const bool none_missing = account.gap->missing == sequence{};
+  const bool replicas_whole = std::all_of(account.destinations.begin(), account.destinations.end(),
+                                          [&](const auto& d) { return account.gap->is_whole(d); });
+  if (!none_missing && (!replicas_whole || account.destinations.empty()))
+    return;
+  if (holds_commits(account)) // begins before it is said (R4)
+    append_fact(account.id, protected_again{active.term});
+  else
+    waiting_.insert(account.id);
+}
+
+bool supervisor::holds_commits(const account_state& account) {
+  auto& doing = work(account.id);
+  if (!std::exchange(doing.hold_asked, true)) {
+    const bool is_written = static_cast<bool>(parts_->source->actor_of(account.id));
+    parts_->source->set_protected(account.id, true);
+    if (!is_written) // whoever will write it begins with holding
+      doing.unheld_up_to = 0;
+  }
+  if (!doing.unheld_up_to)
+    return false;
+  const auto oldest = parts_->log->oldest_unconfirmed();
+  const auto waits = oldest.find(account.partition);
+  return waits == oldest.end() || waits->second > *doing.unheld_up_to;
+}
+
+void supervisor::on_holds_again(const holds_again& holding) {
+  auto& doing = work(holding.account);
+  if (!doing.hold_asked || doing.unheld_up_to)
+    return;
+  doing.unheld_up_to = parts_->log->last_number();
+  attend(holding.account);
+}
+
+void supervisor::look_at_partitions() {
+  const auto found =
+      patience_.look(std::chrono::steady_clock::now(), parts_->link->connected() && parts_->lease->holds(),
+                     parts_->log->oldest_unconfirmed());
+  if (found.lost.empty() && found.back.empty())
+    return;
+  std::set<partition_id> concerned;
+  for (const auto partition : found.lost) {
+    parts_->metrics->error("partition");
+    spdlog::error(
+        "partition {} of understudy.accounts can't be written: its accounts become unprotected, the "
+        "others' commits go on",
+        partition);
+    parts_->log->bound(partition, true);
+    concerned.insert(partition);
+  }
+  for (const auto partition : found.back) {
+    spdlog::info("partition {} of understudy.accounts is written again", partition);
+    parts_->log->bound(partition, false);
+    concerned.insert(partition);
+  }
+  std::vector<account_id> incomplete;
+  for (const auto& [id, account] : state().accounts()) {
+    const auto* active = account.terms.active();
+    if (account.is_withdrawn || active == nullptr || !is_self(active->primary) ||
+        !concerned.contains(account.partition))
+      continue;
+    waiting_.insert(id);
+    if (account.gap && account.gap->missing != sequence{} && !patience_.is_lost(account.partition))
+      incomplete.push_back(id);
+  }
+  reset_replicas(incomplete, "events were refused while their partition couldn't be written");
+}
+
+} // namespace understudy

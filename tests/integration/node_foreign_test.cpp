@@ -1,0 +1,87 @@
+// Writes to an account on a mailstore that isn't its primary (R35).
+#include "tests/integration/node_world.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <fstream>
+
+using namespace understudy;
+using namespace understudy::testing;
+using fixture::eventually;
+
+namespace {
+
+std::vector<boost::json::object> report_of(mailstore& host) {
+  std::ifstream in(host.db.dir() / "state" / "divergence.jsonl");
+  std::vector<boost::json::object> rows;
+  for (std::string line; std::getline(in, line);)
+    rows.push_back(boost::json::parse(line).as_object());
+  return rows;
+}
+
+/// The only replica of the account as its own node shows it.
+boost::json::object replica(mailstore& host, const std::string& name) {
+  return host.status(name).at("replicas").as_array().at(0).as_object();
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(r35_foreign_writes_are_kept_set_right_once_and_then_park_the_replica) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "foreign", 1);
+  world.enrol(names, 0, 1);
+  const auto account = world.id_of(names[0]);
+  const std::string divergent = "understudy_divergent_transactions_total";
+
+  write_once(other, account); // settled at once: nobody there waits for Kafka
+  BOOST_TEST(eventually(patience, [&] { return report_of(other).size() == 1; }));
+  const auto row = report_of(other).at(0);
+  BOOST_TEST(row.at("account") == boost::json::value(account));
+  BOOST_TEST(row.at("table") == "zimbra/mailbox_metadata");
+  BOOST_TEST(row.at("kind") == "insert");
+  BOOST_TEST(row.at("row").at("metadata") == "x");
+  BOOST_TEST(other.metric(divergent) == 1);
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 0); }));
+  BOOST_TEST(writes_there(other, account) == 0u);
+  BOOST_TEST(writes_there(source, account) == 0u); // P5: never merged
+
+  write_once(other, account);
+  BOOST_TEST(eventually(patience, [&] {
+    const auto shown = replica(source, names[0]);
+    return shown.at("available") == false && shown.at("state") == "stopped";
+  }));
+  BOOST_TEST(report_of(other).size() == 2u);
+  BOOST_TEST(other.metric(divergent) == 2);
+  BOOST_TEST(other.logged("parked: foreign writes again"));
+  write_once(source, account);
+  write_once(other, account); // counted and kept, nothing else
+  BOOST_TEST(eventually(patience, [&] { return report_of(other).size() == 3; }));
+  BOOST_TEST(writes_there(other, account) == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_ok) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "returns", 1);
+  world.enrol(names, 0, 1);
+  const auto account = world.id_of(names[0]);
+  source.node.kill9();
+  auto held = write_async(source, account); // in the binlog, in no Kafka
+  BOOST_REQUIRE(eventually(
+      patience, [&] { return other.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0; }));
+  write_once(other, account);
+  BOOST_TEST(!ended(held));
+  source.start_node();
+  BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
+  BOOST_TEST(held.get() != "");
+  BOOST_TEST(source.logged("waiting commits are ended (R8, R19)"));
+  // It is committed on that mailstore all the same: found, kept, and never merged.
+  BOOST_TEST(eventually(patience, [&] { return report_of(source).size() == 1; }));
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(writes_there(source, account) == 1u);
+}

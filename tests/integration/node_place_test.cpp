@@ -1,0 +1,148 @@
+// A mailstore whose binlog can't be read on from where capture stood (O07, R9, R11): what a whole node makes
+// of it.
+#include "tests/integration/node_world.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace understudy;
+using namespace understudy::testing;
+using fixture::eventually;
+
+namespace {
+
+struct place_world {
+  node_world world;
+  mailstore& source = world.at(0);
+
+  std::vector<std::string> enrolled(const std::string& prefix, unsigned count) {
+    auto names = world.create_accounts(0, prefix, count);
+    world.enrol(names, 0, 1);
+    return names;
+  }
+  /// While no node runs there: writes that nobody holds back, and whose binlog is gone.
+  void write_and_purge(const std::string& account) {
+    source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+    write_once(source, account);
+    source.db.query("FLUSH BINARY LOGS");
+    const auto files = source.db.query("SHOW BINARY LOGS");
+    // As long as the server takes the node's old dump for alive, it keeps what that reads.
+    BOOST_REQUIRE(eventually(patience, [&] {
+      source.db.query("PURGE BINARY LOGS TO '" + *files.back()[0] + "'");
+      return source.db.query("SHOW BINARY LOGS").size() == 1;
+    }));
+    source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=ON");
+  }
+  std::uint64_t sequence_of(const std::string& name) {
+    return source.status(name).at("sequence").to_number<std::uint64_t>();
+  }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(node_place, place_world)
+
+BOOST_AUTO_TEST_CASE(o07_r16_a_purged_position_initialises_replicas_anew_and_numbers_go_on) {
+  const auto names = enrolled("purged", 2);
+  const auto account = world.id_of(names[0]);
+  write_once(source, account);
+  BOOST_REQUIRE(world.become_same(names, 0, 1));
+  const auto number = sequence_of(names[0]);
+  BOOST_REQUIRE(source.node.stop());
+  write_and_purge(account);
+  auto held = write_async(source, account); // nobody is there to release it
+  source.start_and_wait();
+  BOOST_TEST(eventually(patience, [&] { return source.logged("doesn't reach back to"); }));
+  BOOST_TEST(eventually(patience, [&] { return ended(held); }));
+  BOOST_TEST(held.get() == "");
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 0); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(writes_there(world.at(1), account) == 3u);
+  BOOST_TEST(source.metric("understudy_errors_total{kind=\"binlog_position\"}") == 1);
+  BOOST_TEST(source.metric("understudy_accounts_unprotected{cause=\"account\"}") == 0);
+  BOOST_TEST(sequence_of(names[0]) == number + 1); // R11: the held one alone was captured
+}
+
+BOOST_AUTO_TEST_CASE(o07_a_node_without_its_own_tables_finds_its_accounts_again) {
+  const auto names = enrolled("tables", 1);
+  const auto account = world.id_of(names[0]);
+  write_once(source, account);
+  BOOST_REQUIRE(world.become_same(names, 0, 1));
+  const auto number = sequence_of(names[0]);
+  BOOST_REQUIRE(source.node.stop());
+  source.db.set_up("DROP DATABASE understudy");
+  source.start_and_wait();
+  BOOST_TEST(eventually(patience, [&] { return source.logged("doesn't know where it stood"); }));
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 0); }));
+  write_once(source, account);
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(sequence_of(names[0]) == number + 1);
+}
+
+BOOST_AUTO_TEST_CASE(r9_a_restored_backup_counts_as_dead_and_its_accounts_live_on_elsewhere) {
+  const auto names = enrolled("restored", 1);
+  const auto account = world.id_of(names[0]);
+  const auto data = source.db.dir() / "data";
+  const auto backup = source.db.dir() / "backup";
+  const auto stop = [&] {
+    BOOST_REQUIRE(source.node.stop());
+    BOOST_REQUIRE(source.db.stop());
+  };
+  stop();
+  std::filesystem::copy(data, backup, std::filesystem::copy_options::recursive);
+  source.db.restart();
+  source.start_and_wait();
+  for (int n = 0; n < 3; ++n)
+    write_once(source, account);
+  BOOST_REQUIRE(world.become_same(names, 0, 1));
+  stop();
+  std::filesystem::remove_all(data);
+  std::filesystem::rename(backup, data);
+  source.db.restart();
+  source.start_node();
+  BOOST_REQUIRE(eventually(patience, [&] { return source.logged("count as dead here"); }));
+  auto write = write_async(source, account); // the restored server's own history: never numbered on, never OK
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return world.at(1).cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0;
+  }));
+  BOOST_TEST(writes_there(world.at(1), account) == 3u);
+  write_once(world.at(1), account);
+  // It begins anew when nothing is written there any more, as a replica.
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(writes_there(source, account) == 4u);
+  BOOST_REQUIRE(eventually(patience, [&] { return ended(write); }));
+  BOOST_TEST(write.get() != "");
+}
+
+BOOST_AUTO_TEST_CASE(r11_an_account_enrolled_again_goes_on_with_its_numbers) {
+  const auto names = enrolled("again", 1);
+  const auto account = world.id_of(names[0]);
+  write_once(source, account);
+  BOOST_REQUIRE(world.become_same(names, 0, 1));
+  const auto number = sequence_of(names[0]);
+  BOOST_REQUIRE(number > 0u);
+  const auto remove = [&] {
+    const auto done = source.cli({"ha", "removeAccountDestination", world.at(1).name, "accounts", names[0]});
+    BOOST_TEST_CONTEXT(done.text) BOOST_REQUIRE(done.status == 0);
+    BOOST_REQUIRE(eventually(patience, [&] { return !source.status(names[0]).contains("accountId"); }));
+  };
+  remove();
+  write_once(source, account); // concerns nobody
+  world.enrol(names, 0, 1);
+  BOOST_TEST(sequence_of(names[0]) == number);
+  write_once(source, account);
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(sequence_of(names[0]) == number + 1);
+  // Also when a restart lies between: what was withdrawn stays so, and its numbers are kept.
+  remove();
+  BOOST_REQUIRE(source.node.stop());
+  source.start_and_wait();
+  write_once(source, account);
+  world.enrol(names, 0, 1);
+  write_once(source, account);
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(sequence_of(names[0]) == number + 2);
+  BOOST_TEST(source.metric("understudy_divergent_transactions_total") == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
