@@ -25,8 +25,8 @@ std::string bounded(std::string_view statement, clock::time_point end) {
   const auto seconds = left.count() / 1000 + 1;
   return fmt::format(
       "SET STATEMENT max_statement_time={}.{:03}, innodb_lock_wait_timeout={}, lock_wait_timeout={} "
-      "FOR {}",
-      left.count() / 1000, left.count() % 1000, seconds, seconds, statement);
+      "FOR {} {}",
+      left.count() / 1000, left.count() % 1000, seconds, seconds, guard_mark, statement);
 }
 
 struct taken_locks {

@@ -45,8 +45,9 @@ std::string picture_query(std::uint64_t watcher, std::uint64_t holder) {
       "SELECT DISTINCT 1, p.QUERY_ID FROM information_schema.innodb_lock_waits w "
       "JOIN information_schema.innodb_trx h ON h.trx_id=w.blocking_trx_id "
       "JOIN information_schema.innodb_trx t ON t.trx_id=w.requesting_trx_id "
-      "JOIN information_schema.processlist p ON p.ID=t.trx_mysql_thread_id WHERE h.trx_mysql_thread_id={}",
-      watcher, holder);
+      "JOIN information_schema.processlist p ON p.ID=t.trx_mysql_thread_id WHERE h.trx_mysql_thread_id={} "
+      "AND COALESCE(p.INFO,'') NOT LIKE '%{}%'",
+      watcher, holder, guard_mark);
 }
 
 } // namespace
