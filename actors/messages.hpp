@@ -90,6 +90,7 @@ struct snapshot_opened {
   binlog_place place;
   partition_id partition;
   kafka_offset first;
+  mailbox_id mailbox; ///< in the local database
 };
 
 /// The view couldn't be opened: what was held goes out without a marker.
@@ -122,6 +123,7 @@ struct fence_applied {
   sequence cut;
   kafka_offset offset;
   bool is_protected = true;
+  std::string mismatch{}; ///< why nobody may begin on it (R29); empty: nothing is wrong
 };
 
 /// A snapshot was loaded whole; the replica follows from here on.

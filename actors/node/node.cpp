@@ -253,6 +253,12 @@ result<void> node::restore_control() {
     if (!read)
       return read;
   state.set_next((*position)->next);
+  // The claims that nodes came back from are told by control alone: what is folded isn't read again (R22).
+  parts_->lease->change([&](lease_view& view) {
+    for (const auto& [name, known] : state.nodes())
+      for (const auto& back : known.returns)
+        view.fold_returned(name, back.claim, back.at, boot_now());
+  });
   return outcome;
 }
 
@@ -523,18 +529,9 @@ void node::orderly_stop() {
 }
 
 std::shared_ptr<const volume_map> node::volumes_from(const node_name& source) const {
-  const auto described = [this](const control_state& state, const node_name& name) {
-    std::vector<mailstore_volume> volumes;
-    if (const auto* known = state.node(name))
-      for (const auto& v : known->announced.volumes) {
-        auto volume = describe_volume(parts_->rules->volumes, v.id, v.type, v.name, v.path, {});
-        volume.is_centralised = v.centralised; // its node saw the metadata
-        volumes.push_back(std::move(volume));
-      }
-    return volumes;
-  };
   const auto mapping = parts_->control->ask([&](const control_state& state) {
-    return map_volumes(described(state, source), described(state, parts_->config.node.name));
+    return map_volumes(announced_volumes(state, *parts_->rules, source),
+                       announced_volumes(state, *parts_->rules, parts_->config.node.name));
   });
   auto numbers = std::make_shared<volume_map>();
   for (const auto& [there, here] : mapping.numbers)

@@ -41,7 +41,7 @@ gauges node::figures() const {
   std::uint64_t ready = 0;
   std::uint64_t waiting = 0;
   parts_->control->ask([&](const control_state& state) {
-    for (const auto& [id, account] : state.accounts()) {
+    for (const auto& account : state.accounts()) {
       if (account.is_withdrawn)
         continue;
       if (account.primary() == parts_->config.node.name) {
@@ -66,7 +66,8 @@ std::string node::accounts_page(const accounts_query& query) const {
   bool more = false;
   if (parts_->control)
     parts_->control->ask([&](const control_state& state) {
-      for (const auto& [id, account] : state.accounts()) {
+      for (const auto& account : state.accounts()) {
+        const auto& id = account.id;
         if (account.is_withdrawn || id.value <= query.after)
           continue;
         if (page.size() == query.limit) {

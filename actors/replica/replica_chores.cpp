@@ -219,10 +219,9 @@ void replica_services::load_now(const marker_met& met, unsigned attempt) {
   task.met = met;
   task.request.account = account;
   task.request.snapshot = snapshot;
-  if (const auto what = board_.followed(account)) {
+  if (const auto what = board_.followed(account))
     task.request.name = what->name;
-    task.request.source_mailbox = what->source_mailbox;
-  }
+  task.request.source_mailbox = met.marker.mailbox;
   task.request.volumes = volumes_of(met.source);
   task.sql = options_.sql;
   task.rules = options_.rules;

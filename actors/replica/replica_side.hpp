@@ -61,7 +61,6 @@ public:
     epoch term; ///< of the control state; used where nothing better is known
     bool wants_snapshot =
         false; ///< true: whatever rows there are, they are replaced from the next valid marker
-    mailbox_id source_mailbox; ///< at its source, for profiles with mailbox_id = "same"; 0 = unknown
   };
 
   struct figures {

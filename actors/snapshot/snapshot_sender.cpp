@@ -79,7 +79,8 @@ result<std::unique_ptr<snapshot_reader>> snapshot_sender::parts::open_view(const
     caf::delayed_anon_send(account, longest_hold, snapshot_abandoned{what.snapshot});
     auto view = snapshot_reader::open(o.sql, o.rules, {what.account, what.mailbox, what.snapshot});
     if (view && clock::now() - began < safe_hold) {
-      caf::anon_send(account, snapshot_opened{what.snapshot, (*view)->start().place, what.partition, first});
+      caf::anon_send(account, snapshot_opened{what.snapshot, (*view)->start().place, what.partition, first,
+                                              what.mailbox});
       return std::move(*view);
     }
     caf::anon_send(account, snapshot_abandoned{what.snapshot});

@@ -81,6 +81,7 @@ void account_actor::forward(slice_captured& slice) {
 
 void account_actor::produce(slice_captured& slice) {
   last_ = last_.next();
+  last_id_ = slice.id;
   transaction_event event{account_, term_, last_, slice.id, slice.captured_us, *slice.changes};
   const bool holds = protected_;
   if (holds)
@@ -129,8 +130,9 @@ void account_actor::on_role(const role_met& role) {
 }
 
 void account_actor::write_fence(epoch term, kafka_offset decision) {
+  fence_event fence{account_, term, decision, protected_, last_, last_id_};
   closed_ = true; // irrevocable from the moment it is handed over (R28)
-  around_->log->produce(partition_, fence_event{account_, term, decision, protected_},
+  around_->log->produce(partition_, std::move(fence),
                         [supervisor = around_->supervisor, account = account_, term,
                          cut = last_](const delivery_outcome& outcome) {
                           if (!outcome.refused)
@@ -158,7 +160,8 @@ void account_actor::write_marker(const snapshot_opened& opened) {
   if (closed_)
     return;
   around_->log->repeat_shapes(partition_);
-  snapshot_event marker{account_, term_, last_, opened.snapshot, opened.partition, opened.first};
+  snapshot_event marker{account_,         term_,        last_,         opened.snapshot,
+                        opened.partition, opened.first, opened.mailbox};
   around_->log->produce(partition_, std::move(marker),
                         [supervisor = around_->supervisor, account = account_, snapshot = opened.snapshot,
                          number = last_](const delivery_outcome& outcome) {

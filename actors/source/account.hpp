@@ -66,6 +66,7 @@ private:
   account_id account_;
   epoch term_;
   sequence last_;
+  std::optional<gtid> last_id_; ///< of `last_`, if this process wrote it
   partition_id partition_;
   bool protected_ = true;
   /// A fence was handed over, or the epoch was closed: nothing is produced any more (R28).

@@ -21,7 +21,8 @@ named_accounts find_named(const control_state& state, const std::vector<std::str
   std::unordered_map<std::string, std::string> wanted; // folded -> as typed
   for (const auto& text : accounts)
     wanted.emplace(folded_name(text), text);
-  for (const auto& [id, account] : state.accounts()) {
+  for (const auto& account : state.accounts()) {
+    const auto& id = account.id;
     if (account.is_withdrawn)
       continue;
     auto named = wanted.find(folded_name(id.value));

@@ -6,6 +6,38 @@
 #include <spdlog/spdlog.h>
 
 namespace understudy {
+namespace {
+
+/// Nothing is under way that only this process's memory knows.
+bool is_idle(const account_state& account, const account_work& doing, const node_name& self) {
+  const auto* active = account.terms.active();
+  if (doing.busy || doing.guarded || doing.snapshot_running || doing.reset_pending || active == nullptr ||
+      account.terms.current() != active)
+    return false;
+  if (active->primary == self || doing.parked || doing.foreign_before)
+    return false; // what it was told of protection, or what foreign writes did, is known here alone
+  const auto* here = account.destination(self);
+  return here == nullptr || (here->ready && doing.following);
+}
+
+} // namespace
+
+account_work& supervisor::work(const account_id& id) {
+  const auto [at, fresh] = work_.try_emplace(id);
+  if (fresh) {
+    const auto replica = parts_->replicas->figures_of(id);
+    at->second.following = replica.has_value();
+    at->second.paused_told = replica && replica->state == "paused";
+  }
+  return at->second;
+}
+
+/// A million accounts at rest cost nothing here.
+void supervisor::rest_if_idle(const account_state& account) {
+  const auto found = work_.find(account.id);
+  if (found != work_.end() && is_idle(account, found->second, self_name()))
+    work_.erase(found);
+}
 
 void supervisor::attend(const account_id& id) {
   const auto* account = state().account(id);
@@ -17,8 +49,12 @@ void supervisor::attend(const account_id& id) {
   }
   if (const auto* pending = account->terms.pending())
     attend_promotion(*account, *pending);
+  else if (const auto* current = account->terms.current();
+           current != nullptr && current->state == term_state::declined)
+    abort_declined(*account, *current);
   if (const auto* active = account->terms.active())
     attend_settled(*account, *active);
+  rest_if_idle(*account);
 }
 
 void supervisor::attend_promotion(const account_state& account, const term_entry& pending) {
@@ -34,18 +70,30 @@ void supervisor::attend_promotion(const account_state& account, const term_entry
       hand_over(account, pending);
     break;
   case term_origin::unplanned:
-    if (is_self(pending.primary))
+    if (is_self(pending.primary) && from_self)
+      come_back(account, pending);
+    else if (is_self(pending.primary))
       write_fence(account, pending);
     else if (from_self && !stepping_down_)
       close_epoch(account, active->term);
     break;
   }
-  if (is_self(pending.primary))
+  if (!is_self(pending.primary))
+    return;
+  if (const auto why = why_not_begin(account, pending); !why.empty())
+    decline(account, pending.term, why);
+  else
     take_over(account, pending);
 }
 
 void supervisor::attend_settled(const account_state& account, const term_entry& active) {
+  if (account.terms.current() == &active) { // no promotion of it is under way
+    handed_over_.erase(account.id);
+    parts_->fences->forget(account.id);
+  }
   if (is_self(active.primary)) {
+    if (account.terms.current() == &active)
+      release_guard(account, false); // it came back: what waited goes on here
     if (auto found = work_.find(account.id); found != work_.end() && found->second.following) {
       parts_->replicas->become_source(account.id);
       found->second.following = false;
@@ -54,7 +102,7 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
     send_snapshot(account);
     return;
   }
-  release_guard(account);
+  release_guard(account, true);
   const auto* destination = account.destination(self_name());
   if (destination == nullptr) {
     const auto found = work_.find(account.id);
@@ -70,6 +118,9 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
 void supervisor::attend_replica(const account_state& account, const term_entry& active,
                                 const destination_state& destination) {
   auto& doing = work(account.id);
+  if (const auto* pending = account.terms.pending();
+      pending != nullptr && is_self(pending->primary) && doing.taken == pending->term)
+    return; // it's on its way to be written here
   if (destination.ready) {
     if (!doing.following)
       follow(account, false);
@@ -83,11 +134,16 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
     }
     return;
   }
-  if (doing.handed_over && doing.handed_over->term == active.term) {
+  const bool by_its_own_fence = destination.reset_why == nullptr && active.origin == term_origin::planned;
+  if (by_its_own_fence && doing.handed_over && doing.handed_over->term == active.term) {
     become_replica(account, active, destination);
     return;
   }
-  if (doing.role_begun < active.term && doing.closed < active.term)
+  if (by_its_own_fence && doing.role_left == active.term) {
+    waiting_.insert(account.id); // Kafka's word on our fence is still on its way (R34)
+    return;
+  }
+  if (std::max({doing.role_begun, doing.role_left, doing.closed}) < active.term)
     close_epoch(account, epoch(active.term.value - 1)); // what we wrote before isn't proven (R33)
   if (is_parked(destination) && !doing.reset_pending)
     doing.parked = true; // since before this process began, too
@@ -223,13 +279,14 @@ void supervisor::close_epoch(const account_state& account, epoch term) {
   parts_->source->close_epoch(account.id, term);
 }
 
-void supervisor::release_guard(const account_state& account) {
+void supervisor::release_guard(const account_state& account, bool end_waiters) {
   const auto found = work_.find(account.id);
   if (found == work_.end() || !found->second.guarded)
     return;
   auto standing = std::exchange(found->second.guarded, nullptr);
-  in_background(*parts_->promotions, [id = account.id, standing]() -> std::function<void()> {
-    const auto ended = standing->end_waiters(std::chrono::seconds(1));
+  in_background(*parts_->promotions, [id = account.id, standing, end_waiters]() -> std::function<void()> {
+    const auto ended =
+        end_waiters ? standing->end_waiters(std::chrono::seconds(1)) : result<std::uint64_t>(0U);
     const auto released = standing->release();
     return [id, ended, released] {
       if (!ended || !released)

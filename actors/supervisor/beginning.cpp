@@ -66,8 +66,8 @@ void supervisor::begin() {
   begun_ = true;
   spdlog::info("control is read: {} accounts, {} nodes", state().accounts().size(), state().nodes().size());
   announce();
-  for (const auto& [id, account] : state().accounts())
-    attend(id);
+  for (const auto& account : state().accounts())
+    attend(account.id);
   parts_->replicas->control_folded(state().next()); // reading begins: everything followed is known
   attend_lost_place();
   parts_->settle->begin_acknowledging();

@@ -86,7 +86,7 @@ void supervisor::attend_lost_place() {
     return examine_place();
   std::vector<control_event> owed;
   bool may_begin = true;
-  for (const auto& [id, account] : state().accounts())
+  for (const auto& account : state().accounts())
     may_begin = settle_loss(account, owed) && may_begin;
   append(std::move(owed));
   if (may_begin)
@@ -97,7 +97,8 @@ void supervisor::examine_place() {
   lost_->busy = true;
   std::vector<capture::known_account> unknown;
   std::size_t own = 0;
-  for (const auto& [id, account] : state().accounts()) {
+  for (const auto& account : state().accounts()) {
+    const auto& id = account.id;
     const auto* active = account.terms.active();
     if (account.is_withdrawn || active == nullptr || !is_self(active->primary))
       continue;

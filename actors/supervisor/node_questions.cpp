@@ -2,6 +2,7 @@
 
 #include "actors/supervisor/account_names.hpp"
 #include "storage/state/logged_state.hpp"
+#include "storage/state/mailbox_probe.hpp"
 #include "storage/state/mailstore_queries.hpp"
 
 #include <boost/json.hpp>
@@ -15,13 +16,43 @@ namespace {
 /// Accounts in one page of a listing.
 constexpr std::size_t page_size = 500;
 
-std::string peer_command(std::string_view name, const std::vector<std::string>& accounts) {
-  boost::json::array list(accounts.begin(), accounts.end());
-  return boost::json::serialize(boost::json::object{
-      {"namespace", "peer"}, {"command", name}, {"parameters", {{"accounts", std::move(list)}}}});
+/// All commands of the profile's probe together: a peer that answers late counts as silent.
+constexpr std::chrono::milliseconds probe_patience{800};
+
+std::string peer_command(std::string_view name, const std::vector<std::string>& accounts,
+                         bool for_promotion = false) {
+  boost::json::object parameters{{"accounts", boost::json::array(accounts.begin(), accounts.end())}};
+  if (for_promotion)
+    parameters["for_promotion"] = true;
+  return boost::json::serialize(
+      boost::json::object{{"namespace", "peer"}, {"command", name}, {"parameters", std::move(parameters)}});
 }
 
-std::vector<account_figures> figures_here(node_parts& parts, const std::vector<account_id>& accounts) {
+/// R32: does this host's mail server hold an old copy of the accounts? Only of those that it had as primary.
+void ask_mail_server(node_parts& parts, std::vector<account_figures>& figures) {
+  const auto deadline = std::chrono::steady_clock::now() + probe_patience;
+  for (auto& f : figures) {
+    if (f.state == "source")
+      continue;
+    const auto until = parts.control->ask([&](const control_state& state) {
+      const auto* account = state.account(f.account);
+      return account == nullptr ? std::nullopt : account->terms.primary_until_ms(parts.config.node.name);
+    });
+    if (!until) {
+      f.loaded = false;
+      continue;
+    }
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() > 0)
+      f.loaded =
+          may_be_loaded(parts.rules->loaded_mailbox, f.account,
+                        std::chrono::system_clock::time_point(std::chrono::milliseconds(*until)), left);
+  }
+}
+
+std::vector<account_figures> figures_here(node_parts& parts, const std::vector<account_id>& accounts,
+                                          bool for_promotion) {
   std::vector<account_figures> all;
   auto session = sql_session::open(parts.local);
   if (!session) {
@@ -43,16 +74,20 @@ std::vector<account_figures> figures_here(node_parts& parts, const std::vector<a
     f.kafka = parts.link->connected();
     if (const auto replica = parts.replicas->figures_of(account.account)) {
       f.number = replica->applied;
+      f.fenced = replica->term;
       f.state = replica->state;
       f.reason = replica->reason;
       f.lag_seconds = static_cast<double>(replica->lag_us) / 1e6;
     }
+    f.fenced = std::max(f.fenced, parts.fences->written(account.account));
     if (parts.source->actor_of(account.account)) {
       f.state = "source";
       f.number = parts.source->confirmed_of(account.account);
     }
     all.push_back(std::move(f));
   }
+  if (for_promotion)
+    ask_mail_server(parts, all);
   return all;
 }
 
@@ -141,9 +176,13 @@ void fill_in(account_status& shown, const everybodys_figures& figures, const lea
   for (auto& replica : shown.replicas) {
     const auto* f = of(replica.destination);
     const bool whole = replica.available.value_or(false);
-    replica.available = whole && lives(replica.destination) && (f == nullptr || f->state != "stopped");
-    if (f == nullptr)
+    replica.available = whole && lives(replica.destination);
+    if (f == nullptr) {
+      if (*replica.available)
+        replica.available.reset(); // only it could say that nothing stopped it
       continue;
+    }
+    *replica.available = *replica.available && f->state == "ready";
     replica.figures = *f;
     if (shown.figures)
       replica.lag = shown.figures->number.value - std::min(shown.figures->number.value, f->number.value);
@@ -161,7 +200,8 @@ status_page make_page(node_parts& parts, const request_body& body, std::string& 
   std::map<std::string, account_status> listed;
   std::set<std::string> seen;
   parts.control->ask([&](const control_state& state) {
-    for (const auto& [id, account] : state.accounts()) {
+    for (const auto& account : state.accounts()) {
+      const auto& id = account.id;
       if (!wanted(body, account, names, domains))
         continue;
       if (!names.empty()) {
@@ -237,13 +277,13 @@ find_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
 }
 
 everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
-                                      const std::vector<account_id>& accounts) {
+                                      const std::vector<account_id>& accounts, bool for_promotion) {
   everybodys_figures all;
-  all.answers[parts.config.node.name] = figures_here(parts, accounts);
+  all.answers[parts.config.node.name] = figures_here(parts, accounts, for_promotion);
   std::vector<std::string> ids;
   for (const auto& account : accounts)
     ids.push_back(account.value);
-  for (const auto& answer : parts.others->ask(whom, peer_command("figures", ids))) {
+  for (const auto& answer : parts.others->ask(whom, peer_command("figures", ids, for_promotion))) {
     auto figures = answer.body
                        ? parse_figures(*answer.body)
                        : result<std::vector<account_figures>>(tl::make_unexpected(answer.body.error()));
@@ -253,6 +293,31 @@ everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers
       all.silent.push_back(answer.node);
   }
   return all;
+}
+
+std::vector<mailstore_volume> announced_volumes(const control_state& state, const profile& rules,
+                                                const node_name& node) {
+  std::vector<mailstore_volume> volumes;
+  const auto* known = state.node(node);
+  if (known == nullptr)
+    return volumes;
+  for (const auto& v : known->announced.volumes) {
+    auto described = describe_volume(rules.volumes, v.id, v.type, v.name, v.path, {});
+    described.is_centralised = v.centralised; // told by the volume's metadata, which isn't announced
+    volumes.push_back(std::move(described));
+  }
+  return volumes;
+}
+
+std::vector<std::string> volumes_out_of_reach(const control_state& state, const profile& rules,
+                                              const node_name& source, const node_name& destination) {
+  const auto mapping =
+      map_volumes(announced_volumes(state, rules, source), announced_volumes(state, rules, destination));
+  std::vector<std::string> names;
+  if (mapping.numbers.empty())
+    for (const auto& volume : mapping.unreachable)
+      names.push_back(volume.name);
+  return names;
 }
 
 bool answer_question(const std::shared_ptr<node_parts>& parts, const request_body& body,
@@ -279,7 +344,7 @@ bool answer_question(const std::shared_ptr<node_parts>& parts, const request_bod
       std::vector<account_id> ids;
       for (const auto& id : body.accounts)
         ids.emplace_back(id);
-      answer({0, write_figures(figures_here(*parts, ids)), {}});
+      answer({0, write_figures(figures_here(*parts, ids, body.for_promotion)), {}});
     });
     return true;
   }

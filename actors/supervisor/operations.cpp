@@ -2,6 +2,7 @@
 
 #include "actors/supervisor/account_names.hpp"
 #include "actors/supervisor/node_questions.hpp"
+#include "actors/supervisor/reply.hpp"
 #include "actors/support/uuid.hpp"
 
 #include <spdlog/spdlog.h>
@@ -9,36 +10,17 @@
 namespace understudy {
 namespace {
 
-/// Undecided accounts of a promotion (claims that don't become ready) fail after so many leases.
-constexpr int leases_to_give_up = 10;
-
-boot_time later(std::chrono::milliseconds wait) {
-  return boot_time(boot_now().value + std::chrono::nanoseconds(wait).count());
-}
-
-void reply_with(const answer_function& answer, command_reply reply) {
-  understudy::reply out;
-  out.status = reply.status;
-  out.body = std::move(reply.body);
-  answer(std::move(out));
-}
-
 bool is_change(const std::string& name) {
   return name == "setAccountDestination" || name == "removeAccountDestination" || name == "promoteAccounts" ||
          name == "pauseReplicas" || name == "restartReplicas";
 }
 
-/// True when only a claim that isn't ready yet holds the account (R22).
-bool waits_for_claim(const account_decision& account) {
-  bool claim = false;
-  for (const auto& gate : account.gates) {
-    if (gate.passed)
-      continue;
-    if (gate.name != "claim ready")
-      return false;
-    claim = true;
-  }
-  return claim;
+/// Figures of the nodes are asked for again so often while a source's word is waited for.
+constexpr std::chrono::milliseconds facts_age{1000};
+
+bool waits_for_source(const account_decision& account) {
+  return std::any_of(account.gates.begin(), account.gates.end(),
+                     [](const gate& g) { return !g.passed && g.name == "source answers"; });
 }
 
 } // namespace
@@ -72,18 +54,18 @@ void operations::begin_change(request_body body, command_received received) {
     return;
   }
   if (const auto* done = state().operation(body.operation)) {
-    std::vector<account_reply> replies;
-    for (const auto& outcome : done->outcomes)
-      replies.push_back({outcome.account.value, outcome.ok ? "done" : "failed", outcome.text, {}, {}});
-    reply_with(received.answer, write_change_reply(body.operation, replies, false));
+    answer_from_control(*done, received.answer);
     return;
   }
   auto op = std::make_shared<operation>();
   op->origin = {body.operation, received.from.subject, wall_ms()};
   op->answers.push_back(std::move(received.answer));
-  op->give_up = later(around_.parts->lease->rules().lease * leases_to_give_up);
+  op->give_up = time_to_give_up();
   auto named = find_named(state(), body.accounts, body.source_host);
   op->typed = std::move(named.known);
+  if (!body.accept_loss.empty())
+    for (const auto& [id, typed] : find_named(state(), body.accept_loss, {}).known)
+      op->accept_loss.insert(id);
   op->wanted = std::move(body);
   if (!named.unknown.empty() && op->wanted.name == "setAccountDestination") {
     look_for(op, std::move(named.unknown));
@@ -141,32 +123,44 @@ void operations::resolved(std::shared_ptr<operation> op) {
     return;
   }
   if (op->wanted.name == "promoteAccounts")
-    gather_facts(op);
+    gather_facts(op, [this, op] { start(op); });
   else
     start(op);
 }
 
-void operations::gather_facts(std::shared_ptr<operation> op) {
+void operations::refresh_facts(const std::shared_ptr<operation>& op) {
+  const auto age = boot_now().value - op->facts_taken.value;
+  if (op->asking || !op->facts_wanted || age < std::chrono::nanoseconds(facts_age).count())
+    return;
+  op->facts_wanted = false;
+  gather_facts(op, [] {});
+}
+
+void operations::gather_facts(std::shared_ptr<operation> op, std::function<void()> then) {
   auto parts = around_.parts;
+  op->asking = true;
+  op->facts_taken = boot_now();
   std::vector<account_id> ids;
   for (const auto& [id, name] : op->typed)
     ids.push_back(id);
-  parts->questions->submit([this, parts, op, ids, peers = known_peers(*parts)] {
-    auto figures = figures_everywhere(*parts, peers, ids);
-    around_.run_here([this, op, figures = std::move(figures)] {
+  parts->questions->submit([this, parts, op, ids, then, peers = known_peers(*parts)] {
+    auto figures = figures_everywhere(*parts, peers, ids, true);
+    around_.run_here([op, then, figures = std::move(figures)] {
+      op->asking = false;
       for (const auto& [node, list] : figures.answers)
         for (const auto& f : list) {
           auto& facts = op->facts[f.account];
+          facts.fenced = std::max(facts.fenced, f.fenced);
           if (f.state == "source") {
             facts.acknowledged = f.number;
           } else if (!f.state.empty()) {
             auto& replica = facts.replicas[node];
             replica.applied = f.number;
-            if (f.state == "stopped")
-              replica.stopped = f.reason;
+            replica.mailbox_loaded = f.loaded;
+            replica.stopped = f.state == "stopped" ? std::optional(f.reason) : std::nullopt;
           }
         }
-      start(op);
+      then();
     });
   });
 }
@@ -179,14 +173,7 @@ void operations::start(std::shared_ptr<operation> op) {
   for (const auto& [id, typed] : op->typed)
     op->undecided.insert(id);
   running_[op->wanted.operation] = op;
-  operation_started begun;
-  begun.id = op->wanted.operation;
-  begun.kind = op->wanted.name;
-  begun.by = op->origin.by;
-  begun.at_ms = op->origin.at_ms;
-  begun.accounts = op->typed.size();
-  begun.text = fmt::format("{} {}", op->wanted.name, op->wanted.destination);
-  around_.append({begun}, op->origin); // decided once it was read back: then everybody can ask for it
+  around_.append(start_events(*op), op->origin); // decided once it was read back: then everybody knows it
 }
 
 bool operations::source_lives(const node_name& node) const {
@@ -234,14 +221,13 @@ std::vector<command> operations::commands_of(const operation& op) const {
     }
     for (const auto& id : ids) {
       const auto* account = state().account(id);
-      (account != nullptr && source_lives(account->primary()) && !op.claims.contains(account->primary())
-           ? planned
-           : unplanned)
+      const auto* current = account == nullptr ? nullptr : account->terms.current();
+      const bool settled = current != nullptr && current->state == term_state::activated;
+      (settled && source_lives(account->primary()) && !op.claims.contains(account->primary()) ? planned
+                                                                                              : unplanned)
           .accounts.push_back(id);
     }
-    const auto losses = find_named(state(), op.wanted.accept_loss, {});
-    for (const auto& [id, typed] : losses.known)
-      unplanned.accept_loss.push_back(id);
+    unplanned.accept_loss.assign(op.accept_loss.begin(), op.accept_loss.end());
     if (!planned.accounts.empty())
       add(std::move(planned));
     if (!unplanned.accounts.empty())
@@ -255,9 +241,26 @@ live_facts operations::facts_for(const operation& op) const {
   facts.self = self();
   facts.partitions = static_cast<std::uint32_t>(around_.parts->config.cluster.partitions);
   facts.accounts = op.facts;
-  for (auto& [id, known] : facts.accounts)
+  std::map<std::pair<node_name, node_name>, std::vector<std::string>> out_of_reach;
+  for (const auto& id : op.undecided) {
+    auto& known = facts.accounts[id];
+    known.fenced = std::max(known.fenced, around_.fence_written_here(id));
     if (const auto here = around_.parts->replicas->figures_of(id))
-      known.fenced = here->term;
+      known.fenced = std::max(known.fenced, here->term);
+    const auto* account = state().account(id);
+    if (account != nullptr && op.wanted.name == "promoteAccounts")
+      for (const auto& destination : account->destinations) {
+        const auto [names, first] = out_of_reach.try_emplace({account->primary(), destination.node.get()});
+        if (first)
+          names->second =
+              volumes_out_of_reach(state(), *around_.parts->rules, account->primary(), destination.node);
+        if (!names->second.empty())
+          known.replicas[destination.node].missing_volumes = names->second;
+      }
+    if (const auto couldnt = op.passed_over.find(id); couldnt != op.passed_over.end())
+      for (const auto& [node, why] : couldnt->second)
+        known.replicas[node].stopped = why;
+  }
   for (const auto& [name, node] : state().nodes())
     facts.nodes[name].lease_runs = source_lives(name);
   for (const auto& [node, at] : op.claims) {
@@ -280,9 +283,9 @@ void operations::dry_run(operation& op) {
       preview shown;
       shown.account = op.typed.at(decided.account);
       shown.decided = decided;
-      if (waits_for_claim(decided)) {
-        shown.decided.decided = true; // nothing but the claim, which a dry run doesn't make
-        shown.decided.text = "promoted once its silent source was claimed";
+      if (decided.waits) {
+        shown.decided.decided = true; // nothing but what a dry run doesn't do: a claim, a question
+        shown.decided.text = fmt::format("promoted once this is past: {}", decided.text);
       }
       if (const auto* account = state().account(decided.account))
         shown.from = account->primary();
@@ -315,13 +318,14 @@ void operations::take_decision(operation& op, const decision& made) {
     auto& answered = op.replies[account.account];
     answered.account = op.typed.at(account.account);
     if (account.decided) {
-      answered.outcome = op.wanted.name == "promoteAccounts" ? "accepted" : "done";
+      answered.outcome = ends_later(op, account.account) ? "accepted" : "done";
       op.undecided.erase(account.account);
       op.open.insert(account.account);
       const auto* before = state().account(account.account);
       op.decided_on[account.account] = before && before->origin ? before->origin->operation : operation_id{};
-    } else if (waits_for_claim(account) && boot_now() < op.give_up) {
+    } else if (account.waits && boot_now() < op.give_up) {
       answered.outcome = "accepted";
+      op.facts_wanted = op.facts_wanted || waits_for_source(account);
     } else {
       answered.outcome = "refused";
       answered.reason = account.text;
@@ -332,15 +336,49 @@ void operations::take_decision(operation& op, const decision& made) {
   if (boot_now() < op.give_up)
     for (const auto& node : made.claims_needed)
       op.claims.try_emplace(node, boot_time{});
+  ask_for_declines(op, made.declines);
   renew_claims(op);
   if (!made.events.empty())
     for (auto& id : around_.append(made.events, op.origin))
       op.records.insert(std::move(id));
-  // What was decided with nothing to append is at its end already.
-  if (made.events.empty())
-    for (const auto& account : made.accounts)
-      if (account.decided)
-        close_account(op, account.account, true, account.text);
+  std::set<account_id> changed;
+  for (const auto& event : made.events)
+    if (const auto* change = std::get_if<account_change>(&event))
+      changed.insert(change->account);
+  // What was decided with nothing to append is at its end already, unless a replica is still on its way.
+  for (const auto& account : made.accounts)
+    if (account.decided && !changed.contains(account.account) && !ends_later(op, account.account))
+      close_account(op, account.account, true, account.text);
+}
+
+/// The command is carried out when something else has happened: a promotion's activation, a whole replica.
+bool operations::ends_later(const operation& op, const account_id& id) const {
+  if (op.wanted.name == "promoteAccounts")
+    return true;
+  if (op.wanted.name != "setAccountDestination")
+    return false;
+  const auto* account = state().account(id);
+  const auto* wanted = account == nullptr || account->is_withdrawn
+                           ? nullptr
+                           : account->destination(node_name(op.wanted.destination));
+  return wanted == nullptr || !wanted->ready;
+}
+
+/// A living primary of an epoch that isn't active yet is asked through control, which it reads anyway and
+/// which keeps the question over its restart (R24).
+void operations::ask_for_declines(operation& op, const std::vector<decline_wanted>& declines) {
+  std::vector<control_event> questions;
+  for (const auto& wanted : declines) {
+    const auto* account = state().account(wanted.account);
+    const auto* entry = account == nullptr ? nullptr : account->terms.find(wanted.term);
+    if (entry == nullptr || entry->decline_asked ||
+        !op.declines_asked.emplace(wanted.account, wanted.term).second)
+      continue;
+    spdlog::info("account {}: {} is asked to decline epoch {}", wanted.account, wanted.node, wanted.term);
+    questions.push_back(account_change{wanted.account, account->version, decline_asked{wanted.term}});
+  }
+  if (!questions.empty())
+    around_.append(std::move(questions), op.origin);
 }
 
 void operations::renew_claims(operation& op) {
@@ -379,18 +417,21 @@ void operations::take_back_stranded(operation& op) {
 }
 
 void operations::on_tick() {
+  look_for_orphans();
   for (auto it = running_.begin(); it != running_.end();) {
     auto op = it->second;
     if (op->started)
       take_back_stranded(*op);
     if (op->started && !op->undecided.empty()) {
       renew_claims(*op);
+      refresh_facts(op);
       decide_now(*op);
     }
     if (op->started && op->open.empty() && op->undecided.empty() && op->records.empty()) {
       op->outcomes.push_back(operation_finished{op->wanted.operation, wall_ms()});
       around_.append(std::exchange(op->outcomes, {}), op->origin);
       answer_if_complete(*op);
+      finishing_.insert(it->first);
       it = running_.erase(it);
       continue;
     }
@@ -401,6 +442,13 @@ void operations::on_tick() {
 }
 
 void operations::on_evolution(const control_record& record, const evolution& outcome) {
+  for (std::size_t i = 0; i < outcome.events.size(); ++i) {
+    if (const auto* finished = std::get_if<operation_finished>(&record.events[i]))
+      finishing_.erase(finished->id);
+    else if (const auto* adopted = std::get_if<operation_adopted>(&record.events[i]);
+             adopted != nullptr && outcome.events[i].applied)
+      on_adopted(adopted->id, record.from.node);
+  }
   if (running_.empty())
     return;
   if (const auto own = running_.find(record.origin.operation); own != running_.end()) {
@@ -447,9 +495,9 @@ void operations::look_for_ends(operation& op, const account_id& account, const a
     if (std::holds_alternative<activated>(body))
       close_account(op, account, true, fmt::format("active on {}", state().account(account)->primary()));
     else if (const auto* aborted = std::get_if<promotion_aborted>(&body))
-      close_account(op, account, false, aborted->reason);
+      given_up(op, account, aborted->term, aborted->reason);
     else if (const auto* said_no = std::get_if<declined>(&body))
-      close_account(op, account, false, said_no->reason);
+      given_up(op, account, said_no->term, said_no->reason);
   } else if (name == "setAccountDestination") {
     const auto* now = state().account(account)->destination(node_name(op.wanted.destination));
     if (now != nullptr && now->ready)
@@ -459,6 +507,22 @@ void operations::look_for_ends(operation& op, const account_id& account, const a
   } else {
     close_account(op, account, true, "done");
   }
+}
+
+/// The decided epoch never begins. Where the command left the choice to us, the next priority is looked at.
+void operations::given_up(operation& op, const account_id& account, epoch term, const std::string& why) {
+  const auto* entry = state().account(account)->terms.find(term);
+  const bool superseded = entry == nullptr || entry->decline_asked;
+  const bool its_own =
+      entry != nullptr && entry->state == term_state::aborted && source_lives(entry->primary);
+  if (superseded || its_own || !op.wanted.destination.empty() || boot_now() > op.give_up) {
+    close_account(op, account, false, why);
+    return;
+  }
+  op.passed_over[account][entry->primary.get()] = why;
+  op.open.erase(account);
+  op.undecided.insert(account);
+  op.facts_wanted = true;
 }
 
 void operations::close_account(operation& op, const account_id& account, bool ok, const std::string& text) {
@@ -489,10 +553,31 @@ void operations::monitor(const request_body& body, const command_received& recei
                                                 "look its UUID up where it was started"}));
     return;
   }
-  reply_with(received.answer, write_monitor_reply(*operation, !body.summary, [this](const account_id& id) {
-               const auto* account = state().account(id);
-               return account == nullptr ? id.value : account->name;
-             }));
+  reply_with(received.answer,
+             write_monitor_reply(
+                 *operation, !body.summary,
+                 [this](const account_id& id) {
+                   const auto* account = state().account(id);
+                   return account == nullptr ? id.value : account->name;
+                 },
+                 [&](const operation_state::open_target& open) { return step_of(*operation, open); }));
+}
+
+/// As far as control and this node know it.
+account_step operations::step_of(const operation_state& operation,
+                                 const operation_state::open_target& open) const {
+  if (open.decided == kafka_offset{-1})
+    return {"waiting", "not decided yet"};
+  const auto& id = open.target.account;
+  if (operation.started.kind == "promoteAccounts")
+    return {around_.parts->fences->written(id) > epoch{} ? "fenced" : "decided", {}};
+  if (operation.started.kind != "setAccountDestination")
+    return {"decided", {}};
+  const auto replica =
+      operation.started.destination == self() ? around_.parts->replicas->figures_of(id) : std::nullopt;
+  if (!replica || replica->state != "loading")
+    return {"decided", fmt::format("its snapshot for {} is on its way", operation.started.destination)};
+  return {"loading", fmt::format("{} of {} rows", replica->rows_loaded, replica->rows_total)};
 }
 
 } // namespace understudy

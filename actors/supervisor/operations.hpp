@@ -20,6 +20,8 @@ struct operation_surroundings {
   std::function<std::vector<std::string>(std::vector<control_event>, const change_origin&)> append;
   /// Runs `work` in the supervisor later. Any thread.
   std::function<void(std::function<void()>)> run_here;
+  /// The highest epoch of the account whose fence this node wrote and Kafka confirmed; 0: none.
+  std::function<epoch(const account_id&)> fence_written_here;
 };
 
 class operations {
@@ -29,6 +31,11 @@ public:
   void on_command(command_received received);
   void on_evolution(const control_record& record, const evolution& outcome);
   void on_tick();
+  /// Accounts of this source that were handed over to a destination that doesn't begin: promoted to whoever
+  /// can take them, or back (R29), as an operation of this node's own.
+  void rescue(std::vector<account_id> accounts);
+  /// This process goes on with an operation about the account.
+  bool concerns(const account_id& account) const;
 
 private:
   /// One command under way.
@@ -38,9 +45,10 @@ private:
     std::vector<answer_function> answers; ///< of those who wait for the reply
     std::map<account_id, std::string> typed;
     std::map<account_id, account_to_enrol> to_enrol;
+    std::set<account_id> accept_loss;
     std::map<account_id, account_reply> replies;
     std::vector<account_reply> unknown;
-    std::set<account_id> undecided; ///< waits for claims
+    std::set<account_id> undecided; ///< waits for claims, declines, a source's word
     std::set<account_id> open;      ///< decided, its end not seen
     /// The operation whose decision the account stood at when it was decided: another winner is a rival.
     std::map<account_id, operation_id> decided_on;
@@ -48,8 +56,14 @@ private:
     std::map<node_name, boot_time> claims;               ///< when each was handed over
     std::vector<control_event> outcomes;                 ///< to be appended at the next tick
     std::unordered_map<account_id, account_facts> facts; ///< from the nodes, as of the command
-    boot_time give_up;                                   ///< undecided accounts fail then
-    bool started = false;                                ///< its start was read back
+    /// Destinations that couldn't begin, and why: passed over when it's decided again.
+    std::map<account_id, std::map<node_name, std::string>> passed_over;
+    std::set<std::pair<account_id, epoch>> declines_asked;
+    boot_time give_up;         ///< undecided accounts fail then
+    boot_time facts_taken;     ///< when `facts` were asked for
+    bool asking = false;       ///< for facts
+    bool facts_wanted = false; ///< what the nodes know may have changed
+    bool started = false;      ///< its start was read back
   };
 
   void begin_change(request_body body, command_received received);
@@ -57,12 +71,16 @@ private:
   void look_for(std::shared_ptr<operation> op, std::vector<std::string> names);
   void take_found(operation& op, const std::vector<std::string>& names,
                   const std::vector<std::pair<node_name, std::vector<found_account>>>& found);
-  void gather_facts(std::shared_ptr<operation> op);
+  void gather_facts(std::shared_ptr<operation> op, std::function<void()> then);
+  void refresh_facts(const std::shared_ptr<operation>& op);
+  void ask_for_declines(operation& op, const std::vector<decline_wanted>& declines);
+  void given_up(operation& op, const account_id& account, epoch term, const std::string& why);
   void start(std::shared_ptr<operation> op);
   void decide_now(operation& op);
   void take_decision(operation& op, const decision& made);
   std::vector<command> commands_of(const operation& op) const;
   void dry_run(operation& op);
+  bool ends_later(const operation& op, const account_id& id) const;
   void answer_if_complete(operation& op);
   void close_account(operation& op, const account_id& account, bool ok, const std::string& text);
   void look_for_ends(operation& op, const account_id& account, const account_change_body& body);
@@ -73,12 +91,24 @@ private:
   live_facts facts_for(const operation& op) const;
   bool source_lives(const node_name& node) const;
   void monitor(const request_body& body, const command_received& received) const;
+  account_step step_of(const operation_state& operation, const operation_state::open_target& open) const;
+  void answer_from_control(const operation_state& known, const answer_function& answer) const;
+  // operations of nodes that died (operation_adoption.cpp)
+  void look_for_orphans();
+  bool next_in_line(const operation_state& orphan) const;
+  void on_adopted(const operation_id& id, const node_name& by);
+  void take_up(const operation_state& orphan);
+  void find_end(operation& op, const account_id& id, kafka_offset decided);
+  boot_time time_to_give_up() const;
+  std::vector<control_event> start_events(const operation& op) const;
 
   const control_state& state() const { return around_.parts->control->own(); }
   const node_name& self() const { return around_.parts->config.node.name; }
 
   operation_surroundings around_;
   std::map<operation_id, std::shared_ptr<operation>> running_;
+  std::map<operation_id, boot_time> adopting_; ///< when it was said that this node goes on with it
+  std::set<operation_id> finishing_;           ///< their end was appended, not read back
 };
 
 } // namespace understudy

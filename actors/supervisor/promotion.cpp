@@ -22,6 +22,14 @@ result<registered_account> look_up(sql_session& session, const std::shared_ptr<c
   return std::move(found->front());
 }
 
+bool still_decided(const control_view& control, const account_id& id, epoch term) {
+  return control.ask([&](const control_state& state) {
+    const auto* account = state.account(id);
+    const auto* entry = account == nullptr ? nullptr : account->terms.find(term);
+    return entry != nullptr && entry->state == term_state::decided;
+  });
+}
+
 template <class T, class E>
 tl::unexpected<error> no_session(const tl::expected<T, E>& failed) {
   return tl::make_unexpected(static_cast<const error&>(failed.error()));
@@ -89,14 +97,19 @@ void supervisor::begin_first_epoch(const account_state& account, const term_entr
 
 void supervisor::hand_over(const account_state& account, const term_entry& pending) {
   auto& doing = work(account.id);
-  if (doing.busy || doing.role_begun >= pending.term)
+  if (doing.busy || doing.role_left >= pending.term)
     return;
+  if (!is_self(pending.primary) && looks_dead(pending.primary)) {
+    doing.role_left = pending.term;
+    append_fact(account.id, promotion_aborted{pending.term, fmt::format("{} doesn't live any more",
+                                                                        pending.primary.get())});
+    return;
+  }
   doing.busy = true;
-  doing.role_begun = pending.term;
+  doing.role_left = pending.term;
   in_background(*parts_->promotions,
-                [this, parts = parts_, id = account.id, term = pending.term,
-                 decision = pending.decision]() -> std::function<void()> {
-                  std::shared_ptr<guard> standing;
+                [this, parts = parts_, id = account.id, term = pending.term, decision = pending.decision,
+                 standing = doing.guarded]() mutable -> std::function<void()> {
                   const auto outcome = [&]() -> result<void> {
                     auto session = sql_session::open(parts->logged);
                     if (!session)
@@ -111,10 +124,14 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                       return tl::make_unexpected(catalog.error());
                     guard_options limits;
                     limits.limit = parts->config.limits.guard;
-                    auto taken = guard::take(parts->local, parts->rules, *catalog, *found, limits);
-                    if (!taken)
-                      return tl::make_unexpected(taken.error());
-                    standing = std::move(*taken);
+                    if (!standing) {
+                      auto taken = guard::take(parts->local, parts->rules, *catalog, *found, limits);
+                      if (!taken)
+                        return tl::make_unexpected(taken.error());
+                      standing = std::move(*taken);
+                    }
+                    if (!still_decided(*parts->control, id, term))
+                      return failure("its new primary declined it meanwhile");
                     // Behind this row in the binlog nothing of the account follows: capture meets it and
                     // hands over the fence (R28, R29).
                     return logged_state(*session).write_role({id, term, account_role::replica, decision});
@@ -129,7 +146,7 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                     }
                     spdlog::warn("account {}: the promotion to epoch {} is given up: {}", id, term,
                                  outcome.error().what);
-                    append_fact(id, promotion_aborted{term, outcome.error().what});
+                    give_up_handing_over(id, term, outcome.error());
                   };
                 });
 }
@@ -167,11 +184,13 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
     const auto figures = parts_->replicas->figures_of(account.id);
     if (!figures || figures->term != pending.term)
       return;
-    doing.fence =
-        fence_applied{account.id, pending.term, figures->applied, kafka_offset{-1}, account.is_protected()};
+    // Nothing of the account lies behind its fence yet: where reading goes on is as good a place for it.
+    doing.fence = fence_applied{account.id, pending.term, figures->applied,
+                                kafka_offset{figures->next.value - 1}, account.is_protected()};
   }
   doing.following = false;
   doing.busy = true;
+  doing.taken = pending.term;
   auto job = [parts = parts_, id = account.id, fence = *doing.fence, decision = pending.decision,
               partition = account.partition]() -> result<void> {
     auto session = sql_session::open(parts->logged);
@@ -199,10 +218,10 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
         doing.busy = false;
         if (outcome) {
           doing.role_begun = std::max(doing.role_begun, term);
-          return;
+          doing.failing_since = {};
+        } else {
+          couldnt_begin(id, term, outcome.error());
         }
-        spdlog::error("account {}: epoch {} can't begin here: {}", id, term, outcome.error().what);
-        waiting_.insert(id);
       };
     });
   });

@@ -90,7 +90,8 @@ void supervisor::look_at_partitions() {
     concerned.insert(partition);
   }
   std::vector<account_id> incomplete;
-  for (const auto& [id, account] : state().accounts()) {
+  for (const auto& account : state().accounts()) {
+    const auto& id = account.id;
     const auto* active = account.terms.active();
     if (account.is_withdrawn || active == nullptr || !is_self(active->primary) ||
         !concerned.contains(account.partition))

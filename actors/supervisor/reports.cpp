@@ -13,10 +13,15 @@ void supervisor::on_role(const role_met& role) {
   doing.role_seen = std::max(doing.role_seen, role.term);
   const auto* account = state().account(role.account);
   const auto* term = account == nullptr ? nullptr : account->terms.find(role.term);
+  if (term != nullptr && term->state == term_state::declined && is_self(term->primary) &&
+      role.role == "source")
+    close_epoch(*account, role.term); // a statement that was given up landed late
   if (term == nullptr || term->state != term_state::decided)
     return;
   if (role.role != "source") {
-    if (!role.had_actor && term->origin == term_origin::planned && !doing.handed_over)
+    const bool written = doing.handed_over && doing.handed_over->term == role.term;
+    const bool ours = term->origin == term_origin::planned || is_self(term->primary);
+    if (!role.had_actor && ours && !written)
       hand_fence_over(*account, *term, role.last);
     return;
   }
@@ -41,6 +46,8 @@ void supervisor::on_refused(const account_refused& refused) {
 
 void supervisor::on_fence_written(const fence_written& written) {
   work(written.account).handed_over = written;
+  handed_over_.try_emplace(written.account);
+  parts_->fences->note(written.account, written.term);
   attend(written.account);
 }
 
@@ -65,9 +72,12 @@ void supervisor::on_loaded(const replica_loaded& loaded) {
 void supervisor::on_stopped(const replica_stopped& stopped) {
   parts_->metrics->error("apply");
   spdlog::error("account {}: its replica here stopped: {}", stopped.account, stopped.reason);
+  const auto* account = state().account(stopped.account);
+  const auto* pending = account == nullptr ? nullptr : account->terms.pending();
+  if (pending != nullptr && is_self(pending->primary) && pending->origin != term_origin::enrolment)
+    decline(*account, pending->term, stopped.reason);
   if (!stopped.needs_snapshot)
     return;
-  const auto* account = state().account(stopped.account);
   if (account != nullptr && !account->is_withdrawn && !work(stopped.account).parked)
     ask_for_snapshot(*account, stopped.reason);
 }
@@ -81,10 +91,10 @@ void supervisor::on_unseen(const rows_unseen& unseen) {
   spdlog::error("rows may have changed unseen, so new snapshots are taken: {}", first_line);
   parts_->metrics->error("capture");
   std::vector<account_id> written_here;
-  for (const auto& [id, account] : state().accounts())
+  for (const auto& account : state().accounts())
     if (const auto* active = account.terms.active();
         !account.is_withdrawn && active != nullptr && is_self(active->primary))
-      written_here.push_back(id);
+      written_here.push_back(account.id);
   const auto group = parts_->rules->group_in(unseen.database);
   if (!group)
     return reset_replicas(written_here, unseen.what);
@@ -130,10 +140,10 @@ void supervisor::step_down(const std::vector<standing_claim>& claims) {
       }
       spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
       returned_sent_ = last;
-      for (const auto& [id, account] : state().accounts())
+      for (const auto& account : state().accounts())
         if (const auto* active = account.terms.active();
             active != nullptr && is_self(active->primary) && account.terms.pending() != nullptr)
-          attend(id);
+          attend(account.id);
       append({returned{last}});
     };
   });

@@ -76,6 +76,8 @@ void take_parameter(request_body& body, std::string_view key, const json::value&
     body.summary = flag_of(v, key);
   else if (key == "no_return")
     body.no_return = flag_of(v, key);
+  else if (key == "for_promotion")
+    body.for_promotion = flag_of(v, key);
   else
     throw wire_error{fmt::format("this node doesn't know the parameter '{}'", key)};
 }
@@ -106,10 +108,12 @@ json::object figures_object(const account_figures& f) {
           {"mailbox", f.mailbox.value},
           {"item", f.item},
           {"number", f.number.value},
+          {"fenced", f.fenced.value},
           {"state", f.state},
           {"reason", f.reason},
           {"lag", f.lag_seconds},
-          {"kafka", f.kafka}};
+          {"kafka", f.kafka},
+          {"loaded", f.loaded ? json::value(*f.loaded) : json::value(nullptr)}};
 }
 
 std::uint64_t whole(const json::value& v) {
@@ -203,8 +207,10 @@ command_reply write_dry_run_reply(const std::vector<preview>& accounts) {
           json::serialize(json::object{{"dry_run", true}, {"accounts", std::move(list)}})};
 }
 
-command_reply write_monitor_reply(const operation_state& operation, bool with_accounts,
-                                  const std::function<std::string(const account_id&)>& name_of) {
+command_reply
+write_monitor_reply(const operation_state& operation, bool with_accounts,
+                    const std::function<std::string(const account_id&)>& name_of,
+                    const std::function<account_step(const operation_state::open_target&)>& step_of) {
   const auto done = operation.succeeded + operation.failed;
   json::object reply{{"operation", operation.started.id.value},
                      {"kind", operation.started.kind},
@@ -222,6 +228,13 @@ command_reply write_monitor_reply(const operation_state& operation, bool with_ac
                       {"state", outcome.ok ? "done" : "failed"},
                       {"outcome", outcome.ok ? "done" : "failed"},
                       {"reason", outcome.text}});
+    for (const auto& [id, open] : operation.open) {
+      auto step = step_of(open);
+      list.push_back({{"account", open.target.name},
+                      {"state", std::move(step.state)},
+                      {"outcome", "pending"},
+                      {"reason", std::move(step.text)}});
+    }
     reply["accounts"] = std::move(list);
   }
   return {operation.finished_ms != 0 ? status_by(operation.succeeded, operation.failed) : 0,
@@ -244,10 +257,13 @@ result<std::vector<account_figures>> parse_figures(std::string_view text) {
       f.mailbox = mailbox_id(static_cast<std::uint32_t>(whole(entry.at("mailbox"))));
       f.item = whole(entry.at("item"));
       f.number = sequence(whole(entry.at("number")));
+      f.fenced = epoch(whole(entry.at("fenced")));
       f.state = view_of(entry.at("state").as_string());
       f.reason = view_of(entry.at("reason").as_string());
       f.lag_seconds = entry.at("lag").to_number<double>();
       f.kafka = entry.at("kafka").as_bool();
+      if (entry.at("loaded").is_bool())
+        f.loaded = entry.at("loaded").as_bool();
       figures.push_back(std::move(f));
     }
     return figures;

@@ -33,6 +33,7 @@ struct request_body {
   bool dry_run = false;
   bool summary = false;
   bool no_return = false;
+  bool for_promotion = false; ///< of a peer: what only a promotion needs to know, too
 };
 
 /// Malformed JSON, wrong types and unknown parameters are errors that name the place.
@@ -67,9 +68,16 @@ struct preview {
 };
 command_reply write_dry_run_reply(const std::vector<preview>& accounts);
 
+/// The step that an account of an operation has reached, and what there is to say of it.
+struct account_step {
+  std::string state;
+  std::string text;
+};
 /// Without accounts: the summary alone.
-command_reply write_monitor_reply(const operation_state& operation, bool with_accounts,
-                                  const std::function<std::string(const account_id&)>& name_of);
+command_reply
+write_monitor_reply(const operation_state& operation, bool with_accounts,
+                    const std::function<std::string(const account_id&)>& name_of,
+                    const std::function<account_step(const operation_state::open_target&)>& step_of);
 
 /// What a node knows of one account: asked by peers, and of itself.
 struct account_figures {
@@ -77,10 +85,13 @@ struct account_figures {
   mailbox_id mailbox;
   std::uint64_t item = 0; ///< highest item id
   sequence number;        ///< source: last acknowledged; replica: last applied
+  epoch fenced;           ///< the highest epoch whose fence this node read or wrote (R24)
   std::string state;      ///< "source", or the replica's
   std::string reason;
   double lag_seconds = 0;
   bool kafka = false;
+  /// Only where it was asked for: the mail server may hold an old copy in memory (R32); none: not known.
+  std::optional<bool> loaded{};
 };
 std::string write_figures(const std::vector<account_figures>& figures);
 result<std::vector<account_figures>> parse_figures(std::string_view json);

@@ -1,5 +1,7 @@
 #include "actors/supervisor/supervisor.hpp"
 
+#include "actors/gateway/known_peers.hpp"
+#include "actors/supervisor/node_questions.hpp"
 #include "events/control/control_codec.hpp"
 #include "storage/state/mailstore_queries.hpp"
 
@@ -32,6 +34,7 @@ supervisor::supervisor(caf::actor_config& config, std::shared_ptr<node_parts> pa
   around.run_here = [self = caf::actor_cast<caf::actor>(this)](std::function<void()> work) {
     caf::anon_send(self, run_here{std::move(work)});
   };
+  around.fence_written_here = [fences = parts_->fences](const account_id& id) { return fences->written(id); };
   operations_ = std::make_unique<operations>(std::move(around));
 }
 
@@ -99,12 +102,16 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
     const auto* own = std::get_if<account_change>(&record.events[i]);
     if (own != nullptr && is_self(record.from.node))
       note_own_reset(*own);
+    if (std::holds_alternative<node_announced>(record.events[i]))
+      peers_changed_ = true;
     if (!outcome.events[i].applied)
       spdlog::info("control, offset {}: event {} of {} is void: {}", outcome.offset, i, record.from.node,
                    outcome.events[i].why);
-    else if (const auto* change = std::get_if<account_change>(&record.events[i]))
+    else if (const auto* change = std::get_if<account_change>(&record.events[i])) {
       count_promotion(*change);
-    else if (const auto* back = std::get_if<returned>(&record.events[i]))
+      if (std::holds_alternative<resumed>(change->body))
+        retry_stopped(change->account);
+    } else if (const auto* back = std::get_if<returned>(&record.events[i]))
       parts_->lease->change([&](lease_view& view) {
         view.fold_returned(record.from.node, back->claim, outcome.offset, boot_now());
       });
@@ -122,6 +129,17 @@ void supervisor::note_own_reset(const account_change& change) {
   const auto* destination = account == nullptr ? nullptr : account->destination(self_name());
   if (destination != nullptr && !destination->ready)
     doing.reset_seen = destination->requested;
+}
+
+/// restartReplicas of an account that wasn't paused: a replica that stopped here is tried again; one that
+/// needs a snapshot says so once more.
+void supervisor::retry_stopped(const account_id& id) {
+  const auto* account = state().account(id);
+  if (!begun_ || account == nullptr || account->destination(self_name()) == nullptr)
+    return;
+  const auto figures = parts_->replicas->figures_of(id);
+  if (figures && figures->state != "ready" && figures->state != "paused")
+    parts_->replicas->resume(id);
 }
 
 void supervisor::count_promotion(const account_change& change) {
@@ -165,9 +183,9 @@ void supervisor::on_tick() {
       spdlog::info("commits of this mailstore are protected again");
     else
       spdlog::error("commits of this mailstore aren't protected: {}", node_gap_);
-    for (const auto& [id, account] : state().accounts())
+    for (const auto& account : state().accounts())
       if (const auto* active = account.terms.active(); active != nullptr && is_self(active->primary))
-        waiting_.insert(id);
+        waiting_.insert(account.id);
   }
   look_at_partitions();
   const auto again = std::exchange(waiting_, {});
@@ -175,6 +193,8 @@ void supervisor::on_tick() {
     attend(account);
   attend_lost_place();
   probe_parked();
+  leave_peers();
+  rescue_stranded();
   operations_->on_tick();
   store_control();
 }
@@ -220,6 +240,26 @@ void supervisor::announce() {
                                 v.path, v.is_centralised});
     }
     return [this, said] { append({said}); };
+  });
+}
+
+/// For command lines on this host, when this node is down.
+void supervisor::leave_peers() {
+  if (!std::exchange(peers_changed_, false))
+    return;
+  in_background(*parts_->sql, [this, parts = parts_]() -> std::function<void()> {
+    std::vector<host_port> addresses;
+    for (const auto& peer : known_peers(*parts))
+      if (auto address = host_port::parse(peer.advertise))
+        addresses.push_back(std::move(*address));
+    const auto written = write_known_peers(parts->config.node.state_dir, addresses);
+    return [this, written] {
+      if (written)
+        return;
+      spdlog::warn("the other nodes' addresses couldn't be left for the command line: {}",
+                   written.error().what);
+      peers_changed_ = true;
+    };
   });
 }
 

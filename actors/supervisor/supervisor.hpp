@@ -24,13 +24,17 @@
 namespace understudy {
 
 /// What this node is doing about one account, while it is doing something; nothing of it is needed after a
-/// restart: control, the role rows and the replica rows say where to go on.
+/// restart, or once nothing is going on: control, the role rows and the replica rows say where to go on.
 struct account_work {
-  epoch role_begun;                         ///< a role row of this term is being written, or was
+  epoch role_begun;                         ///< a role row as source of this term was written
+  epoch role_left;                          ///< a role row as replica of this term is being written, or was
   epoch role_seen;                          ///< capture met the role row of this term
   epoch fence_sent;                         ///< unplanned: this process handed the fence of this term over
   epoch activation_sent;                    ///< `activated` of this term was appended
   epoch closed;                             ///< capture was told that this term ended without us
+  epoch taken;                              ///< the replica side was told to leave it to us, for this term
+  epoch declined;                           ///< `declined` of this term was appended
+  boot_time failing_since;                  ///< the first failure to begin the epoch under way; 0: none
   std::optional<fence_applied> fence;       ///< the last valid fence that was read and applied here
   std::optional<fence_written> handed_over; ///< planned, as the source: where its fence lies
   std::shared_ptr<guard> guarded;           ///< stands until the new primary is active (R29)
@@ -73,12 +77,14 @@ private:
   // control
   void on_control(const control_read& batch);
   void on_evolution(const control_record& record, const evolution& outcome);
+  void retry_stopped(const account_id& account);
   void count_promotion(const account_change& change);
   void note_own_reset(const account_change& change);
   void on_leases();
   void on_tick();
   void store_control();
   void announce();
+  void leave_peers();
   void append(std::vector<control_event> events, const change_origin& origin = {});
   void append_fact(const account_id& account, account_change_body body);
   /// Runs `job` in the pool; what it returns is run by the supervisor afterwards.
@@ -100,10 +106,18 @@ private:
   void forget(const account_id& account);
   void begin_first_epoch(const account_state& account, const term_entry& pending);
   void hand_over(const account_state& account, const term_entry& pending);
+  void give_up_handing_over(const account_id& account, epoch term, const error& why);
   void hand_fence_over(const account_state& account, const term_entry& pending, sequence cut);
   void write_fence(const account_state& account, const term_entry& pending);
+  void come_back(const account_state& account, const term_entry& pending);
+  std::string why_not_begin(const account_state& account, const term_entry& pending) const;
+  void decline(const account_state& account, epoch term, const std::string& why);
+  void couldnt_begin(const account_id& account, epoch term, const error& why);
+  void abort_declined(const account_state& account, const term_entry& declined_one);
+  void rescue_stranded();
+  bool looks_dead(const node_name& node) const;
   void take_over(const account_state& account, const term_entry& pending);
-  void release_guard(const account_state& account);
+  void release_guard(const account_state& account, bool end_waiters);
   void become_replica(const account_state& account, const term_entry& active,
                       const destination_state& destination);
   void close_epoch(const account_state& account, epoch term);
@@ -149,12 +163,16 @@ private:
   const control_state& state() const { return parts_->control->own(); }
   const node_name& self_name() const { return parts_->config.node.name; }
   bool is_self(const node_name& node) const { return node == parts_->config.node.name; }
-  account_work& work(const account_id& account) { return work_[account]; }
+  account_work& work(const account_id& account);
+  void rest_if_idle(const account_state& account);
   std::string next_record_id();
 
   std::shared_ptr<node_parts> parts_;
   std::unordered_map<account_id, account_work> work_;
   std::unordered_set<account_id> waiting_; ///< to be attended again at the next tick
+  /// Handed over by this source, their new primary not active yet: since when they are seen to hang; 0: they
+  /// don't.
+  std::unordered_map<account_id, boot_time> handed_over_;
   control_changes unstored_;
   /// Why this whole node's commits aren't protected, as its accounts were told.
   std::string node_gap_;
@@ -165,6 +183,7 @@ private:
   std::chrono::steady_clock::time_point next_probe_{};
   partition_patience patience_;
   std::optional<lost_place> lost_;
+  bool peers_changed_ = true; ///< since they were left for the command line
   bool stepping_down_ = false;
   kafka_offset returned_sent_{-1};
   std::uint64_t records_ = 0;

@@ -103,6 +103,8 @@ snapshot_event read_snapshot(const json_fields& f) {
   e.id = f.text("u");
   e.partition = partition_id(f.number<std::int32_t>("p"));
   e.first = kafka_offset(f.number<std::int64_t>("o"));
+  if (f.has("m"))
+    e.mailbox = mailbox_id(f.number<std::uint32_t>("m"));
   return e;
 }
 
@@ -125,6 +127,14 @@ fence_event read_fence(const json_fields& f) {
   e.term = epoch(f.number<std::uint64_t>("e"));
   e.decision = kafka_offset(f.number<std::int64_t>("o"));
   e.is_protected = f.boolean("p");
+  if (f.has("s"))
+    e.last = sequence(f.number<std::uint64_t>("s"));
+  if (f.has("g")) {
+    if (auto id = gtid::parse(text_of(f.at("g"), "g", f.failed())); id)
+      e.last_id = *id;
+    else
+      f.failed().set("g", "isn't a GTID");
+  }
   return e;
 }
 

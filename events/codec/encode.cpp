@@ -119,6 +119,8 @@ private:
     name("u", e.id);
     json_.field("p", e.partition.value);
     json_.field("o", e.first.value);
+    if (e.mailbox.value != 0)
+      json_.field("m", e.mailbox.value);
   }
 
   void write(const snapshot_chunk& e) {
@@ -139,6 +141,10 @@ private:
     json_.field("e", e.term.value);
     json_.field("o", e.decision.value);
     flag("p", e.is_protected);
+    if (e.last)
+      json_.field("s", e.last->value);
+    if (e.last_id)
+      name("g", e.last_id->text());
   }
 
   json_writer json_;

@@ -1,6 +1,7 @@
 #include "events/control/account_terms.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace understudy {
 
@@ -16,8 +17,9 @@ bool term_entry::is_void_before(kafka_offset decision) const {
 bool term_entry::operator==(const term_entry& other) const {
   const bool same_claims = claims && other.claims ? *claims == *other.claims : claims == other.claims;
   return same_claims && term == other.term && primary == other.primary && decision == other.decision &&
-         closed == other.closed && fence == other.fence && origin == other.origin && state == other.state &&
-         return_source == other.return_source;
+         closed == other.closed && fence == other.fence && activated_ms == other.activated_ms &&
+         origin == other.origin && state == other.state && return_source == other.return_source &&
+         decline_asked == other.decline_asked;
 }
 
 const term_entry* account_terms::find(epoch term) const {
@@ -61,6 +63,18 @@ std::vector<const term_entry*> account_terms::unclosed(epoch fenced) const {
     if (entry.term >= floor && entry.state != term_state::aborted && entry.state != term_state::declined)
       open.push_back(&entry);
   return open;
+}
+
+std::optional<std::int64_t> account_terms::primary_until_ms(const node_name& node) const {
+  const term_entry* successor = nullptr;
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    if (entry->state != term_state::activated)
+      continue;
+    if (entry->primary == node)
+      return successor ? successor->activated_ms : std::numeric_limits<std::int64_t>::max();
+    successor = &*entry;
+  }
+  return std::nullopt;
 }
 
 epoch account_terms::next_term() const {

@@ -21,12 +21,14 @@ enum class term_state : std::uint8_t {
 struct term_entry {
   epoch term;
   shared_name primary;
-  kafka_offset decision;  ///< of the enrolment or decision in understudy.control
-  kafka_offset closed{};  ///< offset of aborted or declined; meaningful in those states only
-  kafka_offset fence{-1}; ///< offset in the account's partition, known from `activated`
+  kafka_offset decision;         ///< of the enrolment or decision in understudy.control
+  kafka_offset closed{};         ///< offset of aborted or declined; meaningful in those states only
+  kafka_offset fence{-1};        ///< offset in the account's partition, known from `activated`
+  std::int64_t activated_ms = 0; ///< wall clock of its primary: the one before was primary until then (R32)
   term_origin origin = term_origin::enrolment;
   term_state state = term_state::decided;
   bool return_source = true;
+  bool decline_asked = false;                                 ///< its primary is to decline it (R24)
   std::shared_ptr<const std::vector<claim_reference>> claims; ///< null: none
   bool names_claim_on(const node_name& node) const;
   bool is_void_before(kafka_offset decision) const; ///< aborted or declined before that decision
@@ -55,6 +57,8 @@ public:
   /// Epochs in which somebody may still write: neither aborted, declined, nor below an activated one or
   /// `fenced`, the highest epoch whose fence was read (R24).
   std::vector<const term_entry*> unclosed(epoch fenced = {}) const;
+  /// Until when `node` was the primary the last time, by the wall clock of its successor; none: never.
+  std::optional<std::int64_t> primary_until_ms(const node_name& node) const;
   epoch next_term() const;
   /// True if entries older than max_terms_kept were dropped: `term` may have existed.
   bool forgot(epoch term) const { return term < forgotten_; }

@@ -61,6 +61,7 @@ struct promotion_decided {
 struct paused {
   bool operator==(const paused&) const = default;
 };
+/// Of an account that isn't paused: what stopped of it is tried again.
 struct resumed {
   bool operator==(const resumed&) const = default;
 };
@@ -130,10 +131,17 @@ struct declined {
   bool operator==(const declined&) const = default;
 };
 
+/// By any supervisor: the primary of `term`, which isn't active yet, is to say `declined` unless its role row
+/// is written (R24). Kept, so that a restart in between answers all the same.
+struct decline_asked {
+  epoch term;
+  bool operator==(const decline_asked&) const = default;
+};
+
 using account_change_body =
     std::variant<enrolled, destination_set, destination_removed, withdrawn, promotion_decided, paused,
                  resumed, renamed, replica_ready, replica_reset, unprotected, protected_again,
-                 promotion_aborted, activated, declined>;
+                 promotion_aborted, activated, declined, decline_asked>;
 
 /// True for what is applied only at the expected version; the others are facts.
 bool is_decision(const account_change_body& body);
@@ -186,7 +194,27 @@ struct operation_started {
   std::int64_t at_ms = 0;
   std::uint64_t accounts = 0;
   std::string text; ///< the command as typed
+  // What another supervisor needs to go on with it (R25).
+  node_name destination{}; ///< empty: none was named
+  std::uint32_t priority = 0;
+  bool no_return = false;
   bool operator==(const operation_started&) const = default;
+};
+
+/// An account that the operation is about; one event each, behind its start.
+struct operation_target {
+  operation_id id;
+  account_id account;
+  std::string name;         ///< as typed; of an enrolment: its address
+  node_name home;           ///< of an enrolment; else empty
+  bool accept_loss = false; ///< R31
+  bool operator==(const operation_target&) const = default;
+};
+
+/// The writer's node goes on with the operation, whose node doesn't (R25).
+struct operation_adopted {
+  operation_id id;
+  bool operator==(const operation_adopted&) const = default;
 };
 
 /// What became of one account in an operation.
@@ -204,7 +232,8 @@ struct operation_finished {
   bool operator==(const operation_finished&) const = default;
 };
 
-using control_event = std::variant<account_change, control_incarnation, node_announced, returned,
-                                   operation_started, operation_outcome, operation_finished>;
+using control_event =
+    std::variant<account_change, control_incarnation, node_announced, returned, operation_started,
+                 operation_target, operation_adopted, operation_outcome, operation_finished>;
 
 } // namespace understudy

@@ -96,6 +96,10 @@ struct event_writer {
     put("term", e.term);
     out["reason"] = e.reason;
   }
+  void operator()(const decline_asked& e) {
+    type("decline_asked");
+    put("term", e.term);
+  }
   void operator()(const control_incarnation&) { type("incarnation"); }
   void operator()(const node_announced& e) {
     out = to_json(e);
@@ -108,6 +112,14 @@ struct event_writer {
   void operator()(const operation_started& e) {
     out = to_json(e);
     type("operation_started");
+  }
+  void operator()(const operation_target& e) {
+    out = to_json(e);
+    type("operation_target");
+  }
+  void operator()(const operation_adopted& e) {
+    type("operation_adopted");
+    put("operation", e.id);
   }
   void operator()(const operation_outcome& e) {
     out = to_json(e);
@@ -173,6 +185,8 @@ std::optional<account_change_body> fact_from(const json_fields& in, std::string_
                      in.text("gap")};
   if (type == "declined")
     return declined{in.read<epoch>("term"), in.text("reason")};
+  if (type == "decline_asked")
+    return decline_asked{in.read<epoch>("term")};
   return std::nullopt;
 }
 
@@ -224,13 +238,40 @@ node_announced node_announced_from(const json_fields& in) {
 }
 
 boost::json::object to_json(const operation_started& e) {
-  return {{"operation", e.id.value}, {"kind", e.kind},         {"by", e.by},
-          {"at", e.at_ms},           {"accounts", e.accounts}, {"text", e.text}};
+  return {{"operation", e.id.value},
+          {"kind", e.kind},
+          {"by", e.by},
+          {"at", e.at_ms},
+          {"accounts", e.accounts},
+          {"text", e.text},
+          {"destination", e.destination.value},
+          {"priority", e.priority},
+          {"no_return", e.no_return}};
 }
 
 operation_started operation_started_from(const json_fields& in) {
-  return {operation_id(in.text("operation")),   in.text("kind"), in.text("by"), in.integer("at"),
-          in.number<std::uint64_t>("accounts"), in.text("text")};
+  return {operation_id(in.text("operation")),
+          in.text("kind"),
+          in.text("by"),
+          in.integer("at"),
+          in.number<std::uint64_t>("accounts"),
+          in.text("text"),
+          node_name(in.text("destination")),
+          in.number<std::uint32_t>("priority"),
+          in.flag("no_return")};
+}
+
+boost::json::object to_json(const operation_target& e) {
+  return {{"operation", e.id.value},
+          {"of", e.account.value},
+          {"name", e.name},
+          {"home", e.home.value},
+          {"accept_loss", e.accept_loss}};
+}
+
+operation_target operation_target_from(const json_fields& in) {
+  return {operation_id(in.text("operation")), account_id(in.text("of")), in.text("name"),
+          node_name(in.text("home")), in.flag("accept_loss")};
 }
 
 boost::json::object to_json(const operation_outcome& e) {
@@ -262,6 +303,10 @@ control_event control_event_from(const json_fields& in) {
     return returned{in.read<kafka_offset>("claim")};
   if (type == "operation_started")
     return operation_started_from(in);
+  if (type == "operation_target")
+    return operation_target_from(in);
+  if (type == "operation_adopted")
+    return operation_adopted{operation_id(in.text("operation"))};
   if (type == "operation_outcome")
     return operation_outcome_from(in);
   if (type == "operation_finished")

@@ -12,6 +12,8 @@ boost::json::object to_json(const node_announced& announced);
 node_announced node_announced_from(const json_fields& in);
 boost::json::object to_json(const operation_started& started);
 operation_started operation_started_from(const json_fields& in);
+boost::json::object to_json(const operation_target& target);
+operation_target operation_target_from(const json_fields& in);
 boost::json::object to_json(const operation_outcome& outcome);
 operation_outcome operation_outcome_from(const json_fields& in);
 boost::json::array to_json(const std::vector<claim_reference>& claims);

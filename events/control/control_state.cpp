@@ -20,8 +20,7 @@ auto* find_in(Map& map, const Key& key) {
 
 bool destination_state::operator==(const destination_state& other) const {
   return node == other.node && priority == other.priority && requested == other.requested &&
-         ready == other.ready && from == other.from && same(snapshot, other.snapshot) &&
-         same(reset_why, other.reset_why);
+         ready == other.ready && from == other.from && same(reset_why, other.reset_why);
 }
 
 const node_name& account_state::primary() const {
@@ -54,7 +53,8 @@ bool account_state::operator==(const account_state& other) const {
 }
 
 const account_state* control_state::account(const account_id& id) const {
-  return find_in(accounts_, id);
+  const auto at = accounts_.find(id);
+  return at == accounts_.end() ? nullptr : &*at;
 }
 
 const node_state* control_state::node(const node_name& name) const {
@@ -66,10 +66,13 @@ const operation_state* control_state::operation(const operation_id& id) const {
 }
 
 account_state& control_state::edit_account(const account_id& id) {
-  auto& account = accounts_[id];
-  if (account.id.empty())
-    account.id = id;
-  return account;
+  auto at = accounts_.find(id);
+  if (at == accounts_.end()) {
+    account_state fresh;
+    fresh.id = id;
+    at = accounts_.insert(std::move(fresh)).first;
+  }
+  return const_cast<account_state&>(*at); // its id, by which it is found, never changes
 }
 
 node_state& control_state::edit_node(const node_name& name) {

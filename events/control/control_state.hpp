@@ -23,7 +23,6 @@ struct destination_state {
   kafka_offset requested;
   bool ready = false;                           ///< whole: promotable as far as control knows
   sequence from;                                ///< ready: the sequence its snapshot, or proof, ended at
-  std::shared_ptr<const std::string> snapshot;  ///< UUID; null: none
   std::shared_ptr<const std::string> reset_why; ///< why a new one is needed; null: first one
   bool operator==(const destination_state& other) const;
 };
@@ -42,7 +41,7 @@ struct protection_gap {
   bool operator==(const protection_gap&) const = default;
 };
 
-/// Everything control knows about an account; about 350 bytes at rest.
+/// Everything control knows about an account; about 380 bytes at rest with one destination.
 struct account_state {
   account_id id;
   std::string name;
@@ -63,6 +62,17 @@ struct account_state {
   bool is_protected() const { return !gap; }
   bool operator==(const account_state& other) const;
 };
+
+/// Accounts are found by their id, which is in them: a million keys beside them would cost 80 MB.
+struct account_by_id {
+  using is_transparent = void;
+  std::size_t operator()(const account_id& id) const { return std::hash<account_id>{}(id); }
+  std::size_t operator()(const account_state& account) const { return (*this)(account.id); }
+  bool operator()(const account_state& a, const account_state& b) const { return a.id == b.id; }
+  bool operator()(const account_id& a, const account_state& b) const { return a == b.id; }
+  bool operator()(const account_state& a, const account_id& b) const { return a.id == b; }
+};
+using account_set = std::unordered_set<account_state, account_by_id, account_by_id>;
 
 /// "Claims up to this offset are over": said at `at` in control (R22).
 struct claim_return {
@@ -85,12 +95,19 @@ struct node_state {
 };
 
 struct operation_state {
+  struct open_target {
+    operation_target target;
+    kafka_offset decided{-1}; ///< of its last decision about the account; -1: none was applied
+    bool operator==(const open_target&) const = default;
+  };
   operation_started started;
   kafka_offset offset; ///< of its start, its order
-  node_name node;      ///< the supervisor that took it
+  node_name node;      ///< the supervisor that took it, or goes on with it
   std::uint64_t succeeded = 0, failed = 0;
   std::vector<operation_outcome> outcomes; ///< bounded; the counters tell the rest
   std::int64_t finished_ms = 0;            ///< 0: not finished
+  std::uint64_t listed = 0;                ///< targets, with an outcome or not
+  std::map<account_id, open_target> open;  ///< targets without an outcome
   bool operator==(const operation_state&) const = default;
 };
 
@@ -110,7 +127,7 @@ public:
   const node_state* node(const node_name& name) const;      ///< null: never seen
   const operation_state* operation(const operation_id& id) const;
 
-  const std::unordered_map<account_id, account_state>& accounts() const { return accounts_; }
+  const account_set& accounts() const { return accounts_; }
   const std::map<node_name, node_state>& nodes() const { return nodes_; }
   const std::map<operation_id, operation_state>& operations() const { return operations_; }
 
@@ -131,7 +148,7 @@ public:
 
 private:
   kafka_offset next_{0};
-  std::unordered_map<account_id, account_state> accounts_;
+  account_set accounts_;
   std::map<node_name, node_state> nodes_;
   std::map<operation_id, operation_state> operations_;
   std::deque<std::string> record_ids_;

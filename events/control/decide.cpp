@@ -80,6 +80,7 @@ private:
         auto promotion = decide_promotion(*account, body, loss.contains(id), facts_);
         decided.gates.insert(decided.gates.end(), promotion.gates.begin(), promotion.gates.end());
         decided.destination = promotion.destination;
+        decided.waits = promotion.waits;
         result_.claims_needed.insert(result_.claims_needed.end(), promotion.claims_needed.begin(),
                                      promotion.claims_needed.end());
         result_.declines.insert(result_.declines.end(), promotion.declines.begin(), promotion.declines.end());
@@ -164,10 +165,14 @@ private:
     for (const auto& id : accounts) {
       auto decided = begin(id);
       if (const auto* account = known(decided, id)) {
-        decided.text = pause ? "paused" : "active";
+        decided.text = pause                ? "paused"
+                       : account->is_paused ? "its replicas go on"
+                                            : "it was active; what stopped of it is tried again";
         account_events events(id, account->version);
-        if (account->is_paused != pause)
-          events.add(result_.events, pause ? account_change_body(paused{}) : account_change_body(resumed{}));
+        if (!pause)
+          events.add(result_.events, resumed{});
+        else if (!account->is_paused)
+          events.add(result_.events, paused{});
       }
       finish(std::move(decided));
     }
@@ -212,6 +217,7 @@ private:
 
   void finish(account_decision decided) {
     decided.decided = all_passed(decided);
+    decided.waits = decided.waits && !decided.decided;
     if (!decided.decided)
       decided.text = first_blocked(decided);
     result_.accounts.push_back(std::move(decided));

@@ -61,8 +61,11 @@ struct live_facts {
 
 struct account_decision {
   account_id account;
-  std::string name;      ///< address, if known
-  bool decided = false;  ///< every gate passed: `events` holds something for it (or nothing was left to do)
+  std::string name;     ///< address, if known
+  bool decided = false; ///< every gate passed: `events` holds something for it (or nothing was left to do)
+  /// Not decided yet, but nothing holds it that doesn't pass by itself: a claim, a decline, or the word of
+  /// the source of a planned promotion is waited for. Decide again.
+  bool waits = false;
   std::string text;      ///< one sentence: what will be done, or why not
   node_name destination; ///< of a promotion: the chosen one
   std::vector<gate> gates;

@@ -5,7 +5,14 @@
 namespace understudy {
 namespace {
 
+// Gates that time, or another node's word, opens.
 constexpr std::string_view claim_gate_name = "claim ready";
+constexpr std::string_view decline_gate_name = "epoch declined";
+constexpr std::string_view answer_gate_name = "source answers";
+
+bool holds_for_good(const gate& g) {
+  return !g.passed && g.name != claim_gate_name && g.name != decline_gate_name && g.name != answer_gate_name;
+}
 
 std::string figure(const std::optional<sequence>& number) {
   return number ? fmt::format("{}", *number) : std::string("unknown");
@@ -31,12 +38,18 @@ public:
     else
       source_gone(chosen);
     result_.destination = chosen;
-    const auto blocked = std::find_if(result_.gates.begin(), result_.gates.end(),
-                                      [](const gate& g) { return !g.passed && g.name != claim_gate_name; });
-    if (blocked != result_.gates.end())
+    const auto& gates = result_.gates;
+    const bool for_good = std::any_of(gates.begin(), gates.end(), holds_for_good);
+    const bool blocked = std::any_of(gates.begin(), gates.end(), [](const gate& g) { return !g.passed; });
+    const bool only_claims = std::all_of(gates.begin(), gates.end(),
+                                         [](const gate& g) { return g.passed || g.name == claim_gate_name; });
+    if (!only_claims)
       result_.claims_needed.clear(); // nobody is claimed for a promotion that holds anyway
-    else if (result_.claims_needed.empty())
+    if (for_good)
+      result_.declines.clear();
+    if (!blocked)
       result_.event = event(chosen);
+    result_.waits = blocked && !for_good;
     return std::move(result_);
   }
 
@@ -80,8 +93,7 @@ private:
     if (wanted_.destination)
       candidates.push_back(*wanted_.destination);
     else
-      for (const auto& destination : account_.destinations)
-        candidates.push_back(destination.node);
+      candidates = by_priority();
     if (candidates.empty())
       add(result_.gates, "is a destination", {}, false, "it has no destination");
     std::vector<gate> passed_over;
@@ -97,6 +109,28 @@ private:
     }
     result_.gates.insert(result_.gates.end(), passed_over.begin(), passed_over.end());
     return candidates.empty() ? node_name{} : candidates.front();
+  }
+
+  /// A promotion that was decided goes on where it is, if that node lives; one that was handed over as
+  /// planned and that no destination can take goes back to its source, which has everything (R29).
+  std::vector<node_name> by_priority() const {
+    std::vector<node_name> candidates;
+    for (const auto& destination : account_.destinations)
+      candidates.push_back(destination.node);
+    const auto* pending = account_.promotion();
+    if (pending && lives(pending->primary))
+      std::stable_partition(candidates.begin(), candidates.end(),
+                            [&](const node_name& node) { return node == pending->primary.get(); });
+    const auto* current = account_.terms.current();
+    if (!planned() && account_.terms.active() && current->state != term_state::activated &&
+        current->origin == term_origin::planned && lives(account_.primary()))
+      candidates.push_back(account_.primary());
+    return candidates;
+  }
+
+  bool lives(const node_name& node) const {
+    const auto known = live_.nodes.find(node);
+    return known != live_.nodes.end() && known->second.lease_runs && !known->second.sick;
   }
 
   /// Destinations of a better priority that were passed over hold nothing, but are told.
@@ -169,6 +203,12 @@ private:
                                  : "unknown");
   }
 
+  /// Nobody named another destination: one that is being carried out by a living node isn't superseded.
+  bool carried_out(const term_entry& pending) const {
+    return !wanted_.destination && pending.origin == term_origin::unplanned && lives(pending.primary) &&
+           !pending.decline_asked;
+  }
+
   void source_alive() { node_alive(result_.gates, account_.primary()); }
 
   void source_gone(const node_name& destination) {
@@ -178,16 +218,25 @@ private:
       const node_name& node = open->primary;
       if (node == destination)
         continue; // its own epoch: it stops it by itself
-      const auto known = live_.nodes.find(node);
-      const bool lives = known != live_.nodes.end() && known->second.lease_runs && !known->second.sick;
       const auto claim = live_.claims.find(node);
       const bool claimed = claim != live_.claims.end() && claim->second.offset.value >= 0;
       const bool may_decline = open != active && open->origin != term_origin::enrolment;
-      if (may_decline && lives && !claimed) {
+      const auto* current = account_.terms.current();
+      if (may_decline && lives(node) && !claimed && carried_out(*open)) {
+        add(result_.gates, "not under way already", node, false,
+            fmt::format("epoch {} is being carried out there: name another destination to supersede it",
+                        open->term));
+      } else if (may_decline && lives(node) && !claimed) {
         result_.declines.push_back({account_.id, node, open->term});
-        add(result_.gates, "epoch declined", node, false,
+        add(result_.gates, std::string(decline_gate_name), node, false,
             fmt::format("epoch {} was given to it and it is alive: it is asked to decline", open->term));
-      } else if (lives && !claimed) {
+      } else if (open == active && lives(node) && !claimed && current != active &&
+                 current->origin == term_origin::planned) {
+        // Only it knows whether it handed the fence over (R28).
+        add(result_.gates, std::string(answer_gate_name), node, false,
+            fmt::format("it was to hand epoch {} over: its abort, or its fence, is waited for",
+                        current->term));
+      } else if (lives(node) && !claimed) {
         add(result_.gates, "source gone", node, false,
             "its lease runs: promote as planned, or stop it first");
       } else {

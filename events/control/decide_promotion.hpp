@@ -8,6 +8,7 @@ struct promotion_gates {
   std::vector<gate> gates; ///< of the account, its source, and of the destinations that were looked at
   node_name destination;   ///< the chosen one, or the first looked at
   std::optional<promotion_decided> event; ///< none: a gate holds
+  bool waits = false;                     ///< account_decision::waits
   std::vector<node_name> claims_needed;
   std::vector<decline_wanted> declines;
 };

@@ -30,8 +30,11 @@ public:
 
   event_outcome operator()(const account_change& change) {
     auto outcome = apply_account_change(state_, change, record_, result_.offset);
-    if (outcome.applied)
-      note(result_.accounts, change.account);
+    if (!outcome.applied)
+      return outcome;
+    note(result_.accounts, change.account);
+    if (auto* target = open_target(change))
+      target->decided = result_.offset;
     return outcome;
   }
 
@@ -62,9 +65,30 @@ public:
   event_outcome operator()(const operation_started& event) {
     if (state_.operation(event.id))
       return {false, fmt::format("operation {} was started before", event.id), {}};
-    auto forgotten = state_.add_operation({event, result_.offset, record_.from.node, 0, 0, {}, 0});
+    auto forgotten = state_.add_operation({event, result_.offset, record_.from.node, 0, 0, {}, 0, 0, {}});
     result_.forgotten_operations.insert(result_.forgotten_operations.end(), forgotten.begin(),
                                         forgotten.end());
+    note(result_.operations, event.id);
+    return {true, {}, {}};
+  }
+
+  event_outcome operator()(const operation_target& event) {
+    auto* operation = state_.edit_operation(event.id);
+    if (!operation || operation->finished_ms != 0)
+      return {false, fmt::format("operation {} is not under way", event.id), {}};
+    if (!operation->open.try_emplace(event.account, operation_state::open_target{event, kafka_offset{-1}})
+             .second)
+      return {false, fmt::format("operation {} has account {} already", event.id, event.account), {}};
+    ++operation->listed;
+    note(result_.operations, event.id);
+    return {true, {}, {}};
+  }
+
+  event_outcome operator()(const operation_adopted& event) {
+    auto* operation = state_.edit_operation(event.id);
+    if (!operation || operation->finished_ms != 0)
+      return {false, fmt::format("operation {} is not under way", event.id), {}};
+    operation->node = record_.from.node;
     note(result_.operations, event.id);
     return {true, {}, {}};
   }
@@ -73,6 +97,9 @@ public:
     auto* operation = state_.edit_operation(event.id);
     if (!operation)
       return {false, fmt::format("operation {} is not known (any more)", event.id), {}};
+    // Two supervisors may follow it for a moment: the first word counts.
+    if (operation->open.erase(event.account) == 0 && operation->listed > 0)
+      return {false, fmt::format("account {} has its outcome in operation {}", event.account, event.id), {}};
     ++(event.ok ? operation->succeeded : operation->failed);
     const auto room = event.ok ? max_outcomes_kept : 2 * max_outcomes_kept;
     if (operation->outcomes.size() < room)
@@ -85,12 +112,29 @@ public:
     auto* operation = state_.edit_operation(event.id);
     if (!operation)
       return {false, fmt::format("operation {} is not known (any more)", event.id), {}};
+    if (operation->finished_ms != 0)
+      return {false, fmt::format("operation {} was finished before", event.id), {}};
     operation->finished_ms = event.at_ms;
+    operation->open.clear();
     note(result_.operations, event.id);
     return {true, {}, {}};
   }
 
 private:
+  /// The account's place in the operation on whose behalf it was decided; null: none.
+  operation_state::open_target* open_target(const account_change& change) {
+    if (!is_decision(change.body))
+      return nullptr;
+    auto* operation = state_.edit_operation(record_.origin.operation);
+    if (!operation)
+      return nullptr;
+    const auto found = operation->open.find(change.account);
+    if (found == operation->open.end())
+      return nullptr;
+    note(result_.operations, operation->started.id);
+    return &found->second;
+  }
+
   control_state& state_;
   const control_record& record_;
   evolution& result_;

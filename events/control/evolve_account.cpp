@@ -92,8 +92,6 @@ public:
   }
 
   std::string operator()(const resumed&) {
-    if (!account_.is_paused)
-      return "it is not paused";
     account_.is_paused = false;
     return {};
   }
@@ -114,8 +112,6 @@ public:
                          destination->requested);
     destination->ready = true;
     destination->from = event.number;
-    destination->snapshot =
-        event.snapshot.empty() ? nullptr : std::make_shared<const std::string>(event.snapshot);
     destination->reset_why = nullptr;
     return {};
   }
@@ -179,6 +175,7 @@ public:
     auto* active = account_.terms.edit(event.term);
     active->state = term_state::activated;
     active->fence = event.fence;
+    active->activated_ms = record_.origin.at_ms;
     account_.gap =
         event.gap.empty()
             ? nullptr
@@ -196,6 +193,16 @@ public:
     return {};
   }
 
+  std::string operator()(const decline_asked& event) {
+    auto* entry = account_.terms.edit(event.term);
+    if (!entry || entry->term < account_.terms.first() || entry->state != term_state::decided)
+      return fmt::format("epoch {} is not waiting to become active", event.term);
+    if (entry->decline_asked)
+      return fmt::format("{} was asked to decline epoch {} before", entry->primary.get(), event.term);
+    entry->decline_asked = true;
+    return {};
+  }
+
 private:
   destination_state* edit(const node_name& node) {
     return const_cast<destination_state*>(std::as_const(account_).destination(node));
@@ -205,12 +212,12 @@ private:
     std::sort(account_.destinations.begin(), account_.destinations.end(), [](const auto& a, const auto& b) {
       return std::tie(a.priority, a.node.get()) < std::tie(b.priority, b.node.get());
     });
+    account_.destinations.shrink_to_fit();
   }
 
   void reset(destination_state& destination, std::string why) {
     destination.ready = false;
     destination.requested = offset_;
-    destination.snapshot = nullptr;
     destination.reset_why = std::make_shared<const std::string>(std::move(why));
   }
 

@@ -20,7 +20,7 @@ std::string group_name(const std::set<node_name>& nodes) {
 placement::placement(const control_state& state, std::uint32_t partitions)
     : load_(partitions) {
   invariant(partitions > 0, "a topic has at least one partition");
-  for (const auto& [id, account] : state.accounts()) {
+  for (const auto& account : state.accounts()) {
     const auto partition = static_cast<std::uint32_t>(account.partition.value);
     if (account.is_withdrawn || partition >= partitions)
       continue;

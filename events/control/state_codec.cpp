@@ -28,9 +28,12 @@ json::object term_json(const term_entry& entry) {
                    {"decision", entry.decision.value},
                    {"closed", entry.closed.value},
                    {"fence", entry.fence.value},
+                   {"activated", entry.activated_ms},
                    {"origin", origins[static_cast<std::size_t>(entry.origin)]},
                    {"state", states[static_cast<std::size_t>(entry.state)]},
                    {"return_source", entry.return_source}};
+  if (entry.decline_asked)
+    out["decline_asked"] = true;
   if (entry.claims)
     out["claims"] = to_json(*entry.claims);
   return out;
@@ -43,9 +46,11 @@ term_entry term_from(control_state& state, const json_fields& in) {
   entry.decision = in.read<kafka_offset>("decision");
   entry.closed = in.read<kafka_offset>("closed");
   entry.fence = in.read<kafka_offset>("fence");
+  entry.activated_ms = in.integer("activated");
   entry.origin = named<term_origin>(in, "origin", origins);
   entry.state = named<term_state>(in, "state", states);
   entry.return_source = in.flag("return_source");
+  entry.decline_asked = in.has("decline_asked");
   if (in.has("claims"))
     entry.claims = std::make_shared<const std::vector<claim_reference>>(claims_from(in, "claims"));
   return entry;
@@ -57,8 +62,6 @@ json::object destination_json(const destination_state& destination) {
                    {"requested", destination.requested.value},
                    {"ready", destination.ready},
                    {"from", destination.from.value}};
-  if (destination.snapshot)
-    out["snapshot"] = *destination.snapshot;
   if (destination.reset_why)
     out["reset_why"] = *destination.reset_why;
   return out;
@@ -71,8 +74,6 @@ destination_state destination_from(control_state& state, const json_fields& in) 
   destination.requested = in.read<kafka_offset>("requested");
   destination.ready = in.flag("ready");
   destination.from = in.read<sequence>("from");
-  if (in.has("snapshot"))
-    destination.snapshot = std::make_shared<const std::string>(in.text("snapshot"));
   if (in.has("reset_why"))
     destination.reset_why = std::make_shared<const std::string>(in.text("reset_why"));
   return destination;
@@ -166,15 +167,22 @@ std::string encode_node(const node_state& node) {
 }
 
 std::string encode_operation(const operation_state& operation) {
-  json::array outcomes;
+  json::array outcomes, targets;
   for (const auto& outcome : operation.outcomes)
     outcomes.push_back(to_json(outcome));
+  for (const auto& [account, open] : operation.open) {
+    auto target = to_json(open.target);
+    target["decided"] = open.decided.value;
+    targets.push_back(std::move(target));
+  }
   json::object out{{"started", to_json(operation.started)},
                    {"offset", operation.offset.value},
                    {"node", operation.node.value},
                    {"succeeded", operation.succeeded},
                    {"failed", operation.failed},
                    {"outcomes", std::move(outcomes)},
+                   {"listed", operation.listed},
+                   {"open", std::move(targets)},
                    {"finished", operation.finished_ms}};
   return json::serialize(out);
 }
@@ -221,6 +229,12 @@ result<void> load_operation(control_state& state, std::string_view text) {
     operation.failed = in.number<std::uint64_t>("failed");
     in.array("outcomes", [&](const json::value& element, std::string path) {
       operation.outcomes.push_back(operation_outcome_from(json_fields(element, std::move(path), complaint)));
+    });
+    operation.listed = in.number<std::uint64_t>("listed");
+    in.array("open", [&](const json::value& element, std::string path) {
+      json_fields target(element, std::move(path), complaint);
+      operation_state::open_target open{operation_target_from(target), target.read<kafka_offset>("decided")};
+      operation.open.emplace(open.target.account, std::move(open));
     });
     operation.finished_ms = in.integer("finished");
     if (!complaint.any())

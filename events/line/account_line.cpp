@@ -179,6 +179,20 @@ line_verdict account_line::step(const writer& from, const snapshot_event& event,
   return line_snapshot{event, last.value - event.number.value};
 }
 
+/// R29: the cut is where the fence lies, and the source says what should lie before it.
+std::string account_line::why_not_the_cut(const fence_event& event) const {
+  if (!event.last || !position_.number)
+    return {};
+  if (*event.last != *position_.number)
+    return fmt::format("the source handed epoch {} over behind sequence {}, the log ends at {}", event.term,
+                       *event.last, *position_.number);
+  const bool read_it = !recent_.empty() && recent_.back().number == *event.last;
+  if (event.last_id && read_it && recent_.back().id != *event.last_id)
+    return fmt::format("sequence {} is GTID {} to the source, and GTID {} in the log", *event.last,
+                       event.last_id->text(), recent_.back().id.text());
+  return {};
+}
+
 line_verdict account_line::step(const writer& from, const fence_event& event, kafka_offset offset,
                                 const line_control& control) {
   if (stopped_)
@@ -206,8 +220,9 @@ line_verdict account_line::step(const writer& from, const fence_event& event, ka
       return ignore(std::move(why));
   open_.reset(); // parts that aren't whole before the fence are void (R13)
   position_.term = event.term;
-  return line_fence{event.account,    event.term,         event.decision,
-                    decided->primary, event.is_protected, position_.number.value_or(sequence{})};
+  return line_fence{event.account,         event.term,         event.decision,
+                    decided->primary,      event.is_protected, position_.number.value_or(sequence{}),
+                    why_not_the_cut(event)};
 }
 
 } // namespace understudy

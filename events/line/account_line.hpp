@@ -61,6 +61,7 @@ private:
   };
   bool resolve(const account_terms& terms);
   std::optional<line_verdict> judge_writer(const writer& from, epoch term, const line_control& control);
+  std::string why_not_the_cut(const fence_event& event) const;
   line_verdict accept(const transaction_event& event);
   line_verdict stop(error why);
 

@@ -6,6 +6,7 @@
 #include "events/model/row_change.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -63,6 +64,7 @@ struct snapshot_event {
   std::string id;         ///< UUID of this snapshot
   partition_id partition; ///< of understudy.snapshots
   kafka_offset first;     ///< a record of the snapshot, or one before its first; read from here
+  mailbox_id mailbox{};   ///< at the source, for replicas with mailbox_id = "same"; 0: not told
   bool operator==(const snapshot_event&) const = default;
 };
 
@@ -88,6 +90,10 @@ struct fence_event {
   epoch term;            ///< the epoch that begins behind it
   kafka_offset decision; ///< in understudy.control
   bool is_protected = true;
+  /// Planned: the last transaction that the source handed to Kafka before, as it counted (R29). None:
+  /// unplanned, or not known.
+  std::optional<sequence> last{};
+  std::optional<gtid> last_id{}; ///< none: not written by this life of the source
   bool operator==(const fence_event&) const = default;
 };
 

@@ -76,6 +76,17 @@ result<std::optional<role_record>> logged_state::role_of(const account_id& accou
   return std::optional(role_from(found->rows.front()));
 }
 
+result<std::optional<role_record>> logged_state::settled_role_of(const account_id& account) {
+  session_.doing(fmt::format("read the settled role of account {}", account));
+  auto found = session_.query(fmt::format("SELECT {} FROM understudy.role{} FOR UPDATE WAIT 2", role_columns,
+                                          where_account(account)));
+  if (!found)
+    return passed_on(found);
+  if (found->rows.empty())
+    return std::optional<role_record>{};
+  return std::optional(role_from(found->rows.front()));
+}
+
 result<std::vector<role_record>> logged_state::roles() {
   session_.doing("read the roles of accounts");
   auto found =

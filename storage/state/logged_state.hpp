@@ -50,6 +50,9 @@ public:
   /// leave no event and capture would wait for ever (facts §2), so the table has a counter of writes.
   result<void> write_role(const role_record& role);
   result<std::optional<role_record>> role_of(const account_id& account);
+  /// role_of() once no transaction that writes the row is under way: one that waits in its COMMIT can't be
+  /// seen, but holds the row. Fails, retryable, if that takes longer than 2 s.
+  result<std::optional<role_record>> settled_role_of(const account_id& account);
   result<std::vector<role_record>> roles();
 
   result<void> write_replica(const replica_record& replica);

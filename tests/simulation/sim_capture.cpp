@@ -161,7 +161,8 @@ void sim_process::settle() {
 void sim_process::send_snapshots() {
   if (!attached_ || !host_.db.up())
     return;
-  for (const auto& [id, account] : control_.accounts()) {
+  for (const auto& account : control_.accounts()) {
+    const auto& id = account.id;
     const auto role = role_at_[id];
     const auto* current = account.terms.current();
     if (!role.source || !current || current->term != role.term || in_force(id) > role.term)

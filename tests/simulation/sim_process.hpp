@@ -23,7 +23,6 @@ public:
   void detach_capture(); ///< MariaDB went away
   /// An administrator's command arrives at this supervisor.
   void take_command(command wanted);
-  void ask_to_decline(const account_id& account, epoch term) { asked_to_decline_[account] = term; }
 
 private:
   // sim_process.cpp: life and reading
@@ -118,7 +117,8 @@ private:
   std::map<account_id, epoch> fence_handed_;
   std::map<account_id, instant> said_;
   std::map<account_id, std::pair<epoch, instant>> guard_since_;
-  std::map<account_id, epoch> aborting_, declining_, asked_to_decline_;
+  std::map<account_id, epoch> aborting_, declining_;
+  std::map<account_id, instant> decline_asked_;
 
   // leases and commands
   std::uint64_t renewals_ = 0;

@@ -15,7 +15,8 @@ void sim_process::guard(const account_id& account, bool stand) {
 void sim_process::drive_accounts() {
   if (!attached_ || !host_.db.up())
     return;
-  for (const auto& [id, account] : control_.accounts()) {
+  for (const auto& account : control_.accounts()) {
+    const auto& id = account.id;
     const auto role = host_.db.role(id);
     decline_if_asked(account, role);
     if (role.source)
@@ -195,18 +196,11 @@ void sim_process::drive_replica(const account_state& account, const role_row& ro
 
 /// R24: before the role row only.
 void sim_process::decline_if_asked(const account_state& account, const role_row& role) {
-  const auto asked = asked_to_decline_.find(account.id);
-  if (asked == asked_to_decline_.end())
+  const auto* pending = account.terms.pending();
+  if (!pending || !pending->decline_asked || pending->primary != host_.name || role.term >= pending->term)
     return;
-  const auto term = asked->second;
-  const auto* entry = account.terms.find(term);
-  const bool open = entry && entry->state == term_state::decided && entry->primary == host_.name;
-  if (!open || role.term >= term) {
-    asked_to_decline_.erase(asked);
-    return;
-  }
-  declining_[account.id] = term;
-  say(account.id, declined{term, "asked"});
+  declining_[account.id] = pending->term;
+  say(account.id, declined{pending->term, "asked"});
 }
 
 } // namespace understudy::simulation

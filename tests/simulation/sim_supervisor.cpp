@@ -54,8 +54,8 @@ live_facts sim_process::facts() const {
     const bool ready = claim.stage == claim_stage::ready || (hasty && claim.stage == claim_stage::waiting);
     live.claims[name] = {claim.offset, ready, claim.why};
   }
-  for (const auto& [id, account] : control_.accounts())
-    live.accounts[id].fenced = in_force(id);
+  for (const auto& account : control_.accounts())
+    live.accounts[account.id].fenced = in_force(account.id);
   return live;
 }
 
@@ -79,9 +79,14 @@ void sim_process::supervise() {
       append_control(decided.events, {running.wanted.operation, running.wanted.by, 0});
       continue;
     }
-    for (const auto& wanted : decided.declines)
-      if (auto& other = world_.host(wanted.node); other.process)
-        other.process->ask_to_decline(wanted.account, wanted.term);
+    for (const auto& wanted : decided.declines) {
+      const auto* entry = control_.account(wanted.account)->terms.find(wanted.term);
+      auto& last = decline_asked_[wanted.account];
+      if (!entry || entry->decline_asked || now < last + 400 * millisecond)
+        continue;
+      last = now;
+      append_control({account_change{wanted.account, {}, decline_asked{wanted.term}}});
+    }
     for (const auto& node : decided.claims_needed) {
       const auto stage = lease_.claim_against(node, clock()).stage;
       const bool again = stage == claim_stage::none || stage == claim_stage::spoilt;

@@ -172,7 +172,8 @@ public:
                               count,
                               text(10),
                               partition_id(static_cast<std::int32_t>(natural())),
-                              kafka_offset(number())};
+                              kafka_offset(number()),
+                              mailbox_id(coin() ? 0U : static_cast<std::uint32_t>(natural()))};
       break;
     case 5:
       e.body = snapshot_chunk{account,
@@ -185,6 +186,10 @@ public:
       break;
     default:
       e.body = fence_event{account, term, kafka_offset(number()), coin()};
+      if (coin())
+        std::get<fence_event>(e.body).last = count;
+      if (coin())
+        std::get<fence_event>(e.body).last_id = gtid{7, 8, natural()};
     }
     return e;
   }

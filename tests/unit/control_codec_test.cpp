@@ -37,10 +37,13 @@ std::vector<control_event> one_of_each() {
           change(promotion_aborted{epoch{3}, "guard"}),
           change(activated{epoch{3}, kafka_offset{-1}, sequence{8}, "asynchronous"}),
           change(declined{epoch{3}, "asked"}),
+          change(decline_asked{epoch{3}}),
           control_incarnation{},
           node_announced{"host:7700", "uuid", 17, durability::asynchronous, {{1, 2, "v", "/v", true}}},
           returned{kafka_offset{12}},
-          operation_started{operation_id{"op"}, "promote", "ada", -5, 3, "as typed"},
+          operation_started{operation_id{"op"}, "promote", "ada", -5, 3, "as typed", two, 65535, true},
+          operation_target{operation_id{"op"}, anna, "a@x", one, true},
+          operation_adopted{operation_id{"op"}},
           operation_outcome{operation_id{"op"}, anna, false, "why"},
           operation_finished{operation_id{"op"}, 6}};
 }
@@ -92,15 +95,20 @@ BOOST_FIXTURE_TEST_CASE(the_folded_state_survives_the_way_through_its_documents,
   announce_all();
   enrol_ready(anna);
   enrol_ready(bert);
-  append(one, {returned{kafka_offset{3}}, operation_started{operation_id{"op"}, "promote", "ada", 1, 2, "t"},
+  append(one, {returned{kafka_offset{3}},
+               operation_started{operation_id{"op"}, "promote", "ada", 1, 2, "t", two, 7, true},
+               operation_target{operation_id{"op"}, anna, "a@x", {}, true},
+               operation_target{operation_id{"op"}, bert, "b@x", one, false},
                operation_outcome{operation_id{"op"}, anna, false, "why"}});
   decide(two, anna,
          promotion_decided{
              epoch{2}, one, two, promotion_kind::unplanned, {{one, kafka_offset{9}}}, epoch{}, true});
   say(two, anna, activated{epoch{2}, kafka_offset{77}, sequence{8}, "asynchronous"});
   say(one, bert, replica_reset{three, "gap"});
+  decide(one, bert, promotion_decided{epoch{2}, one, two, promotion_kind::planned, {}, epoch{}, true});
+  say(three, bert, decline_asked{epoch{2}});
   control_state again;
-  for (const auto& [id, account] : state.accounts())
+  for (const auto& account : state.accounts())
     BOOST_TEST_REQUIRE(load_account(again, encode_account(account)).has_value());
   for (const auto& [name, node] : state.nodes())
     BOOST_TEST_REQUIRE(load_node(again, encode_node(node)).has_value());

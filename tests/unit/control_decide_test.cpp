@@ -174,6 +174,65 @@ BOOST_FIXTURE_TEST_CASE(r24_a_living_primary_of_an_open_epoch_is_asked_a_dead_on
   BOOST_TEST(!at(anna).promotion()->names_claim_on(one)); // its epoch was cut by the fence
 }
 
+BOOST_FIXTURE_TEST_CASE(r24_the_promotion_waits_while_a_living_primary_is_asked, ready) {
+  source_dies({kafka_offset{7}, true, ""});
+  take(run(unplanned(two)));
+  auto decided = run(unplanned(three));
+  BOOST_TEST(blocked_by(decided, "epoch declined"));
+  BOOST_TEST(decided.accounts.front().waits);
+  say(three, anna, decline_asked{epoch{2}});
+  BOOST_TEST(run(unplanned(three)).accounts.front().waits);
+  say(two, anna, declined{epoch{2}, "another destination was asked for"});
+  decided = run(unplanned(three));
+  BOOST_TEST(decided.accounts.front().decided);
+  BOOST_TEST(applied(take(decided)));
+  BOOST_TEST(!at(anna).promotion()->names_claim_on(two));
+}
+
+BOOST_FIXTURE_TEST_CASE(r24_nobody_is_asked_to_decline_for_a_command_that_names_no_destination, ready) {
+  source_dies({kafka_offset{7}, true, ""});
+  take(run(unplanned()));
+  const auto decided = run(unplanned());
+  BOOST_TEST(blocked_by(decided, "not under way already"));
+  BOOST_TEST(!decided.accounts.front().waits);
+  BOOST_TEST(decided.declines.empty());
+  facts.accounts[anna].replicas[three].stopped = "poison event"; // what else holds it changes nothing
+  BOOST_TEST(run(unplanned()).declines.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(r28_the_word_of_a_living_source_is_waited_for, ready) {
+  take(run(planned(two)));
+  facts.nodes[two].lease_runs = false;
+  auto decided = run(unplanned());
+  BOOST_TEST(blocked_by(decided, "source answers"));
+  BOOST_TEST(decided.accounts.front().waits);
+  BOOST_TEST(decided.claims_needed.empty()); // it may have nothing to claim for
+  // It handed the account over: nobody but the dead destination may write it now.
+  facts.accounts[anna].fenced = epoch{2};
+  decided = run(unplanned());
+  BOOST_TEST((decided.claims_needed == std::vector{two}));
+  BOOST_TEST(decided.accounts.front().waits);
+  facts.claims[two] = {kafka_offset{9}, true, ""};
+  decided = run(unplanned());
+  BOOST_TEST((decided.accounts.front().destination == three));
+  BOOST_TEST(applied(take(decided)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r29_what_was_handed_over_and_declined_goes_to_the_next_or_back, ready) {
+  take(run(planned(two)));
+  say(two, anna, declined{epoch{2}, "poison event"});
+  facts.accounts[anna].fenced = epoch{2};
+  facts.accounts[anna].replicas[two].stopped = "poison event";
+  BOOST_TEST((run(unplanned()).accounts.front().destination == three));
+  facts.nodes[three].lease_runs = false;
+  const auto decided = run(unplanned());
+  BOOST_TEST((decided.accounts.front().destination == one));
+  const auto result = take(decided);
+  BOOST_TEST(applied(result));
+  BOOST_TEST((at(anna).promotion()->primary == one));
+  BOOST_TEST(at(anna).promotion()->claims == nullptr);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_promotion_that_never_became_active_may_go_back_to_its_source, ready) {
   take(run(planned(two)));
   facts.nodes[two].lease_runs = false;

@@ -121,6 +121,33 @@ BOOST_FIXTURE_TEST_CASE(r24_a_declined_epoch_needs_no_claim, ready) {
   BOOST_TEST(applied(decide(three, anna, to(three, promotion_kind::unplanned, {{one, kafka_offset{7}}}))));
 }
 
+BOOST_FIXTURE_TEST_CASE(r24_a_question_to_decline_is_kept_until_the_epoch_has_its_end, ready) {
+  BOOST_TEST(!say(three, anna, decline_asked{epoch{1}})); // active
+  decide(two, anna, to(two));
+  BOOST_TEST(!say(three, anna, decline_asked{epoch{3}}));
+  BOOST_TEST(say(three, anna, decline_asked{epoch{2}}));
+  BOOST_TEST(at(anna).terms.pending()->decline_asked);
+  BOOST_TEST(!say(one, anna, decline_asked{epoch{2}})); // once is enough
+  BOOST_TEST(say(two, anna, declined{epoch{2}, "asked"}));
+  BOOST_TEST(say(one, anna, promotion_aborted{epoch{2}, "its new primary declined it"}));
+  BOOST_TEST((at(anna).terms.current() == at(anna).terms.active()));
+}
+
+BOOST_FIXTURE_TEST_CASE(r32_control_knows_until_when_a_node_was_the_primary, ready) {
+  BOOST_TEST(!at(anna).terms.primary_until_ms(two).has_value());
+  decide(three, anna, to(two));
+  append(two, {account_change{anna, {}, activated{epoch{2}, kafka_offset{50}, sequence{9}, ""}}},
+         incarnation{1}, {{}, "mailstore2", 1234});
+  BOOST_TEST(*at(anna).terms.primary_until_ms(one) == 1234);
+  BOOST_TEST(*at(anna).terms.primary_until_ms(two) == std::numeric_limits<std::int64_t>::max()); // it is
+  BOOST_TEST(!at(anna).terms.primary_until_ms(three).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(restarting_an_account_that_is_not_paused_is_told_to_its_replicas, ready) {
+  BOOST_TEST(applied(decide(one, anna, resumed{})));
+  BOOST_TEST(!at(anna).is_paused);
+}
+
 BOOST_FIXTURE_TEST_CASE(r28_only_the_source_aborts_a_planned_decision, ready) {
   decide(three, anna, to(two));
   BOOST_TEST(!say(two, anna, promotion_aborted{epoch{2}, "no"}));
@@ -179,6 +206,32 @@ BOOST_FIXTURE_TEST_CASE(operations_are_kept_within_bounds, control_world) {
   append(one, {operation_outcome{last, anna, false, "no"}, operation_finished{last, 5}});
   BOOST_TEST(state.operation(last)->failed == 1u);
   BOOST_TEST(state.operation(last)->finished_ms == 5);
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_control_says_whom_an_operation_still_owes_an_outcome, ready) {
+  const operation_id op{"op"};
+  append(one, {operation_started{op, "promoteAccounts", "ada", 0, 2, "", two, 0, false},
+               operation_target{op, anna, "a@example.com", {}, false},
+               operation_target{op, bert, "b@example.com", {}, false}});
+  BOOST_TEST(!applied(append(one, {operation_target{op, anna, "again", {}, false}})));
+  BOOST_TEST(state.operation(op)->open.size() == 2u);
+  const auto decided =
+      append(one, {account_change{anna, at(anna).version, to(two)}}, incarnation{1}, {op, "ada", 1});
+  BOOST_TEST((state.operation(op)->open.at(anna).decided == decided.offset));
+  BOOST_TEST((state.operation(op)->open.at(bert).decided == kafka_offset{-1}));
+  BOOST_TEST((decided.operations == std::vector{op})); // to be stored
+  // Another supervisor goes on; both may tell the end of an account, which counts once.
+  BOOST_TEST(applied(append(two, {operation_adopted{op}})));
+  BOOST_TEST((state.operation(op)->node == two));
+  BOOST_TEST(applied(append(two, {operation_outcome{op, anna, true, "active"}})));
+  BOOST_TEST(!applied(append(one, {operation_outcome{op, anna, false, "timed out"}})));
+  BOOST_TEST(applied(append(two, {operation_outcome{op, bert, false, "no"}})));
+  BOOST_TEST(applied(append(two, {operation_finished{op, 5}})));
+  BOOST_TEST(!applied(append(one, {operation_finished{op, 6}})));
+  BOOST_TEST(!applied(append(one, {operation_adopted{op}})));
+  BOOST_TEST(state.operation(op)->succeeded == 1u);
+  BOOST_TEST(state.operation(op)->failed == 1u);
+  BOOST_TEST(state.operation(op)->finished_ms == 5);
 }
 
 BOOST_FIXTURE_TEST_CASE(r26_a_record_of_another_rules_version_is_void, ready) {

@@ -87,6 +87,25 @@ BOOST_FIXTURE_TEST_CASE(r12_the_epoch_alone_names_the_writer, world) {
   BOOST_TEST(is<line_deliver>(write(one, 1, 1, 10)));
 }
 
+BOOST_FIXTURE_TEST_CASE(r29_what_the_source_handed_over_is_compared_with_what_lies_before_the_fence, world) {
+  write(one, 1, 1, 10);
+  write(one, 1, 2, 11);
+  const auto decision = promote(two, promotion_kind::planned);
+  const auto mismatch = [&](std::optional<sequence> last, std::optional<gtid> last_id) {
+    auto again = line; // each fence is the first
+    const auto verdict =
+        again.step({{one, lives[one]}, fence_event{anna, epoch{2}, decision, true, last, last_id}},
+                   kafka_offset(offset), state_terms(state));
+    return std::get<line_fence>(verdict).mismatch;
+  };
+  BOOST_TEST(mismatch(sequence{2}, id(11)) == "");
+  BOOST_TEST(mismatch(sequence{2}, std::nullopt) == ""); // its process was restarted since
+  BOOST_TEST(mismatch(std::nullopt, std::nullopt) == "");
+  BOOST_TEST(mismatch(sequence{3}, id(12)).find("behind sequence 3, the log ends at 2") != std::string::npos);
+  BOOST_TEST(mismatch(sequence{2}, id(12)).find("GTID 0-1-12 to the source, and GTID 0-1-11") !=
+             std::string::npos);
+}
+
 BOOST_FIXTURE_TEST_CASE(r27_a_planned_fence_by_the_source_cuts_its_epoch, world) {
   write(one, 1, 1, 10);
   const auto decision = promote(two, promotion_kind::planned);

@@ -1,0 +1,111 @@
+// Accounts that change hands on whole nodes: there and back without a snapshot, on when their destination
+// can't begin, and on when the node that took the command dies.
+#include "tests/integration/node_world.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace understudy;
+using namespace understudy::testing;
+using fixture::eventually;
+
+namespace {
+
+std::string listed(const std::vector<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ","));
+}
+
+std::size_t snapshots_begun(node_world& world, std::size_t stores) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < stores; ++i) {
+    const auto text = world.at(i).node.log_text();
+    for (auto at = text.find(" begins"); at != std::string::npos; at = text.find(" begins", at + 1))
+      count += text.rfind(": snapshot ", at) > text.rfind('\n', at) ? 1 : 0;
+  }
+  return count;
+}
+
+bool live_on(mailstore& asked, const std::vector<std::string>& names, const std::string& host) {
+  const auto answer = asked.cli({"ha", "getAccountStatus", "accounts", listed(names)});
+  return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    const auto account = answer.about(name);
+    return account.contains("accountMailHost") && account.at("accountMailHost") == boost::json::value(host);
+  });
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(node_handover)
+
+BOOST_AUTO_TEST_CASE(r34_there_and_back_again_without_a_snapshot) {
+  node_world world;
+  const auto names = world.create_accounts(0, "user", 2);
+  world.enrol(names, 0, 1);
+  const auto before = snapshots_begun(world, 2);
+  BOOST_TEST(before >= names.size());
+  for (const std::size_t to : {1U, 0U, 1U, 0U}) {
+    for (const auto& name : names) {
+      const auto done =
+          world.at(1 - to).cli({"ha", "promoteAccounts", "accounts", name, "destination", world.at(to).name});
+      BOOST_TEST_CONTEXT(done.text) BOOST_TEST_REQUIRE(done.status == 0);
+      write_once(world.at(to), world.id_of(name));
+    }
+    BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1 - to, to); }));
+  }
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(snapshots_begun(world, 2) == before);
+}
+
+BOOST_AUTO_TEST_CASE(r29_what_a_destination_declines_behind_the_fence_goes_on_to_the_next) {
+  node_world world({.mailstores = 3});
+  const auto names = world.create_accounts(0, "user", 1);
+  const auto id = world.id_of(names.front());
+  world.enrol(names, 0, 1, 10);
+  world.enrol(names, 0, 2, 20);
+  // The destination can't apply what comes now, and learns it only behind the fence.
+  auto locker = world.at(1).db.connect();
+  locker.query("SET sql_log_bin=0");
+  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  write_once(world.at(0), id);
+  auto promoted = std::async(std::launch::async, [&] {
+    return world.at(0).cli(
+        {"ha", "promoteAccounts", "accounts", names.front(), "destination", world.at(1).name});
+  });
+  BOOST_TEST_REQUIRE(eventually(patience, [&] {
+    return world.at(0).db.value("SELECT role FROM understudy.role WHERE account_id='" + id + "'") ==
+           "replica";
+  }));
+  locker.query("ALTER TABLE zimbra.mailbox_metadata CHANGE metadata other MEDIUMTEXT CHARACTER SET utf8mb3");
+  locker.query("UNLOCK TABLES");
+  const auto answer = promoted.get();
+  BOOST_TEST_CONTEXT(answer.text) BOOST_TEST(answer.status == 1);
+  BOOST_TEST(eventually(patience, [&] { return live_on(world.at(2), names, world.at(2).name); }));
+  write_once(world.at(2), id);
+  BOOST_TEST(writes_there(world.at(2), id) == 2u);
+  // restartReplicas tries again what stopped.
+  locker.query("ALTER TABLE zimbra.mailbox_metadata CHANGE other metadata MEDIUMTEXT CHARACTER SET utf8mb3");
+  BOOST_TEST(!world.follows(names, 1, 2));
+  BOOST_TEST(world.at(0).cli({"ha", "restartReplicas", "accounts", names.front()}).status == 0);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 2); }));
+}
+
+BOOST_AUTO_TEST_CASE(r25_an_operation_goes_on_when_the_node_that_took_it_dies) {
+  node_world world({.mailstores = 3});
+  const auto names = world.create_accounts(0, "user", 4);
+  world.enrol(names, 0, 1, 10);
+  world.enrol(names, 0, 2, 20);
+  world.at(0).die();
+  auto promoted = std::async(std::launch::async, [&] {
+    return world.at(2).cli({"ha", "promoteAccounts", "source_mail_host", world.at(0).name});
+  });
+  BOOST_TEST_REQUIRE(eventually(patience, [&] {
+    return world.at(1).db.value("SELECT COUNT(*) FROM understudy.control_operation WHERE doc LIKE "
+                                "'%promoteAccounts%'") == "1";
+  }));
+  world.at(2).node.kill9(); // it waits for its claim
+  BOOST_TEST(eventually(patience, [&] { return live_on(world.at(1), names, world.at(1).name); }));
+  BOOST_TEST(world.at(1).logged("goes on here"));
+  const auto answer = promoted.get(); // its command line went on to another node
+  BOOST_TEST_CONTEXT(answer.text) BOOST_TEST(answer.status == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
