@@ -118,9 +118,7 @@ void account_log::replace_producer() {
   {
     const std::lock_guard lock(mutex_);
     old = std::move(producer_);
-    backlog_.clear();
     life_ = life_.next(); // reports of the old life no longer count (R12)
-    partitions_.clear();
   }
   if (old)
     old->stop(std::chrono::milliseconds::zero());
@@ -132,6 +130,9 @@ void account_log::replace_producer() {
       fatal_ = true;
       return;
     }
+    // Also what came while there was no producer: all of it is in pending_, whose order stands.
+    backlog_.clear();
+    partitions_.clear();
     for (auto& [number, event] : pending_) {
       event.confirmed = 0;
       if (auto records = encode_body(event.body, life_))
