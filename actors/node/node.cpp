@@ -56,6 +56,11 @@ std::uint32_t dump_id(const node_config& config) {
   return 0x40000000U | (hash & 0x3FFFFFFFU);
 }
 
+/// Far from the first as well.
+std::uint32_t second_dump_id(const node_config& config) {
+  return dump_id(config) ^ 0x80000000U;
+}
+
 lease_rules rules_of(const cluster_section& cluster) {
   lease_rules rules;
   rules.lease = cluster.lease;
@@ -349,6 +354,7 @@ result<void> node::start_capture() {
   options.stream.user = parts_->local.user;
   options.stream.password = parts_->local.password;
   options.stream.server_id = dump_id(config);
+  options.second_server_id = second_dump_id(config);
   options.stream.synchronous = synchronous;
   options.stream.heartbeat = config.cluster.heartbeat;
   options.routing = std::make_shared<profile_routing>(parts_->rules);

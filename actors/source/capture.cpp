@@ -134,6 +134,8 @@ result<void> capture::run_connection() {
   auto resumption = options_.around->settle->resume();
   auto stream = options_.stream;
   stream.start = resumption.start;
+  if (use_second_id_)
+    stream.server_id = options_.second_server_id;
   auto opened = capture_source::open(stream, options_.routing);
   if (!opened)
     return tl::make_unexpected(opened.error());
@@ -150,6 +152,8 @@ result<void> capture::run_connection() {
     options_.around->settle->wait_for_room();
     auto next = source->next_transaction();
     if (!next) {
+      if (source->counters().events == 0)
+        use_second_id_ = !use_second_id_;
       lost_ = why_lost(*source, next.error());
       return tl::make_unexpected(next.error());
     }

@@ -22,6 +22,10 @@ class capture {
 public:
   struct options {
     stream_options stream;
+    /// The dump's id instead of the stream's after a connection over which nothing came; differs from
+    /// everybody's. MariaDB (tried: 10.11.19, suspended and resumed) can wait for ever for an older dump of
+    /// the same id, which waits for the thread that reads ACKs, which waits for another replica.
+    std::uint32_t second_server_id = 0;
     std::shared_ptr<const table_routing> routing;
     caf::actor_system* system = nullptr;
     std::shared_ptr<const account_surroundings> around;
@@ -151,6 +155,7 @@ private:
   std::optional<position_lost> lost_; ///< capture's thread only
   bool restarted_ = false;            ///< under source_mutex_
   std::atomic<bool> has_place_;
+  bool use_second_id_ = false; ///< capture's thread alone
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
