@@ -69,6 +69,10 @@ renewal_facts mariadb_watch::facts() const {
   known.capture_attached = attached_;
   if (const auto at = committed_.load(); at != 0)
     known.committed = boot_time(at);
+  // While we hold a group, the next one is in the binlog but keeps it locked, and a probe behind that can't
+  // be read back: it waits for nobody but us. Not to renew then would end no hold ever (R10).
+  if (options_.oldest_hold && options_.oldest_hold() > options_.heartbeat)
+    known.committed = boot_now();
   return known;
 }
 

@@ -23,6 +23,8 @@ public:
     std::chrono::milliseconds heartbeat{500};
     bool synchronous = true;
     std::uint32_t dump_server_id = 0;
+    /// How long the oldest captured transaction has waited for our own ACK; zero if none waits.
+    std::function<std::chrono::steady_clock::duration()> oldest_hold{};
     /// Semi-sync was switched on under a connection that isn't semi-synchronous: it must be made anew (S04).
     std::function<void()> reconnect;
     std::function<void(const std::string&)> report;

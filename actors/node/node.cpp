@@ -388,6 +388,7 @@ void node::spawn_watch() {
   options.heartbeat = parts_->config.cluster.heartbeat;
   options.synchronous = parts_->config.cluster.durability == durability_mode::synchronous;
   options.dump_server_id = dump_id(parts_->config);
+  options.oldest_hold = [settle = parts_->settle] { return settle->oldest_wait(); };
   options.reconnect = [this] { parts_->source->reconnect(); };
   options.report = [](const std::string& text) { spdlog::error("{}", text); };
   watch_ = std::make_unique<mariadb_watch>(std::move(options));
