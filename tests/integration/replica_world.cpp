@@ -197,7 +197,7 @@ void replica_world::restart(const std::vector<account_id>& accounts, std::size_t
   side = std::make_unique<replica_side>(std::move(options));
   need(side->start());
   for (const auto& id : accounts)
-    side->follow({id, id.value, log->partition(id), epoch(1), false, {}});
+    side->follow({id, id.value, log->partition(id), epoch(1), false});
   side->control_folded(board->folded());
 }
 
@@ -230,7 +230,7 @@ void replica_world::initialise(const account_id& account) {
   static int count = 0;
   const auto id = fmt::format("snapshot-{}", ++count);
   need(side->read_partition(log->partition(account)));
-  side->follow({account, account.value, log->partition(account), epoch(1), true, {}});
+  side->follow({account, account.value, log->partition(account), epoch(1), true});
   need(side->read_partition(log->partition(account))); // behind the follow
   log->pump();
   require(send_snapshot(account, id), "the snapshot failed");

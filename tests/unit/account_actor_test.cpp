@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(r16_a_marker_lies_behind_exactly_what_its_view_contains) {
   w.tell(snapshot_opening{"view"});
   for (int i = 0; i < 3; ++i)
     w.capture(); // 2 and 3 are in the view, 4 isn't
-  w.tell(snapshot_opened{"view", place(3), only, kafka_offset(7)});
+  w.tell(snapshot_opened{"view", place(3), only, kafka_offset(7), mailbox_id(7)});
   w.capture();
   BOOST_REQUIRE(w.settled());
   const auto lines = w.cluster.read();
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(r16_a_view_that_was_given_up_lets_go_of_what_was_held) {
   w.capture();
   w.tell(snapshot_abandoned{"another"}); // of an attempt before: none of this one's business
   w.tell(snapshot_abandoned{"first"});
-  w.tell(snapshot_opened{"first", place(1), only, kafka_offset(0)}); // too late
+  w.tell(snapshot_opened{"first", place(1), only, kafka_offset(0), mailbox_id(7)}); // too late
   BOOST_REQUIRE(w.settled());
   BOOST_TEST(kinds(w.cluster.read()) == "istt");
 }
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(r16_a_role_row_gives_a_snapshot_up_that_is_just_opening) {
   w.tell(snapshot_opening{"view"});
   w.capture();
   w.tell(role_met{anna, epoch(2), "replica", kafka_offset(42), sequence(1), true});
-  w.tell(snapshot_opened{"view", place(1), only, kafka_offset(0)});
+  w.tell(snapshot_opened{"view", place(1), only, kafka_offset(0), mailbox_id(7)});
   BOOST_REQUIRE(
       eventually(deadline, [&] { return w.heard.of([](told& t) { return t.fences.size() == 1; }); }));
   BOOST_REQUIRE(w.settled());
