@@ -1,0 +1,188 @@
+// Moving accounts between real mailstores by hand (R25–R34): planned, contested, refused, and after a death.
+#include "tests/integration/node_world.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+using namespace understudy;
+using namespace understudy::testing;
+using namespace std::chrono_literals;
+using fixture::eventually;
+
+namespace {
+
+node_world& shared_world() {
+  static node_world one({.mailstores = 3});
+  return one;
+}
+
+struct with_world {
+  node_world& world = shared_world();
+
+  std::string home(const std::string& account, std::size_t asked) {
+    const auto status = world.at(asked).status(account);
+    const auto* host = status.if_contains("accountMailHost");
+    return host == nullptr ? "" : std::string(host->as_string());
+  }
+  /// A node that wasn't asked folds the decision a moment later.
+  bool becomes_home(const std::string& account, std::size_t host, std::size_t asked) {
+    return eventually(patience, [&] { return home(account, asked) == world.at(host).name; });
+  }
+  cli_answer promote(const std::string& account, std::size_t to, std::size_t asked,
+                     std::vector<std::string> more = {}) {
+    std::vector<std::string> words{"ha",    "promoteAccounts", "accounts",
+                                   account, "destination",     world.at(to).name};
+    words.insert(words.end(), more.begin(), more.end());
+    return world.at(asked).cli(words);
+  }
+  /// An account on the first mailstore with replicas on both others.
+  std::string replicated(const std::string& prefix) {
+    const auto names = world.create_accounts(0, prefix, 1);
+    world.enrol(names, 0, 1, 10);
+    world.enrol(names, 0, 2, 20);
+    return names[0];
+  }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(node_promotion, with_world)
+
+BOOST_AUTO_TEST_CASE(r29_r34_an_account_goes_round_and_its_old_source_becomes_a_replica) {
+  const auto account = replicated("round");
+  const auto id = world.id_of(account);
+  std::uint64_t writes = 0;
+  std::size_t source = 0;
+  for (const std::size_t next : {1U, 2U, 0U}) {
+    const auto done = promote(account, next, (next + 1) % 3);
+    BOOST_TEST_CONTEXT(done.text) BOOST_REQUIRE(done.status == 0);
+    BOOST_TEST(becomes_home(account, next, source));
+    write_once(world.at(next), id);
+    ++writes;
+    BOOST_TEST(eventually(patience, [&] { return world.follows({account}, source, next); }));
+    for (std::size_t host = 0; host < 3; ++host) {
+      BOOST_TEST(world.become_same({account}, next, host));
+      BOOST_TEST(writes_there(world.at(host), id) == writes);
+    }
+    source = next;
+  }
+}
+
+BOOST_AUTO_TEST_CASE(r25_of_two_administrators_one_wins_and_the_other_is_told_who) {
+  const auto account = replicated("contested");
+  bool told = false;
+  for (int round = 0; round < 8 && !told; ++round) {
+    const auto before = home(account, 0);
+    std::vector<std::size_t> others;
+    for (std::size_t host = 0; host < 3; ++host)
+      if (world.at(host).name != before)
+        others.push_back(host);
+    auto one = std::async(std::launch::async, [&] { return promote(account, others[0], others[0]); });
+    auto other = std::async(std::launch::async, [&] { return promote(account, others[1], others[1]); });
+    const std::array answers{one.get(), other.get()};
+    BOOST_TEST((answers[0].status == 0 || answers[1].status == 0));
+    for (std::size_t loser = 0; loser < 2; ++loser) {
+      if (answers[loser].status == 0)
+        continue;
+      BOOST_TEST(becomes_home(account, others[1 - loser], 0));
+      BOOST_TEST_CONTEXT(answers[loser].text) {
+        BOOST_TEST(answers[loser].status == 1);
+        const auto entry = answers[loser].about(account);
+        BOOST_REQUIRE(entry.contains("reason"));
+        told = told || entry.contains("winner") || answers[loser].says("not active yet");
+      }
+      BOOST_TEST_MESSAGE(answers[loser].text);
+    }
+    BOOST_TEST(eventually(patience, [&] { // before the next round both others must be promotable again
+      const auto now = home(account, 0);
+      for (std::size_t host = 0; host < 3; ++host)
+        if (world.at(host).name != now && !world.follows({account}, host, 0))
+          return false;
+      return true;
+    }));
+  }
+  BOOST_TEST(told);
+}
+
+BOOST_AUTO_TEST_CASE(p10_what_is_not_promotable_says_why) {
+  const auto names = world.create_accounts(0, "early", 1);
+  const auto& account = names[0];
+  world.enrol(names, 0, 1);
+  // Paused.
+  BOOST_TEST(world.at(0).cli({"ha", "pauseReplicas", "accounts", account}).status == 0);
+  auto refused = promote(account, 1, 0);
+  BOOST_TEST_CONTEXT(refused.text) {
+    BOOST_TEST(refused.status == 1);
+    BOOST_TEST(refused.says("it is paused: restartReplicas first"));
+  }
+  BOOST_TEST(world.at(0).cli({"ha", "restartReplicas", "accounts", account}).status == 0);
+  // No destination, and its snapshot not complete: the new destination's MariaDB hangs.
+  refused = promote(account, 2, 0);
+  BOOST_TEST_CONTEXT(refused.text) {
+    BOOST_TEST(refused.status == 1);
+    BOOST_TEST(refused.says("it is not a destination of this account"));
+  }
+  world.at(2).db.suspend();
+  const auto enrolled =
+      world.at(0).cli({"ha", "setAccountDestination", world.at(2).name, "20", "accounts", account});
+  BOOST_TEST(enrolled.status == 0);
+  refused = promote(account, 2, 0);
+  world.at(2).db.resume();
+  BOOST_TEST_CONTEXT(refused.text) {
+    BOOST_TEST(refused.status == 1);
+    BOOST_TEST(refused.says("snapshot ready on ms3.example.test"));
+  }
+  BOOST_TEST(home(account, 0) == world.at(0).name);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 2, 0); }));
+  BOOST_TEST(promote(account, 2, 0).status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(r32_a_dry_run_shows_the_gates_and_changes_nothing) {
+  const auto account = replicated("preview");
+  const auto before = world.at(1).status(account);
+  const auto shown = promote(account, 2, 1, {"--dry-run"});
+  BOOST_TEST_CONTEXT(shown.text) {
+    BOOST_TEST(shown.status == 0);
+    const auto entry = shown.about(account);
+    BOOST_REQUIRE(entry.contains("gates"));
+    BOOST_TEST((entry.at("allowed") == true));
+    BOOST_TEST((entry.at("kind") == "planned"));
+    BOOST_TEST((entry.at("from") == boost::json::value(world.at(0).name)));
+    BOOST_TEST((entry.at("to") == boost::json::value(world.at(2).name)));
+    BOOST_TEST(entry.at("gates").as_array().size() > 3u);
+  }
+  BOOST_TEST((world.at(1).status(account) == before));
+  write_once(world.at(0), world.id_of(account));
+}
+
+BOOST_AUTO_TEST_CASE(a_destination_that_was_down_for_long_catches_up) {
+  const auto account = replicated("away");
+  world.at(2).node.kill9();
+  auto load = world.deliver(0, "away", {"--transactions", "400"});
+  BOOST_TEST(load.wait(patience).value_or(-1) == 0);
+  world.at(2).start_and_wait();
+  BOOST_TEST(world.become_same({account}, 0, 2));
+  BOOST_TEST(world.compare(2, "away").lost == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(r31_a_dead_mailstores_accounts_go_on_elsewhere) {
+  const auto account = replicated("orphan");
+  auto load = world.deliver(0, "orphan", {"--threads", "1", "--duration", "600"});
+  const auto produced = world.at(0).metric("understudy_events_produced_total");
+  BOOST_REQUIRE(eventually(
+      patience, [&] { return world.at(0).metric("understudy_events_produced_total") > produced + 50; }));
+  world.at(0).die();
+  BOOST_TEST(load.wait(patience).value_or(-1) == 4);
+  const auto done = world.at(1).cli({"ha", "promoteAccounts", "source_mail_host", world.at(0).name});
+  BOOST_TEST_CONTEXT(done.text) BOOST_TEST(done.status == 0);
+  BOOST_TEST(becomes_home(account, 1, 2)); // the first priority
+  const auto found = world.compare(1, "orphan");
+  BOOST_TEST_CONTEXT(found.text) {
+    BOOST_TEST(found.acknowledged > 50u);
+    BOOST_TEST(found.lost + found.torn + found.phantom == 0u);
+  }
+  write_once(world.at(1), world.id_of(account));
+  BOOST_TEST(world.become_same({account}, 1, 2));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
