@@ -26,7 +26,8 @@ struct row_change {
   /// bit 2 RELAXED_UNIQUE_CHECKS.
   bool foreign_keys_off = false;
   bool unique_checks_off = false;
-  /// update, remove: the key's columns as they were; a table without a key: every column but the mailbox's.
+  /// update, remove: the key's columns as they were, in the key's order; a table without a key: every column
+  /// but the mailbox's.
   std::vector<cell> before;
   /// insert: every column but the mailbox's (and those the profile leaves out); update: the columns whose
   /// bytes changed; remove: empty. Ordered by column.

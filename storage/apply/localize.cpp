@@ -71,6 +71,8 @@ result<std::vector<cell>> localize_cells(const row_change& change, const std::ve
       if (auto mapped = map_volume(change, source.column, made.content, where); !mapped)
         return tl::make_unexpected(mapped.error());
   }
+  // A key's values come in the key's order, which needn't be that of its columns.
+  std::sort(out.begin(), out.end(), [](const cell& a, const cell& b) { return a.column < b.column; });
   return out;
 }
 

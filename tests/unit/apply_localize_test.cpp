@@ -101,6 +101,26 @@ BOOST_AUTO_TEST_CASE(the_registry_row_gets_the_local_id_group_and_index_volume) 
   BOOST_TEST((cell_value((*row)->after, 0) == nullptr));
 }
 
+BOOST_AUTO_TEST_CASE(a_key_whose_columns_are_in_another_order_than_the_tables_is_found) {
+  catalog_table local;
+  local.database = "zimbra";
+  local.name = "scheduled_task";
+  local.columns = {varchar("class_name"), varchar("name"), integer("mailbox_id"),
+                   integer("interval_millis", true)};
+  local.indexes = {{"PRIMARY", true, {"name", "mailbox_id", "class_name"}, {0, 0, 0}}};
+  const auto about = std::make_shared<const shape>(shape_of(local, "zimbra/scheduled_task"));
+  const auto row = localize({about,
+                             change_kind::update,
+                             false,
+                             false,
+                             {{1, text_value{"reminder"}}, {0, text_value{"task"}}},
+                             {{3, std::uint64_t{1}}}},
+                            *match(*about, local), where);
+  BOOST_REQUIRE_MESSAGE(row, (row ? "" : row.error().what));
+  BOOST_TEST((*cell_value((*row)->before, 0) == value(text_value{"task"})));
+  BOOST_TEST((*cell_value((*row)->before, 1) == value(text_value{"reminder"})));
+}
+
 BOOST_AUTO_TEST_CASE(r37_an_insert_that_lacks_a_column_is_refused) {
   const auto local = mail_item();
   const auto about = std::make_shared<const shape>(shape_of(local, "mboxgroup/mail_item"));
