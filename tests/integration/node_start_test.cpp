@@ -1,0 +1,112 @@
+// A node says what it waits for and what it can't promise (R5, P8).
+#include "tests/integration/node_world.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+
+using namespace understudy;
+using namespace understudy::testing;
+using namespace std::chrono_literals;
+using fixture::eventually;
+
+namespace {
+
+node_world& shared_world() {
+  static node_world one;
+  return one;
+}
+
+struct with_world {
+  node_world& world = shared_world();
+  mailstore& first = world.at(0);
+
+  bool waits_for(const mailstore& host, const std::string& what) {
+    return eventually(patience, [&] {
+      return host.logged("waiting: " + what) && host.get("/readyz").find(what) != std::string::npos;
+    });
+  }
+};
+
+struct setting {
+  std::string name, right, wrong;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(node_start, with_world)
+
+BOOST_AUTO_TEST_CASE(r5_each_wrong_setting_is_said_with_the_line_to_set_and_ends_protection) {
+  const auto names = world.create_accounts(0, "set", 1);
+  world.enrol(names, 0, 1);
+  const auto& account = names[0];
+  auto sql = first.db.connect();
+  for (const auto& s : {
+           setting{"sync_binlog", "1", "0"},
+           setting{"innodb_flush_log_at_trx_commit", "1", "2"},
+           setting{"rpl_semi_sync_master_timeout", "18446744073709551615", "10000"},
+           setting{"rpl_semi_sync_master_wait_no_slave", "ON", "OFF"},
+           setting{"rpl_semi_sync_master_wait_point", "AFTER_SYNC", "AFTER_COMMIT"},
+           setting{"rpl_semi_sync_master_enabled", "ON", "OFF"},
+           setting{"binlog_row_image", "FULL", "MINIMAL"},
+           setting{"binlog_row_metadata", "FULL", "MINIMAL"},
+           setting{"binlog_format", "ROW", "MIXED"},
+       }) {
+    BOOST_TEST_CONTEXT(s.name) {
+      sql.query(fmt::format("SET GLOBAL {}={}", s.name, s.wrong));
+      BOOST_TEST(
+          eventually(patience, [&] { return first.metric("understudy_semi_sync{state=\"off\"}") == 1; }));
+      const auto words = fmt::format("commits of this mailstore aren't protected: {} is {}", s.name, s.wrong);
+      BOOST_TEST(eventually(patience, [&] { return first.logged(words); }));
+      BOOST_TEST(first.get("/readyz").find("\"ok\":false") != std::string::npos);
+      BOOST_TEST(eventually(patience, [&] { return first.status(account).at("protected") == false; }));
+      const auto said = first.status(account);
+      if (const auto* reason = said.if_contains("unprotectedReason"))
+        BOOST_TEST(std::string(reason->as_string()).find(s.name + "=" + s.right) != std::string::npos,
+                   boost::json::serialize(said));
+      sql.query(fmt::format("SET GLOBAL {}={}", s.name, s.right));
+      BOOST_TEST(eventually(patience, [&] { return first.status(account).at("protected") == true; }));
+      BOOST_TEST(eventually(
+          patience, [&] { return first.metric("understudy_semi_sync{state=\"synchronous\"}") == 1; }));
+    }
+  }
+  // And commits are held again: nothing was forgotten on the way.
+  world.kafka.suspend();
+  auto write = write_async(first, world.id_of(account));
+  BOOST_TEST(!eventually(1500ms, [&] { return ended(write); }));
+  world.kafka.resume();
+  BOOST_TEST(eventually(patience, [&] { return ended(write); }));
+  BOOST_TEST(write.get() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_node_waits_for_kafka_and_for_mariadb_and_says_so) {
+  first.node.kill9();
+  world.kafka.kill9();
+  first.start_node();
+  BOOST_TEST(waits_for(first, fmt::format("Kafka at {} doesn't answer", world.kafka.bootstrap())));
+  BOOST_TEST(first.node.running());
+  world.kafka.restart();
+  BOOST_TEST(
+      eventually(patience, [&] { return first.get("/readyz").find("\"ok\":true") != std::string::npos; }));
+
+  auto& second = world.at(1);
+  second.die();
+  second.start_node();
+  BOOST_TEST(waits_for(second, fmt::format("MariaDB at {} doesn't answer", second.db.socket().string())));
+  second.db.restart();
+  BOOST_TEST(
+      eventually(patience, [&] { return second.get("/readyz").find("\"ok\":true") != std::string::npos; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_broker_address_is_named_and_the_node_can_be_stopped) {
+  mailstore lost(7, {.brokers = "127.0.0.1:1"}, {}, world.dir());
+  lost.start_node();
+  BOOST_TEST(waits_for(lost, "Kafka at 127.0.0.1:1 doesn't answer"));
+  const auto asked = lost.cli({"ha", "getAccountStatus"});
+  BOOST_TEST_CONTEXT(asked.text) BOOST_TEST(asked.status == 4);
+  lost.node.signal(SIGTERM);
+  BOOST_TEST(lost.node.wait(20s).value_or(-1) == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
