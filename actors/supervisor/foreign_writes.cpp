@@ -50,7 +50,9 @@ void supervisor::on_foreign(const foreign_write& written) {
 void supervisor::set_right(const account_state& account, const gtid& transaction) {
   auto& doing = work(account.id);
   doing.foreign_at = std::chrono::system_clock::now();
-  if (doing.parked)
+  // Before a copy is followed here there is none to spoil: the tail of an epoch that ended without this node
+  // (R33).
+  if (doing.parked || (!account.destination(self_name())->ready && !doing.following))
     return;
   if (!std::exchange(doing.foreign_before, true)) {
     if (account.destination(self_name())->ready)
