@@ -1,6 +1,5 @@
 #include "actors/node/node.hpp"
 
-#include "actors/gateway/known_peers.hpp"
 #include "actors/source/own_lines.hpp"
 #include "actors/supervisor/node_questions.hpp"
 #include "actors/supervisor/supervisor.hpp"
@@ -108,7 +107,6 @@ result<void> node::run(const std::atomic<bool>& stop) {
     }
     if (std::chrono::steady_clock::now() >= next_checkpoint) {
       keep_checkpoint();
-      keep_peers();
       next_checkpoint = std::chrono::steady_clock::now() + checkpoint_interval;
     }
   }
@@ -502,19 +500,6 @@ void node::keep_checkpoint() {
     kept = store->store_capture({taken.settled, taken.place}, accounts);
   if (!kept)
     spdlog::warn("the checkpoint couldn't be stored: {}", kept.error().what);
-}
-
-/// For command lines on this host: whom to ask when this node is down (docs/cli.md).
-void node::keep_peers() {
-  std::vector<host_port> now;
-  for (const auto& peer : known_peers(*parts_))
-    if (auto place = host_port::parse(peer.advertise))
-      now.push_back(std::move(*place));
-  if (now == peers_)
-    return;
-  if (auto kept = write_known_peers(parts_->config.node.state_dir, now); !kept)
-    spdlog::warn("{}; {}", kept.error().what, kept.error().todo);
-  peers_ = std::move(now);
 }
 
 void node::orderly_stop() {

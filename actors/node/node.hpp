@@ -37,7 +37,6 @@ private:
   void start_link();
   void spawn_watch();
   void keep_checkpoint();
-  void keep_peers();
   void orderly_stop();
   std::vector<std::string> not_ready() const;
   health healthy() const;
@@ -66,7 +65,6 @@ private:
   std::string waiting_for_ = "starting";
   std::optional<error> stuck_;
   std::optional<sql_session> checkpoints_;
-  std::vector<host_port> peers_;                         ///< as written to state_dir
   std::vector<capture::known_account> pending_accounts_; ///< as of the checkpoint, until capture starts
 };
 

@@ -127,12 +127,11 @@ private:
   void drop_queue(slot& s);
   void land(slot& s);
   bool settle(const account_id& account, slot& s);
+  bool gathers(unsigned lane, time_point now) const;
   void fill(slot& s, taken& out, std::size_t& events, std::size_t& bytes);
 
   limits limits_;
   std::unordered_map<account_id, slot> slots_;
-  bool gathers(unsigned lane, time_point now) const;
-
   std::vector<std::deque<account_id>> lanes_;
   std::vector<time_point> next_batch_; ///< by lane: not before, while it gathers
   std::size_t fences_ = 0;             ///< queued

@@ -32,8 +32,8 @@ public:
   result<kafka_offset> read_partition(partition_id partition);
   void follow(replica_side::followed what);
   void leave(const account_id& account, bool remove_rows, std::function<void()> done);
-  /// Pauses or resumes, behind what was asked for before.
   void park(const account_id& account, const std::string& reason);
+  /// Pauses or resumes, behind what was asked for before.
   void pause(const account_id& account, bool on);
   void control_folded();
 

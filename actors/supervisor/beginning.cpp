@@ -46,10 +46,7 @@ void supervisor::begin_when_read() {
 /// waiting commit is (R8).
 void supervisor::end_commits_at_start() {
   in_background(*parts_->sql, [this, parts = parts_]() -> std::function<void()> {
-    auto session = sql_session::open(parts->local);
-    const auto ended =
-        session ? end_waiting_commits(*session)
-                : result<std::uint64_t>(tl::make_unexpected(static_cast<const error&>(session.error())));
+    const auto ended = end_waiting_commits(parts->local);
     return [this, ended] {
       if (ended) {
         spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);

@@ -128,10 +128,7 @@ void supervisor::step_down(const std::vector<standing_claim>& claims) {
   stepping_down_ = true;
   spdlog::critical("{} claims this node's accounts: all waiting commits are ended (R8)", claims.back().by);
   in_background(*parts_->sql, [this, last = claims.back().offset, parts = parts_]() -> std::function<void()> {
-    auto session = sql_session::open(parts->local);
-    const auto ended =
-        session ? end_waiting_commits(*session)
-                : result<std::uint64_t>(tl::make_unexpected(static_cast<const error&>(session.error())));
+    const auto ended = end_waiting_commits(parts->local);
     return [this, last, ended] {
       stepping_down_ = false;
       if (!ended) {

@@ -99,15 +99,15 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
   for (const auto& id : outcome.forgotten_operations)
     unstored_.operations[id] = std::nullopt;
   for (std::size_t i = 0; i < outcome.events.size(); ++i) {
-    const auto* own = std::get_if<account_change>(&record.events[i]);
-    if (own != nullptr && is_self(record.from.node))
-      note_own_reset(*own);
+    const auto* change = std::get_if<account_change>(&record.events[i]);
+    if (change != nullptr && is_self(record.from.node))
+      note_own_reset(*change);
     if (std::holds_alternative<node_announced>(record.events[i]))
       peers_changed_ = true;
     if (!outcome.events[i].applied)
       spdlog::info("control, offset {}: event {} of {} is void: {}", outcome.offset, i, record.from.node,
                    outcome.events[i].why);
-    else if (const auto* change = std::get_if<account_change>(&record.events[i])) {
+    else if (change != nullptr) {
       count_promotion(*change);
       if (std::holds_alternative<resumed>(change->body))
         retry_stopped(change->account);
@@ -256,8 +256,8 @@ void supervisor::leave_peers() {
     return [this, written] {
       if (written)
         return;
-      spdlog::warn("the other nodes' addresses couldn't be left for the command line: {}",
-                   written.error().what);
+      spdlog::warn("the other nodes' addresses couldn't be left for the command line: {}; {}",
+                   written.error().what, written.error().todo);
       peers_changed_ = true;
     };
   });

@@ -60,4 +60,11 @@ result<std::uint64_t> end_waiting_commits(sql_session& session) {
                  true);
 }
 
+result<std::uint64_t> end_waiting_commits(const sql_options& server) {
+  auto session = sql_session::open(server);
+  if (!session)
+    return tl::make_unexpected(static_cast<const error&>(session.error()));
+  return end_waiting_commits(*session);
+}
+
 } // namespace understudy

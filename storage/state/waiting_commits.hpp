@@ -13,5 +13,7 @@ namespace understudy {
 /// followers OK (tried). Repeats until none is left. Returns how many were killed. `session` isn't one of
 /// them.
 result<std::uint64_t> end_waiting_commits(sql_session& session);
+/// The same over a connection of its own.
+result<std::uint64_t> end_waiting_commits(const sql_options& server);
 
 } // namespace understudy
