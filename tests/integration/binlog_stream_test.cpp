@@ -1,5 +1,6 @@
 // Stream, decoder and slicer against a live MariaDB (rules A, cases B01, B04, B08, S05, O07).
 #include "storage/binlog/capture_source.hpp"
+#include "tests/integration/item_routing.hpp"
 #include "tests/tools/fixture/eventually.hpp"
 #include "tests/tools/fixture/private_mariadb.hpp"
 
@@ -16,20 +17,6 @@ using fixture::eventually;
 using fixture::mariadb_options;
 using fixture::private_mariadb;
 using namespace std::chrono_literals;
-
-class item_routing final : public table_routing {
-public:
-  table_route route(std::string_view database, std::string_view table) const override {
-    table_route out;
-    if (database == "mboxgroup7" && table == "item") {
-      out.what = table_route::kind::account_rows;
-      out.logical_name = "mboxgroup/item";
-      out.mailbox_column = "mailbox_id";
-    }
-    return out;
-  }
-  bool holds_accounts(std::string_view database) const override { return database == "mboxgroup7"; }
-};
 
 stream_options options_for(const private_mariadb& server, bool synchronous) {
   stream_options o;

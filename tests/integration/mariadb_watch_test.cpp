@@ -3,6 +3,7 @@
 #include "actors/node/mariadb_watch.hpp"
 #include "storage/binlog/capture_source.hpp"
 #include "storage/state/own_schema.hpp"
+#include "tests/integration/item_routing.hpp"
 #include "tests/tools/fixture/eventually.hpp"
 #include "tests/tools/fixture/private_mariadb.hpp"
 
@@ -19,20 +20,6 @@ using fixture::private_mariadb;
 using namespace std::chrono_literals;
 
 constexpr auto patience = 30s;
-
-class item_routing final : public table_routing {
-public:
-  table_route route(std::string_view database, std::string_view table) const override {
-    table_route out;
-    if (database == "mboxgroup7" && table == "item") {
-      out.what = table_route::kind::account_rows;
-      out.logical_name = "mboxgroup/item";
-      out.mailbox_column = "mailbox_id";
-    }
-    return out;
-  }
-  bool holds_accounts(std::string_view database) const override { return database == "mboxgroup7"; }
-};
 
 /// Captures as the node does, acknowledges while `open`, connects anew when told to.
 class acknowledger {

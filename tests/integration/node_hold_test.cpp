@@ -14,22 +14,21 @@ namespace {
 /// Long beside a commit's milliseconds, and beside the pause of a garbage collection.
 constexpr auto too_long_for_a_commit = 1500ms;
 
-struct enrolled_world {
-  node_world world;
+struct held_world : enrolled_world {
+  held_world()
+      : enrolled_world("held", 2) {}
   mailstore& source = world.at(0);
-  std::vector<std::string> names = world.create_accounts(0, "held", 2);
   std::vector<std::string> others = world.create_accounts(0, "free", 1);
   std::string account = world.id_of(names[0]);
-
-  enrolled_world() { world.enrol(names, 0, 1); }
-  static enrolled_world& instance() {
-    static enrolled_world one;
-    return one;
-  }
 };
 
+held_world& shared_world() {
+  static held_world one;
+  return one;
+}
+
 struct with_world {
-  enrolled_world& e = enrolled_world::instance();
+  held_world& e = shared_world();
   node_world& world = e.world;
   mailstore& source = e.source;
 

@@ -14,18 +14,13 @@ namespace {
 
 using words = std::vector<std::string>;
 
-struct enrolled_world {
-  node_world world;
-  std::vector<std::string> names = world.create_accounts(0, "typed", 2);
-  enrolled_world() { world.enrol(names, 0, 1); }
-  static enrolled_world& instance() {
-    static enrolled_world one;
-    return one;
-  }
-};
+enrolled_world& shared_world() {
+  static enrolled_world one("typed", 2);
+  return one;
+}
 
 struct with_world {
-  enrolled_world& e = enrolled_world::instance();
+  enrolled_world& e = shared_world();
   node_world& world = e.world;
   mailstore& node = world.at(0);
   const std::string one = e.names[0], two = e.names[1], here = node.name, there = world.at(1).name;

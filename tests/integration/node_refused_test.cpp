@@ -12,18 +12,13 @@ using fixture::eventually;
 
 namespace {
 
-struct enrolled_world {
-  node_world world;
-  std::vector<std::string> names = world.create_accounts(0, "pair", 2);
-  enrolled_world() { world.enrol(names, 0, 1); }
-  static enrolled_world& instance() {
-    static enrolled_world one;
-    return one;
-  }
-};
+enrolled_world& shared_world() {
+  static enrolled_world one("pair", 2);
+  return one;
+}
 
 struct with_world {
-  enrolled_world& e = enrolled_world::instance();
+  enrolled_world& e = shared_world();
   node_world& world = e.world;
   mailstore& source = world.at(0);
   const std::string one = e.names[0], two = e.names[1];

@@ -116,6 +116,16 @@ private:
   std::deque<mailstore> stores_;
 };
 
+/// A world whose first mailstore has accounts that are replicated to the second.
+struct enrolled_world {
+  enrolled_world(const std::string& prefix, unsigned accounts)
+      : names(world.create_accounts(0, prefix, accounts)) {
+    world.enrol(names, 0, 1);
+  }
+  node_world world;
+  std::vector<std::string> names;
+};
+
 /// One write to the account's own rows through its own connection, as a mail server's client makes it.
 void write_once(mailstore& host, const std::string& account_id);
 /// The same in the background: what its client was told, empty for OK.

@@ -100,7 +100,7 @@ struct world {
     return eventually(deadline, [this] { return settle->unsettled() == 0 && log->in_flight() == 0; });
   }
 
-  mock_cluster cluster;
+  accounts_cluster cluster;
   std::shared_ptr<const shape> table = items();
   told heard;
   std::uint64_t captured = 0;

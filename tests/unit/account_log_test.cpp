@@ -49,7 +49,7 @@ struct world {
            fixture::eventually(deadline, [this, produced] { return confirmed + refused == produced; });
   }
 
-  mock_cluster cluster;
+  accounts_cluster cluster;
   std::atomic<std::size_t> topic_limit{1'000'000};
   std::atomic<unsigned> troubles{0};
   std::atomic<unsigned> confirmed{0};

@@ -2,13 +2,11 @@
 #pragma once
 #include "events/codec/decode.hpp"
 #include "events/codec/shape_registry.hpp"
-#include "events/log/kafka_settings.hpp"
 #include "events/log/partition_reader.hpp"
 #include "events/log/topic_names.hpp"
+#include "tests/unit/mock_cluster.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
 
 namespace understudy::mock_log {
 
@@ -18,25 +16,9 @@ inline const partition_id only{0};
 /// Longer than anything here takes.
 inline constexpr std::chrono::seconds deadline{20};
 
-class mock_cluster {
+class accounts_cluster : public mock_cluster {
 public:
-  mock_cluster()
-      : client_(rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0))
-      , cluster_(rd_kafka_mock_cluster_new(client_, 1)) {
-    rd_kafka_mock_topic_create(cluster_, topic::accounts, 1, 1);
-  }
-  ~mock_cluster() {
-    rd_kafka_mock_cluster_destroy(cluster_);
-    rd_kafka_destroy(client_);
-  }
-  mock_cluster(const mock_cluster&) = delete;
-  mock_cluster& operator=(const mock_cluster&) = delete;
-
-  kafka_settings settings() const { return {rd_kafka_mock_cluster_bootstraps(cluster_), {}, "test", {}}; }
-  void answer_next_produce(rd_kafka_resp_err_t code) {
-    constexpr std::int16_t produce_request = 0;
-    rd_kafka_mock_push_request_errors(cluster_, produce_request, 1, code);
-  }
+  accounts_cluster() { rd_kafka_mock_topic_create(cluster(), topic::accounts, 1, 1); }
 
   struct line {
     incarnation life;
@@ -62,14 +44,10 @@ public:
   }
 
   shape_registry shapes; ///< that were read
-
-private:
-  rd_kafka_t* client_;
-  rd_kafka_mock_cluster_t* cluster_;
 };
 
 /// One letter a record: transaction part shape incarnation marker chunk fence.
-inline std::string kinds(const std::vector<mock_cluster::line>& lines) {
+inline std::string kinds(const std::vector<accounts_cluster::line>& lines) {
   static const char names[] = "tpsimcf";
   std::string text;
   for (const auto& l : lines)
@@ -78,7 +56,7 @@ inline std::string kinds(const std::vector<mock_cluster::line>& lines) {
 }
 
 /// The transactions' sequence numbers, in order.
-inline std::vector<std::uint64_t> numbers(const std::vector<mock_cluster::line>& lines) {
+inline std::vector<std::uint64_t> numbers(const std::vector<accounts_cluster::line>& lines) {
   std::vector<std::uint64_t> all;
   for (const auto& l : lines)
     if (const auto* t = std::get_if<transaction_event>(&l.body))
