@@ -368,7 +368,7 @@ void capture::forget(const account_id& id) {
 caf::actor capture::actor_of(const account_id& account) const {
   const std::lock_guard lock(mutex_);
   const auto found = accounts_.find(account);
-  return found == accounts_.end() ? caf::actor{} : found->second->actor;
+  return found == accounts_.end() || found->second->closed ? caf::actor{} : found->second->actor;
 }
 
 std::vector<std::pair<account_id, epoch>> capture::written_here() const {

@@ -79,7 +79,7 @@ public:
   void set_protected(const account_id& account, bool is_protected);
   /// Any thread. The account isn't replicated any more; its numbers go on if it is enrolled again (R11).
   void forget(const account_id& account);
-  /// The account's actor while it is a source here; null otherwise.
+  /// The account's actor while it is a source here; null otherwise, also once its epoch was closed (R20).
   caf::actor actor_of(const account_id& account) const;
 
   /// The accounts that are written here as far as capture knows, with their epochs. Any thread.
