@@ -32,7 +32,10 @@ public:
                   const node_name& node, bool whole);
 
   write_id write_of(const gtid& id) const { return writes_.at(id); }
-  const std::vector<write_id>& line(const account_id& account) { return lines_[account]; }
+  std::size_t line_length(const account_id& account) const {
+    const auto line = lines_.find(account);
+    return line == lines_.end() ? 0 : line->second.size();
+  }
   const control_state& control() const { return control_; }
   std::uint64_t acknowledged_count() const { return acknowledged_count_; }
   std::uint64_t epochs_begun() const { return epochs_begun_; }

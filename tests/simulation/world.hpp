@@ -101,6 +101,9 @@ private:
   void heal();
   void told_client(sim_host& host, write_id write, told outcome);
   void check_all();
+  bool without_source(const account_id& id) const;
+  /// A host that could be the source of an account that has none; null: there is none.
+  const sim_host* unfinished() const;
 
   struct write_state {
     account_id account;
