@@ -41,6 +41,8 @@ const apply_queue::slot* apply_queue::find(const account_id& account) const {
 }
 
 unsigned apply_queue::lane_of(const account_id& account) const {
+  if (events_ < limits_.gather_events)
+    return 0;
   return static_cast<unsigned>(std::hash<account_id>{}(account) % limits_.lanes);
 }
 
@@ -110,13 +112,19 @@ bool apply_queue::gathers(unsigned lane, time_point now) const {
   return now < next_batch_.at(lane) && fences_ == 0 && events_ < limits_.gather_events;
 }
 
+apply_queue::time_point apply_queue::helps_from(unsigned lane) const {
+  const bool may = lane > 0 && lane < limits_.lanes;
+  return may ? next_batch_.front() + limits_.overdue : time_point::max();
+}
+
 apply_queue::taken apply_queue::take(unsigned lane, time_point now) {
   taken out;
   if (gathers(lane, now))
     return out;
   std::size_t events = 0;
   std::size_t bytes = 0;
-  auto& ready = lanes_.at(lane);
+  const bool helps = lanes_.at(lane).empty() && now >= helps_from(lane);
+  auto& ready = lanes_.at(helps ? 0 : lane);
   for (auto left = ready.size(); left > 0 && events < limits_.events && bytes < limits_.bytes && !out.alone;
        --left) {
     auto account = std::move(ready.front());
@@ -167,13 +175,17 @@ void apply_queue::fill(slot& s, taken& out, std::size_t& events, std::size_t& by
 }
 
 std::optional<apply_queue::time_point> apply_queue::next_try(unsigned lane) const {
-  std::optional<time_point> first;
-  for (const auto& account : lanes_.at(lane))
-    if (const auto* s = find(account); s && s->ready)
-      first = first ? std::min(*first, s->not_before) : s->not_before;
-  if (first && fences_ == 0)
-    first = std::max(*first, next_batch_.at(lane));
-  return first;
+  const auto first_of = [this](unsigned from) {
+    auto first = time_point::max();
+    for (const auto& account : lanes_.at(from))
+      if (const auto* s = find(account); s && s->ready)
+        first = std::min(first, s->not_before);
+    return first;
+  };
+  auto first = std::min(first_of(lane), std::max(first_of(0), helps_from(lane)));
+  if (first == time_point::max())
+    return {};
+  return fences_ == 0 ? std::max(first, next_batch_.at(lane)) : first;
 }
 
 void apply_queue::land(slot& s) {

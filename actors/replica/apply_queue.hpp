@@ -41,7 +41,8 @@ public:
   using time_point = std::chrono::steady_clock::time_point;
 
   struct limits {
-    /// Accounts are spread over lanes, one an applier; a lane is served by others only while it is stuck.
+    /// Accounts are spread over lanes, one an applier, while `gather_events` wait: with less, the first lane
+    /// takes them all in fewer transactions.
     unsigned lanes = 2;
     /// Transactions in a batch: more gain nothing (DESIGN §11) and make a repeated batch dearer.
     std::size_t events = 2000;
@@ -49,8 +50,11 @@ public:
     std::size_t bytes = std::size_t{16} << 20;
     /// From one batch of a lane to its next, unless `gather_events` wait or a fence does: a transaction of
     /// the target costs two syncs of its disk, and on a quiet day each event would pay for one of its own.
-    std::chrono::microseconds gather{5000};
+    std::chrono::microseconds gather{15000};
     std::size_t gather_events = 100;
+    /// When the first lane's batch takes longer than this (a lock), what waits behind it goes to another
+    /// lane.
+    std::chrono::milliseconds overdue{100};
     /// An account that met a lock is tried again after this pause.
     std::chrono::milliseconds again{1000};
   };
@@ -122,12 +126,15 @@ private:
 
   slot* find(const account_id& account);
   const slot* find(const account_id& account) const;
+  /// Of an account that has nothing in flight: its order doesn't depend on who takes it.
   unsigned lane_of(const account_id& account) const;
   void make_ready(const account_id& account, slot& s);
   void drop_queue(slot& s);
   void land(slot& s);
   bool settle(const account_id& account, slot& s);
   bool gathers(unsigned lane, time_point now) const;
+  /// Since when a lane may serve the first one's accounts.
+  time_point helps_from(unsigned lane) const;
   void fill(slot& s, taken& out, std::size_t& events, std::size_t& bytes);
 
   limits limits_;

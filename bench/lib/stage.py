@@ -93,7 +93,7 @@ class Stage:
         return store
 
     def kafka(self):
-        kafka = Kafka(self.directory / "kafka")
+        kafka = Kafka(self.directory / "kafka", java_options=("-Xms512m", "-Xmn320m"))
         self.processes.append(kafka.process)
         kafka.wait_ready()
         return kafka

@@ -1,5 +1,5 @@
 // bench_bare_ack: what Kafka's own acknowledgement takes, with nothing around it: an idempotent producer
-// (acks=all, linger.ms=0) that keeps a fixed number of records in flight.
+// (acks=all, linger.ms=0) that keeps a fixed number of records in flight, or sends so many a second.
 #include "bench/programs/samples.hpp"
 #include "events/log/topics.hpp"
 
@@ -11,6 +11,7 @@
 #include <iostream>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 
 using namespace understudy;
 using bench::steady;
@@ -25,6 +26,7 @@ struct settings {
   std::size_t bytes = 1500;
   double seconds = 3;
   double warm_up = 0.5;
+  double rate = 0; ///< records a second; 0: each as soon as one before it is acknowledged
 };
 
 struct bare_producer {
@@ -41,6 +43,7 @@ struct bare_producer {
   unsigned waiting = 0;
   std::uint64_t counter = 0;
   std::string error;
+  std::vector<std::size_t> free; ///< slots that wait for their turn, with a rate
 
   void produce(std::size_t slot) {
     const auto partition =
@@ -61,8 +64,36 @@ struct bare_producer {
       error = rd_kafka_err2str(message.err);
     if (now >= measured_from && now < end)
       acks.add(now - sent[slot]);
-    if (now < end && error.empty())
+    if (options.rate > 0)
+      free.push_back(slot);
+    else if (now < end && error.empty())
       produce(slot);
+  }
+
+  void as_fast_as_acknowledged() {
+    for (std::size_t slot = 0; slot < options.in_flight; ++slot)
+      produce(slot);
+    while (waiting > 0)
+      rd_kafka_poll(client, 100);
+  }
+
+  void at_rate() {
+    const auto gap =
+        std::chrono::duration_cast<steady::duration>(std::chrono::duration<double>(1 / options.rate));
+    for (std::size_t slot = 0; slot < options.in_flight; ++slot)
+      free.push_back(slot);
+    auto due = steady::now();
+    while (waiting > 0 || (steady::now() < end && error.empty())) {
+      if (const auto now = steady::now(); now < end && now >= due && !free.empty() && error.empty()) {
+        const auto slot = free.back();
+        free.pop_back();
+        produce(slot);
+        due = std::max(due + gap, now - gap);
+      }
+      rd_kafka_poll(client, waiting > 0 ? 1 : 0);
+      if (waiting == 0)
+        std::this_thread::sleep_until(std::min(due, end));
+    }
   }
 };
 
@@ -107,10 +138,10 @@ void run(bare_producer& bare) {
   };
   bare.measured_from = begin + span(s.warm_up);
   bare.end = bare.measured_from + span(s.seconds);
-  for (std::size_t slot = 0; slot < s.in_flight; ++slot)
-    bare.produce(slot);
-  while (bare.waiting > 0)
-    rd_kafka_poll(bare.client, 100);
+  if (s.rate > 0)
+    bare.at_rate();
+  else
+    bare.as_fast_as_acknowledged();
   rd_kafka_topic_destroy(bare.topic);
   rd_kafka_destroy(bare.client);
   if (!bare.error.empty())
@@ -127,6 +158,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--partitions", s.partitions)->capture_default_str();
   app.add_option("--in-flight", s.in_flight)->check(CLI::Range(1, 10000))->capture_default_str();
+  app.add_option("--rate", s.rate,
+                 "records a second, at most --in-flight at once; 0: as fast as they are acknowledged")
+      ->capture_default_str();
   app.add_option("--bytes", s.bytes, "of each record")->capture_default_str();
   app.add_option("--seconds", s.seconds, "measured, after --warm-up")->capture_default_str();
   app.add_option("--warm-up", s.warm_up)->capture_default_str();

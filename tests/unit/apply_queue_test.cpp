@@ -7,7 +7,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const account_id anna("anna"), bert("bert");
+const account_id anna("anna"), bert("bert"), carla("carla");
 
 queued_event event(const account_id& account, std::uint64_t number, std::size_t bytes = 100,
                    std::uint64_t term = 1) {
@@ -174,4 +174,30 @@ BOOST_AUTO_TEST_CASE(r41_a_quiet_lane_gathers_and_a_busy_one_or_a_fence_does_not
   finish(5);
   queue.push(anna, queued_fence{epoch(2), node_name("two"), sequence(5), kafka_offset(60), true});
   BOOST_TEST(queue.take(0, now + 7ms).fences.size() == 1u); // a promotion waits for it
+}
+
+BOOST_AUTO_TEST_CASE(p6_little_shares_one_transaction_and_what_waits_behind_a_lock_goes_to_another_lane) {
+  apply_queue queue{apply_queue::limits{.lanes = 2, .gather = 5ms, .overdue = 100ms}};
+  for (const auto& account : {anna, bert, carla})
+    queue.open({account, mailbox_id(1), 1, 0, nullptr}, {epoch(1), sequence(0), kafka_offset(0)});
+  apply_queue::time_point now{};
+  queue.push(anna, event(anna, 1));
+  queue.push(bert, event(bert, 1));
+  BOOST_TEST(queue.take(1, now).empty());
+  BOOST_TEST(queue.take(0, now).batches.size() == 2u);
+  queue.push(carla, event(carla, 1));
+  BOOST_TEST((queue.next_try(1) == now + 105ms)); // the first lane had until then
+  BOOST_TEST(queue.take(1, now + 104ms).empty());
+  BOOST_TEST(queue.take(1, now + 105ms).batches.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(r41_a_backlog_is_spread_over_the_lanes) {
+  apply_queue queue{apply_queue::limits{.lanes = 2, .gather_events = 3}};
+  for (int i = 0; i < 100; ++i) {
+    const account_id account("account" + std::to_string(i));
+    queue.open({account, mailbox_id(1), 1, 0, nullptr}, {epoch(1), sequence(0), kafka_offset(0)});
+    queue.push(account, event(account, 1));
+  }
+  BOOST_TEST(queue.take(0, {}).batches.size() > 20u);
+  BOOST_TEST(queue.take(1, {}).batches.size() > 20u);
 }
