@@ -59,7 +59,8 @@ public:
 
   /// KILL QUERY ID for every statement that waits for the guard's locks, repeated until none is left or
   /// `limit` is over: their transactions get an error before COMMIT and roll back. Returns how many were
-  /// ended. To be called before `release`, else they would go on here.
+  /// ended. To be called before `release`, else they would go on here. Clients that come again and again may
+  /// outlast the limit: what then gets through after the release is a foreign write (R35).
   result<std::uint64_t> end_waiters(std::chrono::milliseconds limit);
 
   /// Rolls the guard's transaction back. False = the transaction was already gone.

@@ -22,14 +22,29 @@ std::size_t rank(const profile& rules, const account_table& table) {
   return static_cast<std::size_t>(std::find(first.begin(), first.end(), table.logical_name) - first.begin());
 }
 
-std::string lock_statement(const account_table& table, const catalog_index& by, mailbox_id mailbox) {
-  std::string order;
-  for (const auto& column : by.columns)
-    order += (order.empty() ? "" : ", ") + sql_name(column) + " DESC";
+/// The column of the index behind the mailbox, if every row has a whole value there; empty: there is none.
+std::string second_column(const account_table& table, const catalog_index& by) {
+  if (by.columns.size() < 2 || by.prefixes.at(1) != 0)
+    return {};
+  const auto* column = table.definition->column(by.columns[1]);
+  return column != nullptr && !column->nullable ? sql_name(column->name) : std::string{};
+}
+
+guard_plan::table_locks locks_of(const account_table& table, const catalog_index& by, mailbox_id mailbox) {
   // FORCE INDEX: on a small table the optimizer would rather scan it all, and wait for others' rows.
-  return fmt::format("SELECT 1 FROM {} FORCE INDEX ({}) WHERE {}={} ORDER BY {} FOR UPDATE",
-                     sql_table(table.definition->database, table.definition->name), sql_name(by.name),
-                     sql_name(table.mailbox_column), mailbox, order);
+  const auto rows = fmt::format("FROM {} FORCE INDEX ({}) WHERE {}={}",
+                                sql_table(table.definition->database, table.definition->name),
+                                sql_name(by.name), sql_name(table.mailbox_column), mailbox);
+  guard_plan::table_locks out;
+  out.all = fmt::format("SELECT COUNT(*) {} FOR UPDATE", rows);
+  if (const auto column = second_column(table, by); !column.empty()) {
+    std::string order;
+    for (const auto& name : by.columns)
+      order += (order.empty() ? "" : ", ") + sql_name(name) + " DESC";
+    out.downwards = fmt::format("SELECT 1 {0} AND {1}>(SELECT MIN({1}) {0}) ORDER BY {2} FOR UPDATE", rows,
+                                column, order);
+  }
+  return out;
 }
 
 } // namespace
@@ -51,7 +66,7 @@ result<guard_plan> plan_guard(const profile& rules, const schema_catalog& catalo
       continue;
     }
     has_registry |= rules.is_registry(table.logical_name);
-    out.statements.push_back(lock_statement(table, *index, account.mailbox));
+    out.tables.push_back(locks_of(table, *index, account.mailbox));
   }
   if (!has_registry)
     return failure(fmt::format("account {} can't be guarded: {}.{} has no key that begins with {}",

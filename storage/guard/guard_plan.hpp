@@ -10,11 +10,18 @@
 namespace understudy {
 
 struct guard_plan {
-  /// `SELECT … FOR UPDATE`, each over one table's rows of this mailbox by an index that begins with it.
-  /// Within a table from the highest key down: the mail server writes new items before it updates folders,
-  /// whose ids are low, so both go the same way and seldom deadlock. The registry's row is the last
-  /// statement.
-  std::vector<std::string> statements;
+  /// By an index that begins with the mailbox. Tried on MariaDB 10.11 at READ COMMITTED: a scan downwards
+  /// asks for the lock of the row before its range, a neighbour's, unless the range's lower bound is a row of
+  /// our own; a scan upwards of one mailbox asks for nobody else's.
+  struct table_locks {
+    /// All rows but the lowest, from the highest key down: the mail server writes new items before it updates
+    /// folders, whose ids are low, so both go the same way and seldom deadlock. Empty: the key has no second
+    /// column to go by.
+    std::string downwards;
+    /// All rows, counted: also what came in meanwhile.
+    std::string all;
+  };
+  std::vector<table_locks> tables; ///< the registry's row is the last
   /// Logical names of account tables without lock: left out by the profile, or without such an index.
   std::vector<std::string> not_guarded;
 };

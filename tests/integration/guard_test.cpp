@@ -10,6 +10,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <array>
 #include <future>
 #include <thread>
 
@@ -268,6 +269,26 @@ BOOST_AUTO_TEST_CASE(r30_two_guards_of_one_account_exclude_each_other) {
   auto first = store().take();
   BOOST_TEST(!guard::take(store().how(), store().rules, store().catalog, store().account, {200ms}));
   BOOST_TEST(first->still_stands().value());
+}
+
+BOOST_AUTO_TEST_CASE(r30_guards_of_neighbours_do_not_wait_for_each_other) {
+  const auto take = [](std::uint32_t id, std::uint32_t group) {
+    return guard::take(store().how(), store().rules, store().catalog,
+                       {account_id(fmt::format("account-{}", id)), "", mailbox_id(id), group_number(group)},
+                       {1s});
+  };
+  using mailbox = std::pair<std::uint32_t, std::uint32_t>;
+  const std::array<mailbox, 3> upwards{
+      {{7, 7}, {8, 8}, {107, 7}}}; // 7 and 8 are neighbours in zimbra's tables
+  const std::array<mailbox, 3> downwards{{{107, 7}, {8, 8}, {7, 7}}};
+  for (const auto& order : {upwards, downwards}) {
+    std::vector<std::unique_ptr<guard>> standing;
+    for (const auto& [id, group] : order) {
+      auto taken = take(id, group);
+      store().require(taken);
+      standing.push_back(std::move(*taken));
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(r29_rows_written_in_the_guards_session_commit_with_it) {
