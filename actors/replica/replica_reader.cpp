@@ -8,6 +8,9 @@
 namespace understudy {
 namespace {
 
+/// Reading began by itself a second later: waiting longer gains nothing.
+constexpr std::chrono::milliseconds leaders_wait{500};
+
 /// A decoded event takes about three times its JSON (values of 40 bytes each, most of them short).
 constexpr std::size_t decoded_factor = 3;
 /// Records in one poll: what they take at most beyond the limit is bounded by the consumer's own queue.
@@ -67,6 +70,8 @@ bool replica_reader::open_readers() {
   }
   main_ = std::move(*first);
   catch_up_ = std::move(*second);
+  for (const auto& reader : {main_.get(), catch_up_.get()})
+    reader->find_leaders(leaders_wait);
   const std::lock_guard lock(mutex_);
   waker_ = main_.get();
   return true;

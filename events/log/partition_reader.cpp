@@ -52,6 +52,14 @@ result<std::unique_ptr<partition_reader>> partition_reader::open(const kafka_set
   return std::unique_ptr<partition_reader>(new partition_reader(std::move(s)));
 }
 
+void partition_reader::find_leaders(std::chrono::milliseconds timeout) {
+  const struct rd_kafka_metadata* found = nullptr;
+  const auto code = rd_kafka_metadata(state_->client.get(), 0, state_->topic.get(), &found,
+                                      static_cast<int>(timeout.count()));
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+    rd_kafka_metadata_destroy(found);
+}
+
 result<void> partition_reader::add(partition_id partition, kafka_offset next) {
   if (next.value < 0)
     return failure(fmt::format("{} can't be read from offset {}", state_->name, next));

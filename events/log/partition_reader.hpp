@@ -66,6 +66,10 @@ public:
   partition_reader(const partition_reader&) = delete;
   partition_reader& operator=(const partition_reader&) = delete;
 
+  /// Asks who leads the topic's partitions, so that reading begins at once instead of when librdkafka looks
+  /// next by itself, up to a second later. Not to be had in time is no error. Blocking.
+  void find_leaders(std::chrono::milliseconds timeout);
+
   /// Begins to read a partition at `next`. Fails if it is read already.
   result<void> add(partition_id partition, kafka_offset next);
   void remove(partition_id partition);

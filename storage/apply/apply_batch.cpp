@@ -180,10 +180,12 @@ apply_batch::attempt_result apply_batch::attempt(const std::vector<share>& share
                      last.next});
   }
   const auto& options = state_.options;
-  const auto made = make_plan(
-      works, [this](const shape& table, std::uint32_t group) { return state_.schema->resolve(table, group); },
-      {options.rows_per_statement, options.bytes_per_statement,
-       static_cast<std::size_t>(state_.session.max_packet()), in_order});
+  const auto made = make_plan(works,
+                              [this](const std::shared_ptr<const shape>& table, std::uint32_t group) {
+                                return state_.schema->resolve(table, group);
+                              },
+                              {options.rows_per_statement, options.bytes_per_statement,
+                               static_cast<std::size_t>(state_.session.max_packet()), in_order});
   attempt_result refused;
   for (const auto& [account, number, why] : made.refused)
     refused.offenders.emplace_back(

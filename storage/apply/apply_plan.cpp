@@ -76,7 +76,7 @@ result<void> planner::plan_event(std::uint32_t account, const transaction_event&
   const auto& where = *batch_[account].where;
   order.begin_event();
   for (const auto& change : event.changes) {
-    auto target = resolve_(*change.table, where.group);
+    auto target = resolve_(change.table, where.group);
     if (!target)
       return tl::make_unexpected(target.error());
     auto row = localize(change, std::move(*target), where);

@@ -11,6 +11,9 @@
 namespace understudy {
 namespace {
 
+/// More than a mailstore's tables have structures at a time.
+constexpr std::size_t cached_shapes = 1024;
+
 bool ends_with(std::string_view text, std::string_view end) {
   return text.ends_with(end);
 }
@@ -218,7 +221,8 @@ result<std::shared_ptr<const destination_table>> match_table(const shape& source
 destination_schema::destination_schema(std::shared_ptr<const profile> rules,
                                        std::shared_ptr<const schema_catalog> catalog)
     : rules_(std::move(rules))
-    , catalog_(std::move(catalog)) {}
+    , catalog_(std::move(catalog))
+    , fingerprints_(cached_shapes) {}
 
 result<std::shared_ptr<const destination_table>> destination_schema::look_up(const shape& table,
                                                                              std::uint32_t group) const {
@@ -235,12 +239,12 @@ result<std::shared_ptr<const destination_table>> destination_schema::look_up(con
   return match_table(table, *local, *rules_, *catalog_);
 }
 
-result<std::shared_ptr<const destination_table>> destination_schema::resolve(const shape& table,
-                                                                             std::uint32_t group) {
-  auto& groups = known_[table.fingerprint()];
+result<std::shared_ptr<const destination_table>>
+destination_schema::resolve(const std::shared_ptr<const shape>& table, std::uint32_t group) {
+  auto& groups = known_[fingerprints_.of(table)];
   if (const auto found = groups.find(group); found != groups.end())
     return found->second;
-  auto made = look_up(table, group);
+  auto made = look_up(*table, group);
   if (made)
     groups.emplace(group, *made);
   return made;

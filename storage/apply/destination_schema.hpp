@@ -1,5 +1,6 @@
 // From the local schema catalog and the profile to what the plan must know of a table (pure).
 #pragma once
+#include "events/codec/fingerprint_cache.hpp"
 #include "storage/apply/destination_table.hpp"
 #include "storage/profile/profile.hpp"
 #include "storage/profile/schema_catalog.hpp"
@@ -21,7 +22,8 @@ result<std::shared_ptr<const destination_table>> match_table(const shape& source
 class destination_schema {
 public:
   destination_schema(std::shared_ptr<const profile> rules, std::shared_ptr<const schema_catalog> catalog);
-  result<std::shared_ptr<const destination_table>> resolve(const shape& table, std::uint32_t group);
+  result<std::shared_ptr<const destination_table>> resolve(const std::shared_ptr<const shape>& table,
+                                                           std::uint32_t group);
 
 private:
   result<std::shared_ptr<const destination_table>> look_up(const shape& table, std::uint32_t group) const;
@@ -31,6 +33,7 @@ private:
   using group_tables = std::unordered_map<std::uint32_t, std::shared_ptr<const destination_table>>;
   /// By fingerprint: shapes come and go with the messages that brought them.
   std::unordered_map<std::uint64_t, group_tables> known_;
+  fingerprint_cache fingerprints_;
 };
 
 } // namespace understudy

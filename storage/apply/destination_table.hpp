@@ -76,7 +76,7 @@ struct destination_table {
 
 /// Resolves a row's table in the group database of `group`. An error (table missing, column missing or of
 /// another type, triggers on it) stops the account and names the difference. Called on the planning thread.
-using table_resolver =
-    std::function<result<std::shared_ptr<const destination_table>>(const shape& table, std::uint32_t group)>;
+using table_resolver = std::function<result<std::shared_ptr<const destination_table>>(
+    const std::shared_ptr<const shape>& table, std::uint32_t group)>;
 
 } // namespace understudy

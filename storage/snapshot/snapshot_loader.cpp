@@ -169,10 +169,12 @@ result<void> snapshot_loader::parts::load_schema() {
 result<void> snapshot_loader::parts::load_rows(const snapshot_chunk& chunk) {
   const transaction_event rows_of_chunk{request.account, epoch(0), sequence(0), {}, 0, chunk.rows};
   const std::vector<account_work> batch{{&where, {&rows_of_chunk}}};
-  const auto plan = make_plan(
-      batch, [this](const shape& table, std::uint32_t group) { return schema->resolve(table, group); },
-      {limits.rows_per_statement, limits.bytes_per_statement, static_cast<std::size_t>(session.max_packet()),
-       false});
+  const auto plan = make_plan(batch,
+                              [this](const std::shared_ptr<const shape>& table, std::uint32_t group) {
+                                return schema->resolve(table, group);
+                              },
+                              {limits.rows_per_statement, limits.bytes_per_statement,
+                               static_cast<std::size_t>(session.max_packet()), false});
   if (!plan.refused.empty())
     return tl::make_unexpected(plan.refused.front().why);
   apply_transaction transaction(session, flags, batch);

@@ -97,9 +97,10 @@ apply_model::apply_model() {
 }
 
 table_resolver apply_model::resolver() const {
-  return [this](const shape& wanted, std::uint32_t) -> result<std::shared_ptr<const destination_table>> {
+  return [this](const std::shared_ptr<const shape>& wanted,
+                std::uint32_t) -> result<std::shared_ptr<const destination_table>> {
     for (const auto& t : tables_)
-      if (t.about->table == wanted.table)
+      if (t.about->table == wanted->table)
         return t.target;
     return failure("no such table");
   };
