@@ -166,12 +166,12 @@ BOOST_AUTO_TEST_CASE(zero_copies_of_a_self_pruned_row_are_forgiven_and_a_surplus
                                     false,
                                     {},
                                     {no_mailbox, std::int64_t{1}, text_value{"t"}, std::int64_t{0}}})};
-  const auto plan =
-      make_plan({{&where, {&event}}},
-                [&](const shape&, std::uint32_t) -> result<std::shared_ptr<const destination_table>> {
-                  return std::shared_ptr<const destination_table>(pruned);
-                },
-                {});
+  const auto plan = make_plan({{&where, {&event}}},
+                              [&](const std::shared_ptr<const shape>&,
+                                  std::uint32_t) -> result<std::shared_ptr<const destination_table>> {
+                                return std::shared_ptr<const destination_table>(pruned);
+                              },
+                              {});
   BOOST_REQUIRE(plan.statements.size() == 2u);
   BOOST_TEST((plan.statements[0].like().kind == change_kind::remove));
   BOOST_TEST(plan.statements[0].like().forgiven);
