@@ -8,6 +8,10 @@
 #include "events/model/account_event.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/send.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <variant>
 
 namespace understudy {
 
@@ -114,6 +118,19 @@ struct slice_refused {
   std::string reason;
 };
 
+// --- all that an account actor takes ----------------------------------------------------------------------
+
+/// One type with one handler: CAF keeps a handler of each type in each actor, and there may be a million.
+using account_message =
+    std::variant<slice_captured, role_met, slice_confirmed, slice_refused, snapshot_opening, snapshot_opened,
+                 snapshot_abandoned, settle_unprotected, protect, epoch_closed>;
+
+using account_handle = caf::typed_actor<caf::reacts_to<account_message>>;
+
+inline void tell(const account_handle& account, account_message message) {
+  caf::anon_send(account, std::move(message));
+}
+
 // --- replica side -> supervisor ---------------------------------------------------------------------------
 
 /// A valid fence was read and everything before it is applied here.
@@ -207,20 +224,12 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::leases_read)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::command_received)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::run_here)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::tick)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::slice_captured)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::account_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::role_met)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::account_refused)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::fence_written)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::marker_written)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::holds_again)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::settle_unprotected)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::protect)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::snapshot_opening)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::snapshot_opened)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::snapshot_abandoned)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::epoch_closed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::slice_confirmed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::slice_refused)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::fence_applied)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::replica_loaded)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::replica_stopped)

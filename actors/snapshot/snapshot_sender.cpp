@@ -75,15 +75,15 @@ result<std::unique_ptr<snapshot_reader>> snapshot_sender::parts::open_view(const
   for (unsigned attempt = 0; attempt < opening_attempts && !stopping; ++attempt) {
     const auto began = clock::now();
     auto account = what.account_actor;
-    caf::anon_send(account, snapshot_opening{what.snapshot});
-    caf::delayed_anon_send(account, longest_hold, snapshot_abandoned{what.snapshot});
+    tell(account, snapshot_opening{what.snapshot});
+    caf::delayed_anon_send(account, longest_hold, account_message{snapshot_abandoned{what.snapshot}});
     auto view = snapshot_reader::open(o.sql, o.rules, {what.account, what.mailbox, what.snapshot});
     if (view && clock::now() - began < safe_hold) {
-      caf::anon_send(account, snapshot_opened{what.snapshot, (*view)->start().place, what.partition, first,
-                                              what.mailbox});
+      tell(account,
+           snapshot_opened{what.snapshot, (*view)->start().place, what.partition, first, what.mailbox});
       return std::move(*view);
     }
-    caf::anon_send(account, snapshot_abandoned{what.snapshot});
+    tell(account, snapshot_abandoned{what.snapshot});
     last = view ? error{"MariaDB took too long to open a read view", {}, true} : view.error();
     if (!last.retryable)
       break;

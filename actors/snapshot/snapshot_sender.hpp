@@ -1,12 +1,11 @@
 // The source's half of an account's first copy (DESIGN §4.5, R16): one read view, its marker in the account's
 // line, its rows in understudy.snapshots. One snapshot serves every destination that waits for the account.
 #pragma once
+#include "actors/messages.hpp"
 #include "events/log/kafka_settings.hpp"
 #include "events/model/account_event.hpp"
 #include "storage/profile/profile.hpp"
 #include "storage/state/sql_session.hpp"
-
-#include <caf/actor.hpp>
 
 #include <functional>
 #include <memory>
@@ -32,10 +31,10 @@ public:
 
   struct request {
     account_id account;
-    mailbox_id mailbox;       ///< in the local database
-    caf::actor account_actor; ///< gets snapshot_opening and then, within a second, opened or abandoned
-    std::string snapshot;     ///< UUID
-    partition_id partition;   ///< of understudy.snapshots
+    mailbox_id mailbox;           ///< in the local database
+    account_handle account_actor; ///< gets snapshot_opening and then, within a second, opened or abandoned
+    std::string snapshot;         ///< UUID
+    partition_id partition;       ///< of understudy.snapshots
     /// Rows done and total (an estimate that never is below done). Sender's threads; may be empty.
     std::function<void(std::uint64_t done, std::uint64_t total)> progress;
     /// Once: rows sent and confirmed by Kafka, or why not. A failed snapshot is asked for anew, under another

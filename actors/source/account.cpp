@@ -1,12 +1,10 @@
 #include "actors/source/account.hpp"
 
-#include <caf/send.hpp>
-
 namespace understudy {
 
 account_actor::account_actor(caf::actor_config& config, std::shared_ptr<const account_surroundings> around,
                              account_start start)
-    : caf::event_based_actor(config)
+    : account_handle::base(config)
     , around_(std::move(around))
     , account_(std::move(start.account))
     , term_(start.term)
@@ -17,43 +15,47 @@ account_actor::account_actor(caf::actor_config& config, std::shared_ptr<const ac
     busy().known = std::move(start.known);
 }
 
-caf::behavior account_actor::make_behavior() {
-  return {
-      [this](slice_captured& slice) { on_slice(slice); },
-      [this](const role_met& role) { on_role(role); },
-      [this](const slice_confirmed& confirmed) {
-        if (work_) {
-          work_->in_flight.erase(confirmed.number);
-          rest_if_idle();
-        }
-        around_->confirmed(account_, confirmed.number);
-      },
-      [this](const slice_refused& refused) { on_refused(refused); },
-      [this](const snapshot_opening& opening) { busy().opening = opening.snapshot; },
-      [this](const snapshot_opened& opened) { on_opened(opened); },
-      [this](const snapshot_abandoned& abandoned) {
-        if (busy().opening == abandoned.snapshot)
-          release_held();
-        rest_if_idle();
-      },
-      [this](const settle_unprotected&) {
-        protected_ = false;
-        settle_all();
-      },
-      [this](const protect&) {
-        protected_ = true;
-        send(around_->supervisor, holds_again{account_, term_});
-      },
-      [this](const epoch_closed& ended) {
-        if (ended.term < term_)
-          return;
-        closed_ = true;
-        settle_all();
-      },
-  };
+account_actor::behavior_type account_actor::make_behavior() {
+  return {[this](account_message& message) { std::visit([this](auto& each) { on(each); }, message); }};
 }
 
-void account_actor::on_slice(slice_captured& slice) {
+void account_actor::on(const slice_confirmed& confirmed) {
+  if (work_) {
+    work_->in_flight.erase(confirmed.number);
+    rest_if_idle();
+  }
+  around_->confirmed(account_, confirmed.number);
+}
+
+void account_actor::on(const snapshot_opening& opening) {
+  busy().opening = opening.snapshot;
+}
+
+void account_actor::on(const snapshot_abandoned& abandoned) {
+  if (work_ && work_->opening == abandoned.snapshot) {
+    release_held();
+    rest_if_idle();
+  }
+}
+
+void account_actor::on(const settle_unprotected&) {
+  protected_ = false;
+  settle_all();
+}
+
+void account_actor::on(const protect&) {
+  protected_ = true;
+  caf::anon_send(around_->supervisor, holds_again{account_, term_});
+}
+
+void account_actor::on(const epoch_closed& ended) {
+  if (ended.term < term_)
+    return;
+  closed_ = true;
+  settle_all();
+}
+
+void account_actor::on(slice_captured& slice) {
   if (work_ && !work_->opening.empty())
     work_->held.push_back(std::move(slice));
   else
@@ -89,21 +91,20 @@ void account_actor::produce(slice_captured& slice) {
   else
     around_->settle->release(slice.check);
   around_->log->produce(partition_, std::move(event),
-                        [settle = around_->settle, check = slice.check,
-                         self = caf::actor_cast<caf::actor>(this), holds, number = last_,
-                         partition = partition_](const delivery_outcome& outcome) {
+                        [settle = around_->settle, check = slice.check, self = account_handle(this), holds,
+                         number = last_, partition = partition_](const delivery_outcome& outcome) {
                           if (outcome.refused) {
-                            caf::anon_send(self, slice_refused{number, outcome.refused->what});
+                            tell(self, slice_refused{number, outcome.refused->what});
                           } else {
                             if (holds)
                               settle->delivered(check, {partition, outcome.offset, outcome.stamp});
-                            caf::anon_send(self, slice_confirmed{number});
+                            tell(self, slice_confirmed{number});
                           }
                         });
 }
 
-void account_actor::on_refused(const slice_refused& refused) {
-  send(around_->supervisor, account_refused{account_, term_, refused.number, refused.reason});
+void account_actor::on(const slice_refused& refused) {
+  caf::anon_send(around_->supervisor, account_refused{account_, term_, refused.number, refused.reason});
 }
 
 void account_actor::settle_all() {
@@ -115,7 +116,7 @@ void account_actor::settle_all() {
   rest_if_idle();
 }
 
-void account_actor::on_role(const role_met& role) {
+void account_actor::on(const role_met& role) {
   if (work_ && !work_->opening.empty())
     release_held(); // the snapshot's marker would lie behind the fence: void (R16)
   if (role.role == "source") {
@@ -140,7 +141,7 @@ void account_actor::write_fence(epoch term, kafka_offset decision) {
                         });
 }
 
-void account_actor::on_opened(const snapshot_opened& opened) {
+void account_actor::on(const snapshot_opened& opened) {
   if (!work_ || work_->opening != opened.snapshot)
     return; // abandoned meanwhile
   auto held = std::move(work_->held);

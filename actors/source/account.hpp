@@ -12,7 +12,7 @@
 #include "actors/messages.hpp"
 #include "actors/source/account_log.hpp"
 
-#include <caf/event_based_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
 
 namespace understudy {
 
@@ -43,20 +43,26 @@ struct account_start {
   std::map<gtid, known_event> known;
 };
 
-class account_actor final : public caf::event_based_actor {
+class account_actor final : public account_handle::base {
 public:
   account_actor(caf::actor_config& config, std::shared_ptr<const account_surroundings> around,
                 account_start start);
   const char* name() const override { return "account"; }
-  caf::behavior make_behavior() override;
+  behavior_type make_behavior() override;
 
 private:
-  void on_slice(slice_captured& slice);
-  void on_role(const role_met& role);
+  void on(slice_captured& slice);
+  void on(const role_met& role);
+  void on(const slice_confirmed& confirmed);
+  void on(const slice_refused& refused);
+  void on(const snapshot_opening& opening);
+  void on(const snapshot_opened& opened);
+  void on(const snapshot_abandoned& abandoned);
+  void on(const settle_unprotected&);
+  void on(const protect&);
+  void on(const epoch_closed& ended);
   void write_fence(epoch term, kafka_offset decision);
-  void on_opened(const snapshot_opened& opened);
   void release_held();
-  void on_refused(const slice_refused& refused);
   void settle_all();
   void forward(slice_captured& slice);
   void produce(slice_captured& slice);

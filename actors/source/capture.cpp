@@ -224,7 +224,7 @@ result<void> capture::on_transaction(sliced_transaction&& transaction) {
                            transaction.end, wall_us(),
                            std::make_shared<const std::vector<row_change>>(std::move(*changes))};
     account->sent = account->sent.next();
-    caf::anon_send(account->actor, std::move(message));
+    tell(account->actor, std::move(message));
   }
   for (auto& [account, changes] : foreign)
     if (account->info.term != epoch{} && account->info.role != "none")
@@ -269,7 +269,7 @@ void capture::on_role(const sliced_transaction::role_row& row, const binlog_plac
   if (row.role == "source" && !account.actor)
     begin_writing(account);
   if (account.actor)
-    caf::anon_send(account.actor, met);
+    tell(account.actor, met);
   if (row.role != "source" && account.actor) {
     account.info.last = account.sent;
     account.actor = nullptr; // it ends when what is in flight is confirmed and nobody speaks to it any more
@@ -329,7 +329,7 @@ void capture::close_epoch(const account_id& account, epoch term) {
     return;
   found->second->closed = true;
   if (found->second->actor)
-    caf::anon_send(found->second->actor, epoch_closed{term});
+    tell(found->second->actor, epoch_closed{term});
 }
 
 void capture::set_protected(const account_id& account, bool is_protected) {
@@ -341,9 +341,9 @@ void capture::set_protected(const account_id& account, bool is_protected) {
   if (!found->second->actor)
     return;
   if (is_protected)
-    caf::anon_send(found->second->actor, protect{});
+    tell(found->second->actor, protect{});
   else
-    caf::anon_send(found->second->actor, settle_unprotected{});
+    tell(found->second->actor, settle_unprotected{});
 }
 
 void capture::forget(const account_id& id) {
@@ -355,7 +355,7 @@ void capture::forget(const account_id& id) {
   if (account.info.role == "none" && !account.actor)
     return;
   if (account.actor)
-    caf::anon_send(account.actor, epoch_closed{account.info.term});
+    tell(account.actor, epoch_closed{account.info.term});
   mailboxes_.erase(account.info.mailbox);
   std::erase_if(role_changes_, [&](const role_change& change) { return change.account == id; });
   account.actor = nullptr;
@@ -365,10 +365,10 @@ void capture::forget(const account_id& id) {
   mark_changed(account);
 }
 
-caf::actor capture::actor_of(const account_id& account) const {
+account_handle capture::actor_of(const account_id& account) const {
   const std::lock_guard lock(mutex_);
   const auto found = accounts_.find(account);
-  return found == accounts_.end() || found->second->closed ? caf::actor{} : found->second->actor;
+  return found == accounts_.end() || found->second->closed ? account_handle{} : found->second->actor;
 }
 
 std::vector<std::pair<account_id, epoch>> capture::written_here() const {

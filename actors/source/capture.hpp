@@ -6,8 +6,6 @@
 #include "storage/binlog/capture_source.hpp"
 #include "storage/state/capture_beginning.hpp"
 
-#include <caf/actor.hpp>
-
 #include <atomic>
 #include <thread>
 #include <unordered_map>
@@ -80,7 +78,7 @@ public:
   /// Any thread. The account isn't replicated any more; its numbers go on if it is enrolled again (R11).
   void forget(const account_id& account);
   /// The account's actor while it is a source here; null otherwise, also once its epoch was closed (R20).
-  caf::actor actor_of(const account_id& account) const;
+  account_handle actor_of(const account_id& account) const;
 
   /// The accounts that are written here as far as capture knows, with their epochs. Any thread.
   std::vector<std::pair<account_id, epoch>> written_here() const;
@@ -110,7 +108,7 @@ private:
   struct entry {
     known_account info;
     bool closed = false;
-    caf::actor actor;
+    account_handle actor;
     sequence sent;      ///< last number that its actor gives, as far as capture sent slices
     sequence confirmed; ///< last number that Kafka holds
     /// Role and term as of the last place that a checkpoint covered: later ones wait in role_changes_.

@@ -8,6 +8,7 @@
 
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
 
 #include <cstdio>
 #include <future>
@@ -124,14 +125,15 @@ replica_world::replica_world()
           const std::lock_guard lock(mutex);
           stopped.push_back(m);
         },
-        // and for the account actor of the source:
-        [this](const snapshot_opened& m) {
-          const std::lock_guard lock(mutex);
-          opened.push_back(m);
-        },
-        [](const snapshot_opening&) {},
-        [](const snapshot_abandoned&) {},
     };
+  });
+  source_account = system->spawn([this](account_handle::pointer) -> account_handle::behavior_type {
+    return {[this](const account_message& message) {
+      if (const auto* view = std::get_if<snapshot_opened>(&message)) {
+        const std::lock_guard lock(mutex);
+        opened.push_back(*view);
+      }
+    }};
   });
   snapshot_sender::options sending;
   sending.kafka = kafka;
@@ -148,7 +150,9 @@ replica_world::replica_world()
 replica_world::~replica_world() {
   side.reset();
   sender.reset();
+  caf::anon_send_exit(source_account, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
+  source_account = nullptr;
   supervisor = nullptr;
 }
 
@@ -205,7 +209,7 @@ bool replica_world::send_snapshot(const account_id& account, const std::string& 
   std::promise<bool> sent;
   sender->send({account,
                 log->mailbox(account),
-                supervisor,
+                source_account,
                 id,
                 log->partition(account),
                 {},

@@ -88,6 +88,7 @@ public:
   std::unique_ptr<snapshot_sender> sender;
   std::unique_ptr<replica_side> side;
   caf::actor supervisor;
+  account_handle source_account; ///< stands for the source's
 
   std::mutex mutex; ///< of the next
   std::vector<fence_applied> fences;

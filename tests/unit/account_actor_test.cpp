@@ -77,7 +77,7 @@ struct world {
   ~world() {
     caf::anon_send_exit(account, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
-    account = {};
+    account = nullptr;
     supervisor = {};
     log->stop();
     system.reset();
@@ -89,12 +89,9 @@ struct world {
         settlement::slice{settle->begin(id(captured), place(captured), 1, 100)});
     auto rows = std::make_shared<const std::vector<row_change>>(
         std::vector<row_change>{insert(table, captured, "x")});
-    caf::anon_send(account, slice_captured{check, id(captured), place(captured), 0, std::move(rows)});
+    tell(slice_captured{check, id(captured), place(captured), 0, std::move(rows)});
   }
-  template <class Message>
-  void tell(Message message) {
-    caf::anon_send(account, std::move(message));
-  }
+  void tell(account_message message) { understudy::tell(account, std::move(message)); }
   /// Everything captured has settled, and Kafka has confirmed what was produced.
   bool settled() {
     return eventually(deadline, [this] { return settle->unsettled() == 0 && log->in_flight() == 0; });
@@ -110,7 +107,7 @@ struct world {
   caf::actor_system_config config;
   std::unique_ptr<caf::actor_system> system;
   caf::actor supervisor;
-  caf::actor account;
+  account_handle account;
 };
 
 using list = std::vector<std::uint64_t>;
