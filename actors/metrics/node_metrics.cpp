@@ -31,8 +31,13 @@ buckets promotion_buckets() {
 }
 
 prometheus::Histogram& histogram(prometheus::Registry& registry, std::string name, std::string help,
-                                 const buckets& bounds) {
-  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, bounds);
+                                 const buckets& bounds, const prometheus::Labels& labels = {}) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add(labels, bounds);
+}
+
+prometheus::Histogram& promotion_histogram(prometheus::Registry& registry, const std::string& kind) {
+  return histogram(registry, "understudy_promotion_seconds", "How long an account couldn't be written.",
+                   promotion_buckets(), {{"kind", kind}});
 }
 
 prometheus::Family<prometheus::Counter>& counter_family(prometheus::Registry& registry, std::string name,
@@ -83,8 +88,8 @@ node_metrics::node_metrics(std::string version)
                        batch_buckets()))
     , promotions_(
           counter_family(registry_, "understudy_promotions_total", "Promotions of one account to this node."))
-    , promotion_seconds_(histogram(registry_, "understudy_promotion_seconds",
-                                   "How long an account's promotion to this node took.", promotion_buckets()))
+    , planned_seconds_(promotion_histogram(registry_, word(promotion_kind::planned)))
+    , unplanned_seconds_(promotion_histogram(registry_, word(promotion_kind::unplanned)))
     , divergent_(counter("understudy_divergent_transactions_total",
                          "Transactions that changed an account here while it's another mailstore's."))
     , snapshot_rows_(counter("understudy_snapshot_rows_total", "Rows of snapshots that were loaded here."))
@@ -126,10 +131,12 @@ void node_metrics::lag(double seconds) {
   recent_lag_.add(shown, running_second());
 }
 
-void node_metrics::promotion(promotion_kind kind, promotion_outcome outcome, double seconds) {
+void node_metrics::promotion(promotion_kind kind, promotion_outcome outcome) {
   promotions_.Add({{"kind", word(kind)}, {"outcome", word(outcome)}}).Increment();
-  if (outcome == promotion_outcome::done)
-    promotion_seconds_.Observe(amount(seconds));
+}
+
+void node_metrics::promotion_pause(promotion_kind kind, double seconds) {
+  (kind == promotion_kind::planned ? planned_seconds_ : unplanned_seconds_).Observe(amount(seconds));
 }
 
 void node_metrics::error(std::string_view kind) {

@@ -43,15 +43,18 @@ public:
     produced_.Increment();
     bytes_produced_.Increment(static_cast<double>(bytes));
   }
-  /// Bytes of one record that a replica took from Kafka.
-  void event_consumed(std::size_t bytes) { bytes_consumed_.Increment(static_cast<double>(bytes)); }
+  /// Bytes of records read from understudy.accounts: keys and values.
+  void events_consumed(std::size_t bytes) { bytes_consumed_.Increment(static_cast<double>(bytes)); }
   void events_applied(std::uint64_t count) { applied_.Increment(static_cast<double>(count)); }
   /// Source commit to replica commit of one event.
   void lag(double seconds);
   /// Accounts in one committed batch of an applier.
   void batch(std::size_t accounts) { batch_.Observe(static_cast<double>(accounts)); }
-  /// One account's promotion that this node took part in as the new primary; the duration counts if `done`.
-  void promotion(promotion_kind kind, promotion_outcome outcome, double seconds);
+  /// One account's promotion to this node came to its end.
+  void promotion(promotion_kind kind, promotion_outcome outcome);
+  /// How long an account couldn't be written: by a planned promotion, said by its old source, or since an
+  /// unplanned one was asked for, said by its new primary.
+  void promotion_pause(promotion_kind kind, double seconds);
   /// `kind`: a short lower-case word for the place it happened in (mariadb, kafka, apply, snapshot, …).
   void error(std::string_view kind);
   /// One transaction with a foreign write (R35).
@@ -90,7 +93,8 @@ private:
   prometheus::Histogram& lag_;
   prometheus::Histogram& batch_;
   prometheus::Family<prometheus::Counter>& promotions_;
-  prometheus::Histogram& promotion_seconds_;
+  prometheus::Histogram& planned_seconds_;
+  prometheus::Histogram& unplanned_seconds_;
   prometheus::Counter& divergent_;
   prometheus::Counter& snapshot_rows_;
   prometheus::Family<prometheus::Counter>& errors_;

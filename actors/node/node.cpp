@@ -343,6 +343,7 @@ result<void> node::start_capture() {
   around->log = parts_->log;
   around->settle = parts_->settle;
   around->supervisor = supervisor_;
+  around->messages = parts_->account_messages;
   around->confirmed = [this](const account_id& account, sequence number) {
     parts_->source->confirmed(account, number);
   };
@@ -404,9 +405,14 @@ result<void> node::start_replicas() {
   options.volumes = [this](const node_name& source) { return volumes_from(source); };
   options.observe.applied = [metrics = parts_->metrics](std::uint64_t n) { metrics->events_applied(n); };
   options.observe.lag = [metrics = parts_->metrics](double seconds) { metrics->lag(seconds); };
+  options.observe.consumed = [metrics = parts_->metrics](std::size_t bytes) {
+    metrics->events_consumed(bytes);
+  };
+  options.observe.loaded = [metrics = parts_->metrics](std::uint64_t rows) { metrics->snapshot_rows(rows); };
   options.observe.batch = [metrics = parts_->metrics](std::size_t accounts) { metrics->batch(accounts); };
   options.observe.report = [](log_level level, const std::string& text) { say(level, text); };
   options.supervisor = supervisor_;
+  options.messages = parts_->replica_messages;
   parts_->replicas = std::make_shared<replica_side>(std::move(options));
 
   snapshot_sender::options sending;

@@ -36,6 +36,11 @@ gauges node::figures() const {
   now.lease_remaining_seconds = parts_->lease->remaining_seconds();
   const auto replicas = parts_->replicas->totals_now();
   now.parked_accounts = replicas.parked;
+  for (const auto& [actor, counts] : {std::pair{"supervisor", parts_->supervisor_messages},
+                                      {"account", parts_->account_messages},
+                                      {"replica", parts_->replica_messages}})
+    now.actors.push_back({actor, counts->waiting, counts->taken});
+  now.unprotected.uncovered = parts_->uncovered;
   std::uint64_t active = 0;
   std::uint64_t beginning = 0;
   std::uint64_t ready = 0;

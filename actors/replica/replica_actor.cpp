@@ -11,11 +11,13 @@ constexpr const char* paused_reason = "paused";
 
 } // namespace
 
-caf::behavior replica::make_behavior(std::shared_ptr<replica_services> around, account_id account,
-                                     partition_id partition) {
+void replica::begin(std::shared_ptr<replica_services> around, account_id account, partition_id partition) {
   around_ = std::move(around);
   account_ = std::move(account);
   partition_ = partition;
+}
+
+caf::behavior replica::make_behavior() {
   return {
       [this](const replica_located& located) { on_located(located); },
       [this](const events_applied& applied) { on_applied(applied); },

@@ -16,8 +16,8 @@ public:
   static constexpr const char* name = "replica";
   explicit replica(caf::event_based_actor* self)
       : self_(self) {}
-  caf::behavior make_behavior(std::shared_ptr<replica_services> around, account_id account,
-                              partition_id partition);
+  void begin(std::shared_ptr<replica_services> around, account_id account, partition_id partition);
+  caf::behavior make_behavior();
 
 private:
   enum class phase : std::uint8_t { waiting_for_snapshot, loading, ready, stopped };
@@ -52,11 +52,14 @@ private:
   kafka_offset last_fence_{-1};
 };
 
-using replica_actor = caf::stateful_actor<replica>;
-
-inline caf::behavior replica_behavior(replica_actor* self, const std::shared_ptr<replica_services>& around,
-                                      const account_id& account, partition_id partition) {
-  return self->state.make_behavior(around, account, partition);
-}
+class replica_actor final : public caf::stateful_actor<replica, counted_actor<caf::event_based_actor>> {
+public:
+  replica_actor(caf::actor_config& config, std::shared_ptr<replica_services> around, account_id account,
+                partition_id partition)
+      : stateful_actor(config, around->options().messages) {
+    state.begin(std::move(around), std::move(account), partition);
+  }
+  caf::behavior make_behavior() override { return state.make_behavior(); }
+};
 
 } // namespace understudy

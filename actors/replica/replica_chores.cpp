@@ -47,7 +47,7 @@ void replica_services::take_up(replica_side::followed what) {
   made.now.state = "waiting_for_snapshot";
   made.what = std::move(what);
   // Detached from the caller: nobody but the replica side knows it.
-  made.actor = options_.system->spawn(replica_behavior, self_.lock(), account, partition);
+  made.actor = options_.system->spawn<replica_actor>(self_.lock(), account, partition);
   board_.add(account, std::move(made));
   if (reading_begun_)
     begin_partition(partition);
@@ -229,7 +229,10 @@ void replica_services::load_now(const marker_met& met, unsigned attempt) {
   task.shapes = shapes_;
   task.patience = options_.load_patience;
   task.stopping = [&] { return stopping_ || !board_.is_loading(account, snapshot); };
-  task.progress = [&](std::uint64_t rows, std::uint64_t total) {
+  task.progress = [&, counted = std::uint64_t{0}](std::uint64_t rows, std::uint64_t total) mutable {
+    if (options_.observe.loaded)
+      options_.observe.loaded(rows - counted);
+    counted = rows;
     board_.change(account, [&](replica_board::entry& e) {
       e.now.rows_loaded = rows;
       e.now.rows_total = total;

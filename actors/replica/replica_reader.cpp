@@ -196,8 +196,13 @@ void replica_reader::end_passes() {
 
 void replica_reader::take(fetched&& got, bool catching_up) {
   const auto now = clock::now();
-  for (auto& r : got.records)
+  std::size_t bytes = 0;
+  for (auto& r : got.records) {
+    bytes += r.key.size() + r.payload.size();
     on_record(std::move(r), catching_up, now);
+  }
+  if (options_.observe_consumed && bytes > 0)
+    options_.observe_consumed(bytes);
   for (const auto& trouble : got.events)
     on_trouble(trouble, catching_up);
 }

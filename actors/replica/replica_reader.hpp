@@ -33,6 +33,7 @@ public:
     std::function<void(const account_id&, halt, error, std::uint64_t fingerprint)> on_halted;
     /// About once a second, but not before stored() was called for the last one.
     std::function<void(reading_progress)> store;
+    std::function<void(std::size_t bytes)> observe_consumed;
     std::function<void(log_level, const std::string&)> report;
   };
 

@@ -75,6 +75,7 @@ void replica_services::make_reader(std::set<std::uint64_t> stored_shapes) {
       reader_->stored();
     });
   };
+  o.observe_consumed = options_.observe.consumed;
   o.report = options_.observe.report;
   reader_ = std::make_unique<replica_reader>(std::move(o));
 }

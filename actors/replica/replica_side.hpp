@@ -6,6 +6,7 @@
 // fence_applied may come again for the same fence after a restart or a redelivery.
 #pragma once
 #include "actors/replica/decision_source.hpp"
+#include "actors/support/counted_actor.hpp"
 #include "events/log/kafka_settings.hpp"
 #include "events/model/account_event.hpp"
 #include "storage/apply/placement.hpp"
@@ -27,6 +28,8 @@ struct replica_observers {
   std::function<void(std::uint64_t events)> applied;
   std::function<void(double seconds)> lag; ///< capture at the source to commit here, one call an event
   std::function<void(std::size_t accounts)> batch; ///< accounts in one committed batch
+  std::function<void(std::size_t bytes)> consumed; ///< records read from understudy.accounts
+  std::function<void(std::uint64_t rows)> loaded;  ///< of snapshots, as they are written here
   /// Lines for the log: partition purged, account parked, MariaDB away, …
   std::function<void(log_level, const std::string&)> report;
 };
@@ -52,6 +55,7 @@ public:
     /// A load without a new chunk for so long is given up.
     std::chrono::milliseconds load_patience{60'000};
     replica_observers observe;
+    std::shared_ptr<message_counts> messages = std::make_shared<message_counts>(); ///< of the replica actors
   };
 
   struct followed {

@@ -4,7 +4,7 @@ namespace understudy {
 
 account_actor::account_actor(caf::actor_config& config, std::shared_ptr<const account_surroundings> around,
                              account_start start)
-    : account_handle::base(config)
+    : counted_actor(config, around->messages)
     , around_(std::move(around))
     , account_(std::move(start.account))
     , term_(start.term)

@@ -11,6 +11,7 @@
 #pragma once
 #include "actors/messages.hpp"
 #include "actors/source/account_log.hpp"
+#include "actors/support/counted_actor.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 
@@ -23,6 +24,7 @@ struct account_surroundings {
   caf::actor supervisor;
   /// Kafka holds everything of the account up to this sequence. Any thread.
   std::function<void(const account_id&, sequence)> confirmed;
+  std::shared_ptr<message_counts> messages = std::make_shared<message_counts>();
 };
 
 /// An event of the account that Kafka held already when this process began (R12).
@@ -43,7 +45,7 @@ struct account_start {
   std::map<gtid, known_event> known;
 };
 
-class account_actor final : public account_handle::base {
+class account_actor final : public counted_actor<account_handle::base> {
 public:
   account_actor(caf::actor_config& config, std::shared_ptr<const account_surroundings> around,
                 account_start start);

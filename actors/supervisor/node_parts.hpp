@@ -10,6 +10,7 @@
 #include "actors/supervisor/divergence_report.hpp"
 #include "actors/supervisor/fence_board.hpp"
 #include "actors/supervisor/peers.hpp"
+#include "actors/support/counted_actor.hpp"
 #include "actors/support/worker_pool.hpp"
 #include "storage/profile/profile.hpp"
 #include "storage/state/sql_session.hpp"
@@ -21,6 +22,10 @@ struct node_parts {
   std::string process;         ///< UUID of this process
   std::int64_t started_ms = 0; ///< wall clock
   std::shared_ptr<node_metrics> metrics = std::make_shared<node_metrics>(UNDERSTUDY_VERSION);
+  std::shared_ptr<message_counts> supervisor_messages = std::make_shared<message_counts>();
+  std::shared_ptr<message_counts> account_messages = std::make_shared<message_counts>();
+  std::shared_ptr<message_counts> replica_messages = std::make_shared<message_counts>();
+  std::atomic<std::uint64_t> uncovered{0}; ///< accounts of this mailstore, as last counted
   std::shared_ptr<const profile> rules;
   kafka_settings kafka;
   sql_options logged; ///< sessions that write through the binlog

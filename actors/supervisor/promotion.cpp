@@ -109,7 +109,7 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
   doing.role_left = pending.term;
   in_background(*parts_->promotions,
                 [this, parts = parts_, id = account.id, term = pending.term, decision = pending.decision,
-                 standing = doing.guarded]() mutable -> std::function<void()> {
+                 standing = doing.guarded, since = doing.guarded_since]() mutable -> std::function<void()> {
                   const auto outcome = [&]() -> result<void> {
                     auto session = sql_session::open(parts->logged);
                     if (!session)
@@ -125,6 +125,7 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                     guard_options limits;
                     limits.limit = parts->config.limits.guard;
                     if (!standing) {
+                      since = std::chrono::steady_clock::now();
                       auto taken = guard::take(parts->local, parts->rules, *catalog, *found, limits);
                       if (!taken)
                         return tl::make_unexpected(taken.error());
@@ -136,11 +137,12 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                     // hands over the fence (R28, R29).
                     return logged_state(*session).write_role({id, term, account_role::replica, decision});
                   }();
-                  return [this, id, term, standing, outcome] {
+                  return [this, id, term, standing, since, outcome] {
                     auto& doing = work(id);
                     doing.busy = false;
                     if (outcome) {
                       doing.guarded = standing;
+                      doing.guarded_since = since;
                       attend(id);
                       return;
                     }

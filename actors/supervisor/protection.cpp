@@ -1,4 +1,5 @@
 // Whether an account's commits are held, and what control says of it (R3, R4, R5).
+#include "actors/supervisor/coverage.hpp"
 #include "actors/supervisor/supervisor.hpp"
 
 #include <spdlog/spdlog.h>
@@ -6,6 +7,14 @@
 #include <set>
 
 namespace understudy {
+namespace {
+
+/// Between two counts of the accounts that no enrolment covers; longer where one takes long, so that a large
+/// mailstore spends a hundredth of one thread on it.
+constexpr std::chrono::seconds uncovered_pause{10};
+constexpr int uncovered_share = 100;
+
+} // namespace
 
 void supervisor::attend_protection(const account_state& account, const term_entry& active) {
   auto& doing = work(account.id);
@@ -101,6 +110,27 @@ void supervisor::look_at_partitions() {
       incomplete.push_back(id);
   }
   reset_replicas(incomplete, "events were refused while their partition couldn't be written");
+}
+
+void supervisor::look_for_uncovered() {
+  const auto now = std::chrono::steady_clock::now();
+  if (counting_uncovered_ || now < next_uncovered_)
+    return;
+  counting_uncovered_ = true;
+  in_background(*parts_->questions, [this, parts = parts_]() -> std::function<void()> {
+    const auto began = std::chrono::steady_clock::now();
+    const auto counted = count_uncovered(*parts);
+    const auto ended = std::chrono::steady_clock::now();
+    return [this, counted, ended, took = ended - began] {
+      counting_uncovered_ = false;
+      next_uncovered_ =
+          ended + std::max<std::chrono::steady_clock::duration>(uncovered_pause, took * uncovered_share);
+      if (counted)
+        parts_->uncovered = *counted;
+      else
+        spdlog::debug("accounts without an enrolment can't be counted now: {}", counted.error().what);
+    };
+  });
 }
 
 } // namespace understudy

@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds supervisor_tick{250};
 } // namespace
 
 supervisor::supervisor(caf::actor_config& config, std::shared_ptr<node_parts> parts)
-    : caf::event_based_actor(config)
+    : counted_actor(config, parts->supervisor_messages)
     , parts_(std::move(parts))
     , patience_(parts_->config.cluster.partition_patience) {
   operation_surroundings around;
@@ -108,7 +108,7 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
       spdlog::info("control, offset {}: event {} of {} is void: {}", outcome.offset, i, record.from.node,
                    outcome.events[i].why);
     else if (change != nullptr) {
-      count_promotion(*change);
+      count_promotion(*change, outcome.offset);
       if (std::holds_alternative<resumed>(change->body))
         retry_stopped(change->account);
     } else if (const auto* back = std::get_if<returned>(&record.events[i]))
@@ -142,17 +142,36 @@ void supervisor::retry_stopped(const account_id& id) {
     parts_->replicas->resume(id);
 }
 
-void supervisor::count_promotion(const account_change& change) {
-  const auto* fact = std::get_if<activated>(&change.body);
+void supervisor::count_promotion(const account_change& change, kafka_offset at) {
+  using kind = node_metrics::promotion_kind;
+  using ending = node_metrics::promotion_outcome;
+  const auto* begun = std::get_if<activated>(&change.body);
+  const auto* refused = std::get_if<declined>(&change.body);
+  const auto* given_up = std::get_if<promotion_aborted>(&change.body);
   const auto* account = state().account(change.account);
-  const auto* term = fact == nullptr || account == nullptr ? nullptr : account->terms.find(fact->term);
-  if (!begun_ || term == nullptr || term->origin == term_origin::enrolment || !is_self(term->primary))
+  if (!begun_ || account == nullptr || (begun == nullptr && refused == nullptr && given_up == nullptr))
     return;
-  const auto kind = term->origin == term_origin::planned ? node_metrics::promotion_kind::planned
-                                                         : node_metrics::promotion_kind::unplanned;
-  const auto since = account->origin ? account->origin->at_ms : wall_ms();
-  parts_->metrics->promotion(kind, node_metrics::promotion_outcome::done,
-                             static_cast<double>(wall_ms() - since) / 1000.0);
+  const auto* term = account->terms.find(begun != nullptr     ? begun->term
+                                         : refused != nullptr ? refused->term
+                                                              : given_up->term);
+  if (term == nullptr || term->origin == term_origin::enrolment)
+    return;
+  const auto how = term->origin == term_origin::planned ? kind::planned : kind::unplanned;
+  if (begun == nullptr) {
+    if (is_self(term->primary) && term->closed == at) // not declined before its source gave it up
+      parts_->metrics->promotion(how, ending::failed);
+    return;
+  }
+  if (is_self(term->primary))
+    parts_->metrics->promotion(how, ending::done);
+  // One clock a pause: a planned one begins and ends where the guard stands.
+  if (const auto here = work_.find(change.account);
+      how == kind::planned && here != work_.end() && here->second.guarded)
+    parts_->metrics->promotion_pause(
+        how,
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - here->second.guarded_since).count());
+  else if (how == kind::unplanned && is_self(term->primary) && account->origin)
+    parts_->metrics->promotion_pause(how, static_cast<double>(wall_ms() - account->origin->at_ms) / 1000.0);
 }
 
 void supervisor::on_leases() {
@@ -188,6 +207,7 @@ void supervisor::on_tick() {
         waiting_.insert(account.id);
   }
   look_at_partitions();
+  look_for_uncovered();
   const auto again = std::exchange(waiting_, {});
   for (const auto& account : again)
     attend(account);

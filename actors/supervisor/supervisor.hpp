@@ -11,6 +11,7 @@
 #include "actors/source/partition_patience.hpp"
 #include "actors/supervisor/node_parts.hpp"
 #include "actors/supervisor/operations.hpp"
+#include "actors/support/counted_actor.hpp"
 #include "storage/guard/guard.hpp"
 #include "storage/state/control_store.hpp"
 #include "storage/state/logged_state.hpp"
@@ -38,6 +39,7 @@ struct account_work {
   std::optional<fence_applied> fence;       ///< the last valid fence that was read and applied here
   std::optional<fence_written> handed_over; ///< planned, as the source: where its fence lies
   std::shared_ptr<guard> guarded;           ///< stands until the new primary is active (R29)
+  std::chrono::steady_clock::time_point guarded_since; ///< its writes wait since then
   kafka_offset snapshot_asked{-1}; ///< control offset of the request that a snapshot of ours was begun for
   bool snapshot_running = false;
   kafka_offset reset_seen{
@@ -67,7 +69,7 @@ struct lost_place {
   bool busy = false;
 };
 
-class supervisor final : public caf::event_based_actor {
+class supervisor final : public counted_actor<caf::event_based_actor> {
 public:
   supervisor(caf::actor_config& config, std::shared_ptr<node_parts> parts);
   const char* name() const override { return "supervisor"; }
@@ -78,7 +80,8 @@ private:
   void on_control(const control_read& batch);
   void on_evolution(const control_record& record, const evolution& outcome);
   void retry_stopped(const account_id& account);
-  void count_promotion(const account_change& change);
+  /// `at`: the record's offset.
+  void count_promotion(const account_change& change, kafka_offset at);
   void note_own_reset(const account_change& change);
   void on_leases();
   void on_tick();
@@ -126,6 +129,7 @@ private:
   /// True once commits are held again and what was produced before is in Kafka.
   bool holds_commits(const account_state& account);
   void look_at_partitions();
+  void look_for_uncovered();
   void follow(const account_state& account, bool wants_snapshot);
   void begin_when_read();
   void end_commits_at_start();
@@ -181,6 +185,8 @@ private:
   bool begun_ = false;     ///< control was read to our own record: from here on we act
   bool probing_ = false;   ///< for parked replicas
   std::chrono::steady_clock::time_point next_probe_{};
+  bool counting_uncovered_ = false; ///< accounts of this mailstore that no enrolment covers
+  std::chrono::steady_clock::time_point next_uncovered_{};
   partition_patience patience_;
   std::optional<lost_place> lost_;
   bool peers_changed_ = true; ///< since they were left for the command line

@@ -78,6 +78,7 @@ BOOST_AUTO_TEST_CASE(r29_what_a_destination_declines_behind_the_fence_goes_on_to
   locker.query("UNLOCK TABLES");
   const auto answer = promoted.get();
   BOOST_TEST_CONTEXT(answer.text) BOOST_TEST(answer.status == 1);
+  BOOST_TEST(world.at(1).metric("understudy_promotions_total{kind=\"planned\",outcome=\"failed\"}") == 1);
   BOOST_TEST(eventually(patience, [&] { return live_on(world.at(2), names, world.at(2).name); }));
   write_once(world.at(2), id);
   BOOST_TEST(writes_there(world.at(2), id) == 2u);

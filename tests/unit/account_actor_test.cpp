@@ -72,6 +72,7 @@ struct world {
     around->settle = settle;
     around->supervisor = supervisor;
     around->confirmed = [this](const account_id&, sequence number) { confirmed = number.value; };
+    around->messages = messages;
     account = system->spawn<account_actor>(around, std::move(start));
   }
   ~world() {
@@ -102,6 +103,7 @@ struct world {
   told heard;
   std::uint64_t captured = 0;
   std::atomic<std::uint64_t> confirmed{0};
+  std::shared_ptr<message_counts> messages = std::make_shared<message_counts>();
   std::shared_ptr<account_log> log;
   std::shared_ptr<settlement> settle;
   caf::actor_system_config config;
@@ -121,6 +123,19 @@ BOOST_AUTO_TEST_CASE(r11_slices_are_numbered_without_a_gap_and_settle_with_kafka
   BOOST_REQUIRE(w.settled());
   BOOST_TEST(numbers(w.cluster.read()) == (list{42, 43, 44}), boost::test_tools::per_element());
   BOOST_TEST(eventually(deadline, [&] { return w.confirmed == 44; }));
+}
+
+BOOST_AUTO_TEST_CASE(messages_count_from_the_mailbox_on_until_they_are_done_or_dropped) {
+  world w;
+  w.capture(); // and its confirmation
+  w.tell(protect{});
+  const auto all_taken = [&](std::uint64_t wanted) {
+    return eventually(deadline, [&] { return w.messages->taken == wanted && w.messages->waiting == 0; });
+  };
+  BOOST_TEST(all_taken(3));
+  caf::anon_send_exit(w.account, caf::exit_reason::user_shutdown);
+  w.tell(protect{}); // nobody is there
+  BOOST_TEST(all_taken(5));
 }
 
 BOOST_AUTO_TEST_CASE(r16_a_marker_lies_behind_exactly_what_its_view_contains) {

@@ -78,10 +78,11 @@ BOOST_AUTO_TEST_CASE(what_happens_is_counted) {
   node_metrics metrics("1");
   metrics.event_produced(300);
   metrics.event_produced(200);
-  metrics.event_consumed(70);
+  metrics.events_consumed(70);
   metrics.events_applied(3);
   metrics.snapshot_rows(1000);
   metrics.foreign_write();
+  metrics.promotion(node_metrics::promotion_kind::planned, node_metrics::promotion_outcome::failed);
   metrics.error("mariadb");
   metrics.error("mariadb");
   const auto text = metrics.text();
@@ -91,6 +92,7 @@ BOOST_AUTO_TEST_CASE(what_happens_is_counted) {
   BOOST_TEST(has_line(text, "understudy_events_applied_total 3"));
   BOOST_TEST(has_line(text, "understudy_snapshot_rows_total 1000"));
   BOOST_TEST(has_line(text, "understudy_divergent_transactions_total 1"));
+  BOOST_TEST(has_line(text, "understudy_promotions_total{kind=\"planned\",outcome=\"failed\"} 1"));
   BOOST_TEST(has_line(text, "understudy_errors_total{kind=\"mariadb\"} 2"));
 }
 
@@ -103,8 +105,8 @@ BOOST_AUTO_TEST_CASE(durations_go_into_buckets_of_seconds) {
   metrics.lag(-4); // the source's clock is ahead
   metrics.lag(std::numeric_limits<double>::quiet_NaN());
   metrics.batch(40);
-  metrics.promotion(node_metrics::promotion_kind::unplanned, node_metrics::promotion_outcome::done, 0.04);
-  metrics.promotion(node_metrics::promotion_kind::unplanned, node_metrics::promotion_outcome::failed, 9);
+  metrics.promotion_pause(node_metrics::promotion_kind::planned, 0.04);
+  metrics.promotion_pause(node_metrics::promotion_kind::unplanned, 4);
   const auto text = metrics.text();
   BOOST_TEST(has_line(text, "understudy_commit_hold_seconds_bucket{le=\"0.0001\"} 1"));
   BOOST_TEST(has_line(text, "understudy_commit_hold_seconds_bucket{le=\"0.0004\"} 2"));
@@ -114,7 +116,9 @@ BOOST_AUTO_TEST_CASE(durations_go_into_buckets_of_seconds) {
   BOOST_TEST(has_line(text, "understudy_replication_lag_seconds_sum 0.015"));
   BOOST_TEST(has_line(text, "understudy_replication_lag_seconds_max 0.015"));
   BOOST_TEST(has_line(text, "understudy_apply_batch_accounts_bucket{le=\"50\"} 1"));
-  BOOST_TEST(has_line(text, "understudy_promotion_seconds_count 1"));
+  BOOST_TEST(has_line(text, "understudy_promotion_seconds_bucket{kind=\"planned\",le=\"0.05\"} 1"));
+  BOOST_TEST(has_line(text, "understudy_promotion_seconds_bucket{kind=\"unplanned\",le=\"0.05\"} 0"));
+  BOOST_TEST(has_line(text, "understudy_promotion_seconds_bucket{kind=\"unplanned\",le=\"5\"} 1"));
 }
 
 BOOST_AUTO_TEST_CASE(p8_gauges_say_what_is_now_and_what_has_gone_becomes_zero) {
