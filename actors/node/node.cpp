@@ -138,7 +138,10 @@ result<void> node::start() {
   parts_->kafka.client_id = "understudy-" + config.node.name.value;
   parts_->kafka.log = say;
   parts_->sql = std::make_shared<worker_pool>("sql", 2);
-  parts_->promotions = std::make_shared<worker_pool>("promotions", 4);
+  // Their commits go to disk together.
+  constexpr unsigned promotions_at_once = 16;
+  parts_->promotions = std::make_shared<worker_pool>("promotions", promotions_at_once);
+  parts_->sessions = std::make_shared<session_pool>(parts_->logged, promotions_at_once);
   parts_->questions = std::make_shared<worker_pool>("questions", 2);
   parts_->divergence = std::make_shared<divergence_report>(config.node.state_dir / "divergence.jsonl");
   parts_->control = std::make_shared<control_view>();

@@ -260,16 +260,19 @@ void applier_pool::finish_batches(worker& w, const apply_queue::taken& batch,
 }
 
 void applier_pool::finish_fences(worker& w, const apply_queue::taken& batch) {
+  if (batch.fences.empty())
+    return;
+  for (const auto& [where, fence] : batch.fences)
+    options_.on_fence(where.account, fence); // first: promotions wait for them
+  while (true) {
+    auto stored = store_fences(w, batch);
+    if (stored)
+      break;
+    say(log_level::warning, stored.error().what);
+    if (!pause(connect_again))
+      break; // the rows stay behind the fences, which are read again at the next start
+  }
   for (const auto& [where, fence] : batch.fences) {
-    options_.on_fence(where.account, fence); // first: a promotion waits for it
-    while (true) {
-      auto stored = store_fence(w, where.account, fence);
-      if (stored)
-        break;
-      say(log_level::warning, stored.error().what);
-      if (!pause(connect_again))
-        break; // the row stays behind the fence, which is read again at the next start
-    }
     auto volumes = options_.volumes ? options_.volumes(fence.primary) : nullptr;
     {
       const std::lock_guard lock(mutex_);
@@ -277,12 +280,12 @@ void applier_pool::finish_fences(worker& w, const apply_queue::taken& batch) {
     }
     free_closed(where.account);
   }
-  if (!batch.fences.empty())
-    wake_.notify_all();
+  wake_.notify_all();
 }
 
-/// So that a restart begins in the right epoch (R36's row is what it goes by).
-result<void> applier_pool::store_fence(worker& w, const account_id& account, const queued_fence& fence) {
+/// So that a restart begins in the right epochs (R36's rows are what it goes by). In one transaction: a whole
+/// mailstore's fences come at once.
+result<void> applier_pool::store_fences(worker& w, const apply_queue::taken& batch) {
   if (!w.positions || !w.positions->connected()) {
     auto o = options_.sql;
     o.setup = standard_setup();
@@ -292,12 +295,17 @@ result<void> applier_pool::store_fence(worker& w, const account_id& account, con
     w.positions.emplace(std::move(*session));
   }
   logged_state state(*w.positions);
-  const auto moved = state.advance_replica(account, fence.cut, fence.cut, fence.term, fence.offset.next());
-  if (moved || moved.error().retryable)
-    return plain(moved);
-  // The row is gone or further: the account was taken from us meanwhile.
-  say(log_level::info, moved.error().what);
-  return {};
+  return plain(w.positions->transaction([&]() -> sql_result<void> {
+    for (const auto& [where, fence] : batch.fences) {
+      auto moved =
+          state.advance_replica(where.account, fence.cut, fence.cut, fence.term, fence.offset.next());
+      if (!moved && moved.error().retryable)
+        return moved;
+      if (!moved) // the row is gone or further: the account was taken from us meanwhile
+        say(log_level::info, moved.error().what);
+    }
+    return {};
+  }));
 }
 
 void applier_pool::give_back(const apply_queue::taken& batch) {

@@ -69,7 +69,7 @@ private:
   void finish_batches(worker& w, const apply_queue::taken& batch, const std::vector<apply_outcome>& outcomes);
   void finish_fences(worker& w, const apply_queue::taken& batch);
   void give_back(const apply_queue::taken& batch);
-  result<void> store_fence(worker& w, const account_id& account, const queued_fence& fence);
+  result<void> store_fences(worker& w, const apply_queue::taken& batch);
   void free_closed(const account_id& account);
   bool pause(std::chrono::milliseconds time);
   void say(log_level level, const std::string& text) const;

@@ -269,6 +269,7 @@ void supervisor::forget(const account_id& id) {
   if (found->second.following)
     parts_->replicas->unfollow(id, true);
   work_.erase(found);
+  end_turn(id);
 }
 
 void supervisor::close_epoch(const account_state& account, epoch term) {
@@ -284,6 +285,7 @@ void supervisor::release_guard(const account_state& account, bool end_waiters) {
   if (found == work_.end() || !found->second.guarded)
     return;
   auto standing = std::exchange(found->second.guarded, nullptr);
+  end_turn(account.id);
   in_background(*parts_->promotions, [id = account.id, standing, end_waiters]() -> std::function<void()> {
     const auto ended =
         end_waiters ? standing->end_waiters(std::chrono::seconds(1)) : result<std::uint64_t>(0U);

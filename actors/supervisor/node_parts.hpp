@@ -13,7 +13,8 @@
 #include "actors/support/counted_actor.hpp"
 #include "actors/support/worker_pool.hpp"
 #include "storage/profile/profile.hpp"
-#include "storage/state/sql_session.hpp"
+#include "storage/state/recent_catalogs.hpp"
+#include "storage/state/session_pool.hpp"
 
 namespace understudy {
 
@@ -45,6 +46,8 @@ struct node_parts {
   std::shared_ptr<fence_board> fences = std::make_shared<fence_board>();
   std::shared_ptr<worker_pool> sql;        ///< short SQL jobs
   std::shared_ptr<worker_pool> promotions; ///< guards and role rows; its threads bound what moves at once
+  std::shared_ptr<session_pool> sessions;  ///< as `logged` says, for what `promotions` does
+  recent_catalogs catalogs;                ///< for guards
   std::shared_ptr<worker_pool> questions;  ///< figures for status: peers and SQL, with deadlines
 };
 

@@ -1,7 +1,6 @@
 // How an account moves, as far as this node is concerned (R27–R31).
 #include "actors/source/own_lines.hpp"
 #include "actors/supervisor/supervisor.hpp"
-#include "storage/state/catalog_reader.hpp"
 #include "storage/state/mailstore_queries.hpp"
 
 #include <spdlog/spdlog.h>
@@ -63,10 +62,10 @@ void supervisor::begin_first_epoch(const account_state& account, const term_entr
                 [parts = parts_, id = account.id, term = pending.term, decision = pending.decision,
                  partition = account.partition, this]() -> std::function<void()> {
                   const auto outcome = [&]() -> result<void> {
-                    auto session = sql_session::open(parts->logged);
+                    auto session = parts->sessions->borrow();
                     if (!session)
                       return no_session(session);
-                    auto found = look_up(*session, parts->rules, id);
+                    auto found = look_up(**session, parts->rules, id);
                     if (!found)
                       return tl::make_unexpected(found.error());
                     capture::known_account known;
@@ -79,7 +78,7 @@ void supervisor::begin_first_epoch(const account_state& account, const term_entr
                       return tl::make_unexpected(number.error());
                     known.last = *number;
                     parts->source->expect(std::move(known));
-                    return logged_state(*session).write_role({id, term, account_role::source, decision});
+                    return logged_state(**session).write_role({id, term, account_role::source, decision});
                   }();
                   return [this, id, term, outcome] {
                     auto& doing = work(id);
@@ -105,28 +104,29 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                                                                         pending.primary.get())});
     return;
   }
+  if (!doing.guarded && !handing_over_.take(account.id))
+    return;
   doing.busy = true;
   doing.role_left = pending.term;
   in_background(*parts_->promotions,
                 [this, parts = parts_, id = account.id, term = pending.term, decision = pending.decision,
                  standing = doing.guarded, since = doing.guarded_since]() mutable -> std::function<void()> {
                   const auto outcome = [&]() -> result<void> {
-                    auto session = sql_session::open(parts->logged);
+                    auto session = parts->sessions->borrow();
                     if (!session)
                       return no_session(session);
-                    auto found = look_up(*session, parts->rules, id);
+                    auto found = look_up(**session, parts->rules, id);
                     if (!found)
                       return tl::make_unexpected(found.error());
-                    auto catalog = read_catalog(
-                        *session, std::set<std::string>{parts->rules->group_database(found->group),
-                                                        parts->rules->registry.table.database});
+                    auto catalog = parts->catalogs.of(**session, {parts->rules->group_database(found->group),
+                                                                  parts->rules->registry.table.database});
                     if (!catalog)
                       return tl::make_unexpected(catalog.error());
                     guard_options limits;
                     limits.limit = parts->config.limits.guard;
                     if (!standing) {
                       since = std::chrono::steady_clock::now();
-                      auto taken = guard::take(parts->local, parts->rules, *catalog, *found, limits);
+                      auto taken = guard::take(parts->local, parts->rules, **catalog, *found, limits);
                       if (!taken)
                         return tl::make_unexpected(taken.error());
                       standing = std::move(*taken);
@@ -135,7 +135,7 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                       return failure("its new primary declined it meanwhile");
                     // Behind this row in the binlog nothing of the account follows: capture meets it and
                     // hands over the fence (R28, R29).
-                    return logged_state(*session).write_role({id, term, account_role::replica, decision});
+                    return logged_state(**session).write_role({id, term, account_role::replica, decision});
                   }();
                   return [this, id, term, standing, since, outcome] {
                     auto& doing = work(id);
@@ -149,8 +149,15 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                     spdlog::warn("account {}: the promotion to epoch {} is given up: {}", id, term,
                                  outcome.error().what);
                     give_up_handing_over(id, term, outcome.error());
+                    end_turn(id);
                   };
                 });
+}
+
+void supervisor::end_turn(const account_id& id) {
+  handing_over_.leave(id);
+  while (const auto next = handing_over_.next())
+    attend(*next);
 }
 
 void supervisor::hand_fence_over(const account_state& account, const term_entry& pending, sequence cut) {
@@ -195,10 +202,10 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
   doing.taken = pending.term;
   auto job = [parts = parts_, id = account.id, fence = *doing.fence, decision = pending.decision,
               partition = account.partition]() -> result<void> {
-    auto session = sql_session::open(parts->logged);
+    auto session = parts->sessions->borrow();
     if (!session)
       return no_session(session);
-    auto found = look_up(*session, parts->rules, id);
+    auto found = look_up(**session, parts->rules, id);
     if (!found)
       return tl::make_unexpected(found.error());
     capture::known_account known;
@@ -209,7 +216,7 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
     known.last = fence.cut;
     known.is_protected = fence.is_protected;
     parts->source->expect(std::move(known));
-    return logged_state(*session).write_role({id, fence.term, account_role::source, decision});
+    return logged_state(**session).write_role({id, fence.term, account_role::source, decision});
   };
   // Only when no applier has the account in its hands any more may its own writes begin.
   parts_->replicas->become_source(account.id, [this, job, id = account.id, term = doing.fence->term] {
@@ -239,10 +246,10 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
                 [this, parts = parts_, id = account.id, partition = account.partition, term = active.term,
                  request = destination.requested, fence = *doing.handed_over]() -> std::function<void()> {
                   const auto outcome = [&]() -> result<void> {
-                    auto session = sql_session::open(parts->logged);
+                    auto session = parts->sessions->borrow();
                     if (!session)
                       return no_session(session);
-                    auto found = look_up(*session, parts->rules, id);
+                    auto found = look_up(**session, parts->rules, id);
                     if (!found)
                       return tl::make_unexpected(found.error());
                     replica_record row;
@@ -253,7 +260,7 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
                     row.partition = partition;
                     row.next = fence.offset.next();
                     row.state = replica_state::ready;
-                    return logged_state(*session).write_replica(row);
+                    return logged_state(**session).write_replica(row);
                   }();
                   return [this, id, request, outcome, cut = fence.cut] {
                     auto& doing = work(id);

@@ -11,6 +11,7 @@
 #include "actors/source/partition_patience.hpp"
 #include "actors/supervisor/node_parts.hpp"
 #include "actors/supervisor/operations.hpp"
+#include "actors/supervisor/turns.hpp"
 #include "actors/support/counted_actor.hpp"
 #include "storage/guard/guard.hpp"
 #include "storage/state/control_store.hpp"
@@ -121,6 +122,7 @@ private:
   bool looks_dead(const node_name& node) const;
   void take_over(const account_state& account, const term_entry& pending);
   void release_guard(const account_state& account, bool end_waiters);
+  void end_turn(const account_id& account);
   void become_replica(const account_state& account, const term_entry& active,
                       const destination_state& destination);
   void close_epoch(const account_state& account, epoch term);
@@ -174,6 +176,9 @@ private:
   std::shared_ptr<node_parts> parts_;
   std::unordered_map<account_id, account_work> work_;
   std::unordered_set<account_id> waiting_; ///< to be attended again at the next tick
+  /// From before their guard stands until it's released. Many accounts that move at once move no sooner, but
+  /// each would be away for longer, and their guards would take the mailstore's connections from its clients.
+  turns handing_over_{4};
   /// Handed over by this source, their new primary not active yet: since when they are seen to hang; 0: they
   /// don't.
   std::unordered_map<account_id, boot_time> handed_over_;

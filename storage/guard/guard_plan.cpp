@@ -32,17 +32,21 @@ std::string second_column(const account_table& table, const catalog_index& by) {
 
 guard_plan::table_locks locks_of(const account_table& table, const catalog_index& by, mailbox_id mailbox) {
   // FORCE INDEX: on a small table the optimizer would rather scan it all, and wait for others' rows.
-  const auto rows = fmt::format("FROM {} FORCE INDEX ({}) WHERE {}={}",
-                                sql_table(table.definition->database, table.definition->name),
-                                sql_name(by.name), sql_name(table.mailbox_column), mailbox);
+  const auto from =
+      fmt::format("FROM {} FORCE INDEX ({})", sql_table(table.definition->database, table.definition->name),
+                  sql_name(by.name));
+  const auto owner = sql_name(table.mailbox_column);
+  const auto rows = fmt::format("{} WHERE {}={}", from, owner, mailbox);
   guard_plan::table_locks out;
   out.all = fmt::format("SELECT COUNT(*) {} FOR UPDATE", rows);
   if (const auto column = second_column(table, by); !column.empty()) {
     std::string order;
     for (const auto& name : by.columns)
       order += (order.empty() ? "" : ", ") + sql_name(name) + " DESC";
-    out.downwards = fmt::format("SELECT 1 {0} AND {1}>(SELECT MIN({1}) {0}) ORDER BY {2} FOR UPDATE", rows,
-                                column, order);
+    // No `=`: by it the optimizer may look the mailbox up, and test the second column behind the lock.
+    out.downwards = fmt::format("SELECT 1 {0} WHERE {1}>={2} AND {1}<={2} AND {3}>(SELECT MIN({3}) {4}) "
+                                "ORDER BY {5} FOR UPDATE",
+                                from, owner, mailbox, column, rows, order);
   }
   return out;
 }
