@@ -54,10 +54,31 @@ std::vector<std::string> own_schema_statements() {
       table("control_account(account_id VARCHAR(127) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
       table("control_node(name VARCHAR(255) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
       table("control_operation(id VARCHAR(64) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
-      origin_rows(),
-      "INSERT IGNORE INTO understudy.probe(id, n) VALUES (1, 0)",
   };
 }
+
+namespace {
+
+/// Rows that are there from the first start on. Only looked for later: a former process's probe may still
+/// wait in its COMMIT, with the row locked, until this one acknowledges it (R6: never wait for oneself).
+result<void> ensure_rows(sql_session& local) {
+  const auto make = [&](const std::string& table, std::size_t rows,
+                        const std::string& statement) -> result<void> {
+    const auto found = local.query_value("SELECT COUNT(*) FROM understudy." + table);
+    if (!found)
+      return passed_on(found);
+    if (to_number<std::size_t>(*found) == rows)
+      return {};
+    if (auto made = local.execute(statement); !made)
+      return passed_on(made);
+    return {};
+  };
+  if (auto made = make("origin", origin_slots, origin_rows()); !made)
+    return made;
+  return make("probe", 1, "INSERT IGNORE INTO understudy.probe(id, n) VALUES (1, 0)");
+}
+
+} // namespace
 
 result<void> ensure_own_schema(sql_session& local) {
   local.doing("create the database understudy");
@@ -86,6 +107,8 @@ result<void> ensure_own_schema(sql_session& local) {
   for (const auto& statement : own_schema_statements())
     if (auto done = local.execute(statement); !done)
       return passed_on(done);
+  if (auto made = ensure_rows(local); !made)
+    return made;
   auto done =
       local.execute(fmt::format("INSERT INTO understudy.schema_version(id, version) VALUES (1, {0}) ON "
                                 "DUPLICATE KEY UPDATE version={0}",

@@ -60,6 +60,15 @@ BOOST_AUTO_TEST_CASE(r35_foreign_writes_are_kept_set_right_once_and_then_park_th
   write_once(other, account); // counted and kept, nothing else
   BOOST_TEST(eventually(patience, [&] { return report_of(other).size() == 3; }));
   BOOST_TEST(writes_there(other, account) == 2u);
+
+  // Over a restart it stays so; an administrator's way out is to remove the destination and set it again.
+  BOOST_REQUIRE(other.node.stop());
+  other.start_and_wait();
+  BOOST_TEST(replica(source, names[0]).at("available") == false);
+  BOOST_REQUIRE(source.cli({"ha", "removeAccountDestination", other.name, "accounts", names[0]}).status == 0);
+  world.enrol(names, 0, 1);
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(writes_there(other, account) == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_ok) {
