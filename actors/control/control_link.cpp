@@ -93,10 +93,14 @@ void control_link::begin_life() {
     send_control(record);
 }
 
-void control_link::stop() {
+void control_link::end_thread() {
   stopping_ = true;
   if (thread_.joinable())
     thread_.join();
+}
+
+void control_link::stop() {
+  end_thread();
   std::shared_ptr<producer> last;
   {
     const std::lock_guard lock(mutex_);
@@ -233,6 +237,7 @@ void control_link::claim(const node_name& against, kafka_offset folded) {
 }
 
 void control_link::resign(const std::string& reason) {
+  end_thread();
   send_lease({{options_.node, life_}, resignation{options_.process, reason}});
   options_.lease->change([](lease_view& view) { view.resigned(boot_now()); });
 }

@@ -56,12 +56,15 @@ public:
   void append(control_record record);
   /// Any thread. The claim is known by its offset once it was read back (lease_view::claim_against).
   void claim(const node_name& against, kafka_offset folded);
+  /// Our last record: nothing is read or renewed behind it (R22). For the thread that stops the link, once
+  /// nothing acknowledges any more.
   void resign(const std::string& reason);
   /// Why this node doesn't renew its lease; empty: it does.
   std::string why_not_renewing() const;
 
 private:
   void run();
+  void end_thread();
   result<void> open();
   void open_producer();
   void begin_life();

@@ -52,10 +52,9 @@ int run_daemon(int argc, char** argv, node::log_maker make_log) {
                      ended.error().todo);
   else
     spdlog::info("stopped");
-  spdlog::shutdown();
   std::fflush(nullptr);
   // Threads that wait in a COMMIT which Kafka doesn't confirm can't be joined; what must be kept is stored by
-  // now, so the process ends without them.
+  // now, so the process ends without them. The log stays: they may still write to it.
   std::_Exit(ended ? 0 : 1);
 }
 

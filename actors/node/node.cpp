@@ -15,6 +15,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <future>
 #include <thread>
 
 namespace understudy {
@@ -24,7 +25,7 @@ constexpr std::chrono::milliseconds heartbeat_of_main{100};
 constexpr std::chrono::seconds kafka_patience{5};
 /// Between two checkpoints of capture: what a restart reads again.
 constexpr std::chrono::milliseconds checkpoint_interval{500};
-/// How long a clean stop waits for Kafka.
+/// How long a clean stop waits for Kafka, for each of the things that need it.
 constexpr std::chrono::seconds drain_limit{3};
 
 void say(log_level level, std::string_view text) {
@@ -58,6 +59,14 @@ std::uint32_t dump_id(const node_config& config) {
 /// Far from the first as well.
 std::uint32_t second_dump_id(const node_config& config) {
   return dump_id(config) ^ 0x80000000U;
+}
+
+/// Whether the work ended by then; what didn't goes on until the process ends.
+bool ends_within(std::chrono::milliseconds limit, std::function<void()> work) {
+  std::packaged_task<void()> task(std::move(work));
+  auto ended = task.get_future();
+  std::thread(std::move(task)).detach();
+  return ended.wait_for(limit) == std::future_status::ready;
 }
 
 lease_rules rules_of(const cluster_section& cluster) {
@@ -516,15 +525,17 @@ void node::orderly_stop() {
   http_->stop();
   parts_->metrics->ask({});
   gateway_->stop();
-  parts_->link->resign("shutdown");
+  // Before capture: it's capture that acknowledges the appliers' COMMITs, as everybody's.
+  if (!ends_within(drain_limit, [replicas = parts_->replicas] { replicas->stop(); }))
+    spdlog::warn("a replica's COMMIT waits for Kafka: what isn't stored of its place is read again");
   if (!parts_->log->drain(drain_limit))
     spdlog::warn("{} events aren't confirmed by Kafka: they are read again from the binlog at the next start",
                  parts_->log->in_flight());
   parts_->source->stop();
   parts_->snapshots->stop();
-  parts_->replicas->stop();
   keep_checkpoint();
   watch_->stop();
+  parts_->link->resign("shutdown"); // nobody is told OK from here on
   parts_->link->stop();
   parts_->log->stop();
 }

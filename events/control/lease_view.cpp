@@ -113,6 +113,8 @@ void lease_view::fold_control(kafka_offset next) {
 
 void lease_view::resigned(boot_time handed_over) {
   counts_from_ = std::max(counts_from_, handed_over);
+  until_.reset();
+  renewed_.reset();
 }
 
 bool lease_view::holds(boot_time now) const {

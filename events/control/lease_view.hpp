@@ -64,7 +64,7 @@ public:
   void fold_returned(const node_name& node, kafka_offset claim, kafka_offset control, boot_time read);
   /// Control is folded up to `next`.
   void fold_control(kafka_offset next);
-  /// Our own resignation was handed over: only renewals sent after it count (R22).
+  /// Our own resignation was handed over: the lease ends, and only renewals sent after it count (R22).
   void resigned(boot_time handed_over);
 
   // --- our own lease ---

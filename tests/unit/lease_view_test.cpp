@@ -164,6 +164,16 @@ BOOST_FIXTURE_TEST_CASE(r22_own_resignation_ends_older_renewals, world) {
   BOOST_TEST(view.holds(at(521)));
 }
 
+BOOST_FIXTURE_TEST_CASE(r22_own_resignation_ends_the_lease_that_runs, world) {
+  renew(400, 410);
+  BOOST_TEST_REQUIRE(counts(499, 500));
+  view.resigned(at(500));
+  BOOST_TEST(!view.holds(at(501)));
+  BOOST_TEST(!counts(499, 501)); // whoever read the resignation takes over at once
+  renew(501, 520);
+  BOOST_TEST(view.holds(at(521)));
+}
+
 BOOST_FIXTURE_TEST_CASE(r22_a_claim_older_than_half_the_retention_carries_no_decision, world) {
   hold(1000, 2000);
   claims(me, other, 2000);
