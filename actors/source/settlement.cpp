@@ -9,6 +9,7 @@ settlement::settlement(options o)
 void settlement::begin_at(const gtid_position& settled) {
   const std::lock_guard lock(mutex_);
   tracker_.reset(settled);
+  acknowledged_ = settled;
   open_.clear();
   outstanding_bytes_ = 0;
   released_ = {};
@@ -110,7 +111,7 @@ std::chrono::steady_clock::duration settlement::oldest_wait() const {
 
 settlement::checkpoint settlement::take_checkpoint() const {
   const std::lock_guard lock(mutex_);
-  checkpoint taken{tracker_.settled(), released_, {}};
+  checkpoint taken{acknowledged_, released_, {}};
   for (const auto& [partition, offset] : confirmed_up_to_)
     taken.read_from[partition] = offset.next();
   for (const auto& transaction : open_)
@@ -129,14 +130,14 @@ void settlement::settle_locked(slice& part) {
 }
 
 void settlement::acknowledge_locked() {
-  if (waiting_at_start_)
+  if (waiting_at_start_ || stopped_)
     return;
   auto released = tracker_.take_release();
   if (!released)
     return;
-  if (!stopped_)
-    options_.acknowledge(released->place);
+  options_.acknowledge(released->place);
   released_ = released->place;
+  acknowledged_ = std::move(released->settled);
   const auto now = std::chrono::steady_clock::now();
   while (!open_.empty() && open_.front().end <= released_) {
     if (options_.observe_hold)

@@ -84,8 +84,9 @@ public:
   /// How long the oldest unsettled transaction has waited; zero if there's none.
   std::chrono::steady_clock::duration oldest_wait() const;
 
-  /// A consistent place to start from after a restart: nothing settled is behind it, and every event of a
-  /// transaction that isn't settled lies at or behind its partition's offset (R12).
+  /// A consistent place to start from after a restart: up to what was acknowledged, because whoever waits
+  /// behind it is let go of only when it's read again (R7). Every event of a transaction behind it lies at or
+  /// behind its partition's offset (R12).
   struct checkpoint {
     gtid_position settled;
     binlog_place place; ///< the same as a place; empty before the first release
@@ -121,6 +122,7 @@ private:
   };
   std::deque<opened> open_;
   binlog_place released_;
+  gtid_position acknowledged_; ///< the same as GTIDs
   std::map<partition_id, kafka_offset> confirmed_up_to_;
 };
 

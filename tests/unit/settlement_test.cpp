@@ -178,6 +178,24 @@ BOOST_AUTO_TEST_CASE(p06_stopping_ends_the_wait_for_room_and_all_acks) {
   BOOST_TEST(w.acks.empty());
 }
 
+BOOST_AUTO_TEST_CASE(r7_what_nobody_acknowledged_is_behind_the_checkpoint_and_read_again) {
+  world starting(1000, true);
+  starting.capture(0); // nobody's: settled at once, and its COMMIT waits
+  BOOST_TEST(starting.settle.take_checkpoint().settled.empty());
+  starting.settle.begin_acknowledging();
+  BOOST_TEST(starting.settle.take_checkpoint().settled.text() == "0-1-1");
+
+  world ending;
+  const auto first = ending.capture(1);
+  const auto second = ending.capture(1);
+  ending.deliver(first[0], 0, 10);
+  ending.settle.stop();
+  ending.deliver(second[0], 0, 11);
+  const auto taken = ending.settle.take_checkpoint();
+  BOOST_TEST(taken.settled.text() == "0-1-1");
+  BOOST_TEST(taken.read_from.at(partition_id(0)).value == 11);
+}
+
 BOOST_AUTO_TEST_CASE(r12_a_checkpoint_reads_from_before_every_event_that_isnt_settled) {
   world w;
   const auto first = w.capture(1);
