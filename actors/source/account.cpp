@@ -2,6 +2,14 @@
 
 namespace understudy {
 
+known_events take_known(known_events& all, epoch term) {
+  known_events taken;
+  for (auto at = all.begin(); at != all.end();)
+    if (const auto here = at++; here->second.term <= term)
+      taken.insert(all.extract(here));
+  return taken;
+}
+
 account_actor::account_actor(caf::actor_config& config, std::shared_ptr<const account_surroundings> around,
                              account_start start)
     : counted_actor(config, around->messages)

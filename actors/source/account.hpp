@@ -31,7 +31,14 @@ struct account_surroundings {
 struct known_event {
   sequence number;
   settlement::report where;
+  epoch term;
 };
+
+using known_events = std::map<gtid, known_event>;
+
+/// Takes out what the account's actor of this epoch has to know; later epochs' stay for the actors that
+/// follow when the binlog's tail has the account as replica in between.
+known_events take_known(known_events& all, epoch term);
 
 /// Where an account begins to write.
 struct account_start {
@@ -42,7 +49,7 @@ struct account_start {
   bool is_protected = true;
   /// Events behind the settled position that Kafka holds already, by GTID, from a former life (R12):
   /// they are settled without being produced again.
-  std::map<gtid, known_event> known;
+  known_events known;
 };
 
 class account_actor final : public counted_actor<account_handle::base> {
@@ -84,7 +91,7 @@ private:
     std::map<sequence, settlement::slice_ptr> in_flight;
     std::deque<slice_captured> held;
     std::string opening; ///< the snapshot whose place isn't known yet
-    std::map<gtid, known_event> known;
+    known_events known;
   };
   work& busy();
   void rest_if_idle();

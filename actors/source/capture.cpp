@@ -282,8 +282,7 @@ void capture::begin_writing(entry& account) {
   auto& info = account.info;
   account.sent = info.last;
   account_start start{info.account,   info.term,         info.last,
-                      info.partition, info.is_protected, std::move(info.known)};
-  info.known.clear();
+                      info.partition, info.is_protected, take_known(info.known, info.term)};
   account.actor = options_.system->spawn<account_actor, caf::lazy_init>(options_.around, std::move(start));
 }
 

@@ -48,7 +48,7 @@ public:
     std::string role; ///< "source", "replica", "none": as of the settled position (R11)
     sequence last;    ///< last one of the account in Kafka
     bool is_protected = true;
-    std::map<gtid, known_event> known;
+    known_events known;
   };
 
   capture(options o);

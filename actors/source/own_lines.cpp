@@ -55,7 +55,8 @@ public:
     if (settled != settled_.domains().end() && transaction->id.number <= settled->second.number)
       return; // won't be read from the binlog again
     const auto stamp = raw.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()});
-    account.known[transaction->id] = {transaction->number, {raw.partition, raw.offset, stamp}};
+    account.known[transaction->id] = {
+        transaction->number, {raw.partition, raw.offset, stamp}, transaction->term};
     tail.expect(transaction->account, transaction->id,
                 joined.empty() ? std::string(raw.payload) : std::move(joined));
   }

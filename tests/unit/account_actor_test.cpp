@@ -220,8 +220,8 @@ BOOST_AUTO_TEST_CASE(r3_what_kafka_refuses_holds_its_commit_until_control_says_u
 
 BOOST_AUTO_TEST_CASE(r12_what_kafka_holds_from_a_former_life_settles_without_being_produced_again) {
   account_start start{anna, epoch(1), sequence(4), only, true, {}};
-  start.known[id(1)] = {sequence(5), {only, kafka_offset(9), broker_time{1}}};
-  start.known[id(2)] = {sequence(6), {only, kafka_offset(10), broker_time{1}}};
+  start.known[id(1)] = {sequence(5), {only, kafka_offset(9), broker_time{1}}, epoch{1}};
+  start.known[id(2)] = {sequence(6), {only, kafka_offset(10), broker_time{1}}, epoch{1}};
   world w(std::move(start));
   w.capture();
   w.capture();
@@ -240,4 +240,18 @@ BOOST_AUTO_TEST_CASE(r20_a_closed_epoch_settles_what_waits_and_produces_no_more)
   w.capture();
   BOOST_REQUIRE(w.settled());
   BOOST_TEST(w.cluster.read().empty()); // not even a fence: control's new primary writes it (R31)
+}
+
+BOOST_AUTO_TEST_CASE(r12_each_epochs_actor_knows_what_its_own_former_life_produced) {
+  const partition_id only(0);
+  known_events all;
+  all[id(1)] = {sequence(5), {only, kafka_offset(9), broker_time{1}}, epoch{1}};
+  all[id(2)] = {sequence(9), {only, kafka_offset(20), broker_time{1}}, epoch{3}}; // replica in between
+  const auto first = take_known(all, epoch{1});
+  BOOST_TEST(first.size() == 1u);
+  BOOST_TEST(first.contains(id(1)));
+  const auto second = take_known(all, epoch{3});
+  BOOST_TEST(second.size() == 1u);
+  BOOST_TEST(second.contains(id(2)));
+  BOOST_TEST(all.empty());
 }
