@@ -12,13 +12,10 @@ namespace understudy {
 /// Keeps the shapes that it knows, so that no address can come back as another shape. One thread.
 class fingerprint_cache {
 public:
-  explicit fingerprint_cache(std::size_t most)
-      : most_(most) {}
-
   std::uint64_t of(const std::shared_ptr<const shape>& table) {
     if (const auto known = known_.find(table.get()); known != known_.end())
       return known->second.fingerprint;
-    if (known_.size() >= most_)
+    if (known_.size() >= most)
       known_.clear();
     return known_.emplace(table.get(), entry{table, table->fingerprint()}).first->second.fingerprint;
   }
@@ -28,7 +25,8 @@ private:
     std::shared_ptr<const shape> table;
     std::uint64_t fingerprint;
   };
-  std::size_t most_;
+  /// A mailstore has about 100 tables; emptied when it's full.
+  static constexpr std::size_t most = 1024;
   std::unordered_map<const shape*, entry> known_;
 };
 

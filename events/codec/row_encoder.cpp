@@ -10,11 +10,8 @@
 namespace understudy {
 namespace {
 
-/// A mailstore has about 100 tables; the cache is emptied when it's full.
-constexpr std::size_t cached_shapes = 1024;
-
 fingerprint_cache& cache() {
-  thread_local fingerprint_cache of_thread(cached_shapes);
+  thread_local fingerprint_cache of_thread;
   return of_thread;
 }
 

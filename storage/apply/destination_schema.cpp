@@ -11,9 +11,6 @@
 namespace understudy {
 namespace {
 
-/// More than a mailstore's tables have structures at a time.
-constexpr std::size_t cached_shapes = 1024;
-
 bool ends_with(std::string_view text, std::string_view end) {
   return text.ends_with(end);
 }
@@ -221,8 +218,7 @@ result<std::shared_ptr<const destination_table>> match_table(const shape& source
 destination_schema::destination_schema(std::shared_ptr<const profile> rules,
                                        std::shared_ptr<const schema_catalog> catalog)
     : rules_(std::move(rules))
-    , catalog_(std::move(catalog))
-    , fingerprints_(cached_shapes) {}
+    , catalog_(std::move(catalog)) {}
 
 result<std::shared_ptr<const destination_table>> destination_schema::look_up(const shape& table,
                                                                              std::uint32_t group) const {

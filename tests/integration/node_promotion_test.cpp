@@ -177,11 +177,7 @@ BOOST_AUTO_TEST_CASE(r31_a_dead_mailstores_accounts_go_on_elsewhere) {
   BOOST_TEST_CONTEXT(done.text) BOOST_TEST(done.status == 0);
   BOOST_TEST(becomes_home(account, 1, 2)); // the first priority
   BOOST_TEST(world.at(1).metric("understudy_promotion_seconds_count{kind=\"unplanned\"}") > 0);
-  const auto found = world.compare(1, "orphan");
-  BOOST_TEST_CONTEXT(found.text) {
-    BOOST_TEST(found.acknowledged > 50u);
-    BOOST_TEST(found.lost + found.torn + found.phantom == 0u);
-  }
+  check_nothing_lost(world.compare(1, "orphan"), 50);
   write_once(world.at(1), world.id_of(account));
   BOOST_TEST(world.become_same({account}, 1, 2));
 }

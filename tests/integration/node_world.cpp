@@ -3,6 +3,7 @@
 #include "actors/gateway/own_material.hpp"
 #include "tests/tools/mailsim/provisioning.hpp"
 
+#include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 #include <httplib.h>
 
@@ -224,6 +225,13 @@ fixture::node_process node_world::deliver(std::size_t host, const std::string& p
   command.insert(command.end(), options.begin(), options.end());
   return fixture::node_process(
       {.command = std::move(command), .log = dir_.path() / (prefix + ".mailsim.log")});
+}
+
+void check_nothing_lost(const verdict& found, std::uint64_t acknowledged) {
+  BOOST_TEST_CONTEXT(found.text) {
+    BOOST_TEST(found.acknowledged > acknowledged);
+    BOOST_TEST(found.lost + found.torn + found.phantom == 0u);
+  }
 }
 
 verdict node_world::compare(std::size_t host, const std::string& prefix) {

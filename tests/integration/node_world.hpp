@@ -83,6 +83,9 @@ struct verdict {
   std::string text;
 };
 
+/// P1 to P3: of more than `acknowledged` transactions none is lost or torn, and nothing else is there.
+void check_nothing_lost(const verdict& found, std::uint64_t acknowledged);
+
 class node_world {
 public:
   /// All nodes that start at once are ready when it's made.
