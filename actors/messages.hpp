@@ -6,6 +6,7 @@
 #include "actors/gateway/messages.hpp"
 #include "actors/source/settlement.hpp"
 #include "events/model/account_event.hpp"
+#include "storage/state/account_role.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/send.hpp>
@@ -32,12 +33,12 @@ struct slice_captured {
 struct role_met {
   account_id account;
   epoch term;
-  std::string role;
+  account_role role = account_role::none;
   kafka_offset decision;
   sequence last; ///< of the account at this place, as capture knows it
-  /// An actor wrote for it until here, and hands the fence over. False after a restart behind the role row:
-  /// then the supervisor does.
-  bool had_actor = false;
+  /// It was written here until this place, and its actor hands the fence over. False after a restart behind
+  /// the role row: then the supervisor does.
+  bool was_written = false;
 };
 
 // --- account actor -> supervisor -------------------------------------------------------------------------

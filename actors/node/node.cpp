@@ -25,6 +25,8 @@ constexpr std::chrono::milliseconds heartbeat_of_main{100};
 constexpr std::chrono::seconds kafka_patience{5};
 /// Between two checkpoints of capture: what a restart reads again.
 constexpr std::chrono::milliseconds checkpoint_interval{500};
+/// An account that wrote nothing for so long has no actor any more.
+constexpr std::chrono::minutes rest_interval{5};
 /// How long a clean stop waits for Kafka, for each of the things that need it.
 constexpr std::chrono::seconds drain_limit{3};
 
@@ -108,6 +110,7 @@ result<void> node::run(const std::atomic<bool>& stop) {
   if (auto started = start(); !started)
     return stopping() ? result<void>{} : started;
   auto next_checkpoint = std::chrono::steady_clock::now();
+  auto next_rest = next_checkpoint + rest_interval;
   while (pause()) {
     {
       const std::lock_guard lock(mutex_);
@@ -117,6 +120,10 @@ result<void> node::run(const std::atomic<bool>& stop) {
     if (std::chrono::steady_clock::now() >= next_checkpoint) {
       keep_checkpoint();
       next_checkpoint = std::chrono::steady_clock::now() + checkpoint_interval;
+    }
+    if (std::chrono::steady_clock::now() >= next_rest) {
+      parts_->accounts->rest();
+      next_rest = std::chrono::steady_clock::now() + rest_interval;
     }
   }
   orderly_stop();
@@ -357,8 +364,9 @@ result<void> node::start_capture() {
   around->supervisor = supervisor_;
   around->messages = parts_->account_messages;
   around->confirmed = [this](const account_id& account, sequence number) {
-    parts_->source->confirmed(account, number);
+    parts_->accounts->confirmed(account, number);
   };
+  parts_->accounts = std::make_shared<known_accounts>(*system_, around);
   spawn_watch();
   capture::options options;
   options.stream.socket = parts_->local.socket;
@@ -369,8 +377,8 @@ result<void> node::start_capture() {
   options.stream.synchronous = synchronous;
   options.stream.heartbeat = config.cluster.heartbeat;
   options.routing = std::make_shared<profile_routing>(parts_->rules);
-  options.system = system_.get();
   options.around = around;
+  options.accounts = parts_->accounts;
   options.attached = [this](bool attached, const std::string& why) {
     watch_->attached(attached, why);
     if (attached)
@@ -388,7 +396,7 @@ result<void> node::start_capture() {
   parts_->source = std::make_shared<capture>(std::move(options));
   parts_->why_unprotected = [this] { return watch_->why_unprotected(); };
   for (auto& account : known->accounts)
-    pending_accounts_.push_back(std::move(account));
+    parts_->accounts->expect(std::move(account));
   return {};
 }
 
@@ -445,9 +453,6 @@ result<void> node::start_replicas() {
   start_link();
   if (auto started = parts_->replicas->start(); !started)
     return started;
-  for (auto& account : pending_accounts_)
-    parts_->source->expect(std::move(account));
-  pending_accounts_.clear();
   watch_->start();
   return parts_->link->start();
 }
@@ -497,7 +502,7 @@ void node::keep_checkpoint() {
   if (!parts_->source->has_place())
     return;
   const auto taken = parts_->settle->take_checkpoint();
-  const auto changed = parts_->source->changed_accounts(taken.place);
+  const auto changed = parts_->accounts->changed_accounts(taken.place);
   if (!checkpoints_ || !checkpoints_->connected()) {
     auto opened = sql_session::open(parts_->local);
     if (!opened)
@@ -507,15 +512,10 @@ void node::keep_checkpoint() {
   auto store = local_state::open(*checkpoints_);
   if (!store)
     return;
-  std::vector<captured_account> accounts;
-  for (const auto& account : changed)
-    accounts.push_back({account.account, account.mailbox, account.term,
-                        parse_role(account.role).value_or(account_role::none), account.last,
-                        account.partition, account.is_protected});
   // The offsets first: reading from an older place than the settled one is right, the other way round isn't.
   auto kept = store->store_capture_offsets(taken.read_from);
   if (kept)
-    kept = store->store_capture({taken.settled, taken.place}, accounts);
+    kept = store->store_capture({taken.settled, taken.place}, changed);
   if (!kept)
     spdlog::warn("the checkpoint couldn't be stored: {}", kept.error().what);
 }

@@ -65,7 +65,6 @@ private:
   std::string waiting_for_ = "starting";
   std::optional<error> stuck_;
   std::optional<sql_session> checkpoints_;
-  std::vector<capture::known_account> pending_accounts_; ///< as of the checkpoint, until capture starts
 };
 
 } // namespace understudy

@@ -2,14 +2,6 @@
 
 namespace understudy {
 
-known_events take_known(known_events& all, epoch term) {
-  known_events taken;
-  for (auto at = all.begin(); at != all.end();)
-    if (const auto here = at++; here->second.term <= term)
-      taken.insert(all.extract(here));
-  return taken;
-}
-
 account_actor::account_actor(caf::actor_config& config, std::shared_ptr<const account_surroundings> around,
                              account_start start)
     : counted_actor(config, around->messages)
@@ -17,11 +9,9 @@ account_actor::account_actor(caf::actor_config& config, std::shared_ptr<const ac
     , account_(std::move(start.account))
     , term_(start.term)
     , last_(start.last)
+    , last_id_(start.last_id)
     , partition_(start.partition)
-    , protected_(start.is_protected) {
-  if (!start.known.empty())
-    busy().known = std::move(start.known);
-}
+    , protected_(start.is_protected) {}
 
 account_actor::behavior_type account_actor::make_behavior() {
   return {[this](account_message& message) { std::visit([this](auto& each) { on(each); }, message); }};
@@ -75,17 +65,6 @@ void account_actor::forward(slice_captured& slice) {
     around_->settle->release(slice.check);
     return;
   }
-  if (work_ && !work_->known.empty()) {
-    const auto known = work_->known.find(slice.id);
-    if (known != work_->known.end()) { // in Kafka since a former life of this node (R12)
-      last_ = std::max(last_, known->second.number);
-      around_->settle->delivered(slice.check, known->second.where);
-      around_->confirmed(account_, known->second.number);
-      work_->known.erase(known);
-      rest_if_idle();
-      return;
-    }
-  }
   produce(slice);
 }
 
@@ -127,7 +106,7 @@ void account_actor::settle_all() {
 void account_actor::on(const role_met& role) {
   if (work_ && !work_->opening.empty())
     release_held(); // the snapshot's marker would lie behind the fence: void (R16)
-  if (role.role == "source") {
+  if (role.role == account_role::source) {
     if (role.term <= term_ && !closed_)
       return;
     term_ = role.term;
@@ -195,8 +174,7 @@ account_actor::work& account_actor::busy() {
 }
 
 void account_actor::rest_if_idle() {
-  if (work_ && work_->in_flight.empty() && work_->held.empty() && work_->opening.empty() &&
-      work_->known.empty())
+  if (work_ && work_->in_flight.empty() && work_->held.empty() && work_->opening.empty())
     work_.reset();
 }
 

@@ -27,29 +27,22 @@ struct account_surroundings {
   std::shared_ptr<message_counts> messages = std::make_shared<message_counts>();
 };
 
-/// An event of the account that Kafka held already when this process began (R12).
+/// An event of an account that Kafka held already when this process began (R12).
 struct known_event {
   sequence number;
   settlement::report where;
-  epoch term;
 };
 
 using known_events = std::map<gtid, known_event>;
-
-/// Takes out what the account's actor of this epoch has to know; later epochs' stay for the actors that
-/// follow when the binlog's tail has the account as replica in between.
-known_events take_known(known_events& all, epoch term);
 
 /// Where an account begins to write.
 struct account_start {
   account_id account;
   epoch term;
   sequence last;
+  std::optional<gtid> last_id; ///< of `last`, if this process captured it
   partition_id partition;
   bool is_protected = true;
-  /// Events behind the settled position that Kafka holds already, by GTID, from a former life (R12):
-  /// they are settled without being produced again.
-  known_events known;
 };
 
 class account_actor final : public counted_actor<account_handle::base> {
@@ -58,6 +51,8 @@ public:
                 account_start start);
   const char* name() const override { return "account"; }
   behavior_type make_behavior() override;
+  /// Nothing is in flight or held. Only while nobody else refers to the actor: this isn't a message.
+  bool is_at_rest() const { return !work_; }
 
 private:
   void on(slice_captured& slice);
@@ -91,7 +86,6 @@ private:
     std::map<sequence, settlement::slice_ptr> in_flight;
     std::deque<slice_captured> held;
     std::string opening; ///< the snapshot whose place isn't known yet
-    known_events known;
   };
   work& busy();
   void rest_if_idle();

@@ -21,7 +21,7 @@ public:
       , until_(until)
       , settled_(settled) {}
 
-  void take(const record& raw, std::map<account_id, capture::known_account>& accounts, tail_check& tail) {
+  void take(const record& raw, std::map<account_id, known_account>& accounts, tail_check& tail) {
     auto event = decode(raw.payload, without_rows{});
     if (!event || event->from.node != self_)
       return;
@@ -55,8 +55,7 @@ public:
     if (settled != settled_.domains().end() && transaction->id.number <= settled->second.number)
       return; // won't be read from the binlog again
     const auto stamp = raw.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()});
-    account.known[transaction->id] = {
-        transaction->number, {raw.partition, raw.offset, stamp}, transaction->term};
+    account.known[transaction->id] = {transaction->number, {raw.partition, raw.offset, stamp}};
     tail.expect(transaction->account, transaction->id,
                 joined.empty() ? std::string(raw.payload) : std::move(joined));
   }
@@ -145,21 +144,15 @@ result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& s
                                  const std::map<partition_id, kafka_offset>& from,
                                  const std::function<bool()>& stopping) {
   own_lines lines;
-  std::map<account_id, capture::known_account> known;
+  std::map<account_id, known_account> known;
   std::map<partition_id, own_partition> partitions;
   for (auto& account : accounts) {
     if (account.role == account_role::source) {
       log.begin_life(account.partition);
       partitions.try_emplace(account.partition, self, log.life(), settled);
     }
-    known[account.account] = {account.account,
-                              account.mailbox,
-                              account.partition,
-                              account.term,
-                              std::string(text_of(account.role)),
-                              account.number,
-                              account.is_protected,
-                              {}};
+    known[account.account] = {account.account, account.mailbox, account.partition,    account.term,
+                              account.role,    account.number,  account.is_protected, {}};
   }
   const auto begin = [&](partition_id partition, const watermarks& marks) {
     const auto stored = from.find(partition);

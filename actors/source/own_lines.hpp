@@ -2,7 +2,8 @@
 // incarnation record in each of their partitions.
 #pragma once
 #include "actors/source/account_log.hpp"
-#include "actors/source/capture.hpp"
+#include "actors/source/known_accounts.hpp"
+#include "actors/source/tail_check.hpp"
 #include "storage/state/local_state.hpp"
 
 #include <map>
@@ -12,7 +13,7 @@ namespace understudy {
 
 /// What Kafka holds of this node's accounts.
 struct own_lines {
-  std::vector<capture::known_account> accounts;
+  std::vector<known_account> accounts;
   tail_check tail; ///< what the binlog must have behind the settled position (R9)
 };
 

@@ -9,13 +9,16 @@ namespace understudy {
 namespace {
 
 /// Nothing is under way that only this process's memory knows.
-bool is_idle(const account_state& account, const account_work& doing, const node_name& self) {
+bool is_idle(const account_state& account, const account_work& doing, bool snapshot_wanted,
+             const node_name& self) {
   const auto* active = account.terms.active();
   if (doing.busy || doing.guarded || doing.snapshot_running || doing.reset_pending || active == nullptr ||
       account.terms.current() != active)
     return false;
-  if (active->primary == self || doing.parked || doing.foreign_before)
-    return false; // what it was told of protection, or what foreign writes did, is known here alone
+  if (doing.parked || doing.foreign_before)
+    return false; // what foreign writes did is known here alone
+  if (active->primary == self)
+    return !doing.hold_asked && !snapshot_wanted;
   const auto* here = account.destination(self);
   return here == nullptr || (here->ready && doing.following);
 }
@@ -35,7 +38,8 @@ account_work& supervisor::work(const account_id& id) {
 /// A million accounts at rest cost nothing here.
 void supervisor::rest_if_idle(const account_state& account) {
   const auto found = work_.find(account.id);
-  if (found != work_.end() && is_idle(account, found->second, self_name()))
+  if (found != work_.end() &&
+      is_idle(account, found->second, wanted_snapshot(account) != kafka_offset{-1}, self_name()))
     work_.erase(found);
 }
 
@@ -163,16 +167,16 @@ void supervisor::watch_for_foreign_writes(const account_state& account, const te
     waiting_.insert(account.id); // not located yet
     return;
   }
-  if (parts_->source->mailbox_of(account.id) == figures->mailbox)
+  if (parts_->accounts->mailbox_of(account.id) == figures->mailbox)
     return;
-  parts_->source->expect({account.id,
-                          figures->mailbox,
-                          account.partition,
-                          active.term,
-                          "replica",
-                          figures->applied,
-                          account.is_protected(),
-                          {}});
+  parts_->accounts->expect({account.id,
+                            figures->mailbox,
+                            account.partition,
+                            active.term,
+                            account_role::replica,
+                            figures->applied,
+                            account.is_protected(),
+                            {}});
 }
 
 void supervisor::ask_for_snapshot(const account_state& account, const std::string& why) {
@@ -218,17 +222,22 @@ void supervisor::follow(const account_state& account, bool wants_snapshot) {
   work(account.id).following = true;
 }
 
-void supervisor::send_snapshot(const account_state& account) {
+kafka_offset supervisor::wanted_snapshot(const account_state& account) {
   kafka_offset newest{-1};
   for (const auto& destination : account.destinations)
     if (!destination.ready && destination.reset_why != nullptr && !is_parked(destination))
       newest = std::max(newest, destination.requested);
+  return newest;
+}
+
+void supervisor::send_snapshot(const account_state& account) {
+  const auto newest = wanted_snapshot(account);
   if (newest == kafka_offset{-1})
     return;
   auto& doing = work(account.id);
   if (doing.snapshot_running || doing.snapshot_asked >= newest)
     return;
-  const auto actor = parts_->source->actor_of(account.id);
+  const auto actor = parts_->accounts->actor_of(account.id);
   if (!actor || lost_) {
     waiting_.insert(
         account.id); // its role row isn't met yet, or the view would lie before capture's new place
@@ -238,7 +247,7 @@ void supervisor::send_snapshot(const account_state& account) {
   doing.snapshot_asked = newest;
   snapshot_sender::request wanted;
   wanted.account = account.id;
-  wanted.mailbox = parts_->source->mailbox_of(account.id);
+  wanted.mailbox = parts_->accounts->mailbox_of(account.id);
   wanted.account_actor = actor;
   wanted.snapshot = new_uuid();
   wanted.partition = account.partition; // both topics have the same number of partitions
@@ -261,7 +270,7 @@ void supervisor::send_snapshot(const account_state& account) {
 }
 
 void supervisor::forget(const account_id& id) {
-  parts_->source->forget(
+  parts_->accounts->forget(
       id); // capture's checkpoint may know it as ours although this process has no work of it
   const auto found = work_.find(id);
   if (found == work_.end())
@@ -277,7 +286,7 @@ void supervisor::close_epoch(const account_state& account, epoch term) {
   if (doing.closed >= term)
     return;
   doing.closed = term;
-  parts_->source->close_epoch(account.id, term);
+  parts_->accounts->close_epoch(account.id, term);
 }
 
 void supervisor::release_guard(const account_state& account, bool end_waiters) {

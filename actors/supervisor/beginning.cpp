@@ -9,7 +9,7 @@ namespace understudy {
 
 std::vector<std::pair<account_id, epoch>> supervisor::lost_epochs() const {
   std::vector<std::pair<account_id, epoch>> lost;
-  for (const auto& [id, term] : parts_->source->written_here()) {
+  for (const auto& [id, term] : parts_->accounts->written_here()) {
     const auto* account = state().account(id);
     const auto* active = account == nullptr ? nullptr : account->terms.active();
     if (active == nullptr || account->is_withdrawn)

@@ -139,7 +139,7 @@ void supervisor::abort_declined(const account_state& account, const term_entry& 
                       append_fact(id, promotion_aborted{term, "its new primary declined it"});
                     else // by a former life of this process: a fence that's there already is repeated, which
                          // changes nothing, so that this one knows where it lies
-                      hand_fence_over(*account, *entry, parts_->source->confirmed_of(id));
+                      hand_fence_over(*account, *entry, parts_->accounts->confirmed_of(id));
                   };
                 });
 }

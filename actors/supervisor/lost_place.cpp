@@ -23,8 +23,7 @@ using kind = position_lost::kind;
 constexpr std::chrono::seconds reading_patience{60};
 
 /// Tells capture of accounts that this node writes, as control knows them, without a checkpoint of its own.
-result<void> make_known(node_parts& parts, sql_session& session,
-                        std::vector<capture::known_account> accounts) {
+result<void> make_known(node_parts& parts, sql_session& session, std::vector<known_account> accounts) {
   if (accounts.empty())
     return {};
   std::vector<std::pair<account_id, partition_id>> places;
@@ -47,7 +46,7 @@ result<void> make_known(node_parts& parts, sql_session& session,
   for (auto& account : accounts) {
     account.mailbox = mailboxes[account.account];
     account.last = numbers->at(account.account);
-    parts.source->expect(std::move(account));
+    parts.accounts->expect(std::move(account));
   }
   return {};
 }
@@ -95,7 +94,7 @@ void supervisor::attend_lost_place() {
 
 void supervisor::examine_place() {
   lost_->busy = true;
-  std::vector<capture::known_account> unknown;
+  std::vector<known_account> unknown;
   std::size_t own = 0;
   for (const auto& account : state().accounts()) {
     const auto& id = account.id;
@@ -103,8 +102,9 @@ void supervisor::examine_place() {
     if (account.is_withdrawn || active == nullptr || !is_self(active->primary))
       continue;
     ++own;
-    if (!parts_->source->knows(id))
-      unknown.push_back({id, {}, account.partition, active->term, "source", {}, account.is_protected(), {}});
+    if (!parts_->accounts->knows(id))
+      unknown.push_back(
+          {id, {}, account.partition, active->term, account_role::source, {}, account.is_protected(), {}});
   }
   in_background(*parts_->promotions,
                 [this, parts = parts_, lost = lost_->said, own,
@@ -184,7 +184,7 @@ bool supervisor::settle_loss(const account_state& account, std::vector<control_e
     owed.push_back(account_change{account.id, {}, promotion_aborted{promotion->term, lost_->reason}});
     return false;
   }
-  const auto since = parts_->source->confirmed_of(account.id).next();
+  const auto since = parts_->accounts->confirmed_of(account.id).next();
   owed.push_back(
       account_change{account.id, {}, unprotected{account.terms.current()->term, lost_->reason, since}});
   for (const auto& destination : account.destinations)

@@ -38,6 +38,7 @@ struct node_parts {
   std::shared_ptr<control_link> link;
   std::shared_ptr<account_log> log;
   std::shared_ptr<settlement> settle;
+  std::shared_ptr<known_accounts> accounts; ///< as capture knows them
   std::shared_ptr<capture> source;
   std::shared_ptr<replica_side> replicas;
   std::shared_ptr<snapshot_sender> snapshots;

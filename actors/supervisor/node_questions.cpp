@@ -80,9 +80,9 @@ std::vector<account_figures> figures_here(node_parts& parts, const std::vector<a
       f.lag_seconds = static_cast<double>(replica->lag_us) / 1e6;
     }
     f.fenced = std::max(f.fenced, parts.fences->written(account.account));
-    if (parts.source->actor_of(account.account)) {
+    if (parts.accounts->is_written(account.account)) {
       f.state = "source";
-      f.number = parts.source->confirmed_of(account.account);
+      f.number = parts.accounts->confirmed_of(account.account);
     }
     all.push_back(std::move(f));
   }

@@ -39,7 +39,7 @@ result<sequence> last_number(node_parts& parts, const account_id& account, parti
                              epoch begun) {
   if (begun <= epoch{1})
     return sequence{};
-  const auto here = parts.source->numbered_up_to(account);
+  const auto here = parts.accounts->numbered_up_to(account);
   if (here && here->term.next() == begun)
     return here->last; // nobody wrote between that epoch, which was ours, and this one
   const auto deadline = std::chrono::steady_clock::now() + reading_patience;
@@ -68,16 +68,16 @@ void supervisor::begin_first_epoch(const account_state& account, const term_entr
                     auto found = look_up(**session, parts->rules, id);
                     if (!found)
                       return tl::make_unexpected(found.error());
-                    capture::known_account known;
+                    known_account known;
                     known.account = id;
                     known.mailbox = found->mailbox;
                     known.partition = partition;
-                    known.role = "none";
+                    known.role = account_role::none;
                     auto number = last_number(*parts, id, partition, term);
                     if (!number)
                       return tl::make_unexpected(number.error());
                     known.last = *number;
-                    parts->source->expect(std::move(known));
+                    parts->accounts->expect(std::move(known));
                     return logged_state(**session).write_role({id, term, account_role::source, decision});
                   }();
                   return [this, id, term, outcome] {
@@ -208,14 +208,14 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
     auto found = look_up(**session, parts->rules, id);
     if (!found)
       return tl::make_unexpected(found.error());
-    capture::known_account known;
+    known_account known;
     known.account = id;
     known.mailbox = found->mailbox;
     known.partition = partition;
-    known.role = "replica";
+    known.role = account_role::replica;
     known.last = fence.cut;
     known.is_protected = fence.is_protected;
-    parts->source->expect(std::move(known));
+    parts->accounts->expect(std::move(known));
     return logged_state(**session).write_role({id, fence.term, account_role::source, decision});
   };
   // Only when no applier has the account in its hands any more may its own writes begin.

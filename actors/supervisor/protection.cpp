@@ -22,11 +22,12 @@ void supervisor::attend_protection(const account_state& account, const term_entr
   // A gap of the whole node holds back commits all the same, if the server waits at all: it leaves nothing
   // out of the log. One of this account's own, or of its partition, mustn't hold up the others (R3, R4).
   const bool holds = account.is_protected() || (account.gap->missing == sequence{} && !lost);
-  if (doing.protection_told != holds) {
-    doing.protection_told = holds;
+  const bool told = doing.protection_told.value_or(parts_->accounts->is_protected(account.id));
+  doing.protection_told = holds;
+  if (told != holds) {
     doing.hold_asked = false;
     doing.unheld_up_to.reset();
-    parts_->source->set_protected(account.id, holds);
+    parts_->accounts->set_protected(account.id, holds);
   }
   if (account.is_protected()) {
     doing.hold_asked = false;
@@ -37,7 +38,7 @@ void supervisor::attend_protection(const account_state& account, const term_entr
       append_fact(account.id, unprotected{active.term,
                                           fmt::format("partition {} of understudy.accounts can't be written",
                                                       account.partition),
-                                          parts_->source->confirmed_of(account.id).next(), true});
+                                          parts_->accounts->confirmed_of(account.id).next(), true});
     return;
   }
   if (!node_gap_.empty() || lost)
@@ -57,8 +58,8 @@ void supervisor::attend_protection(const account_state& account, const term_entr
 bool supervisor::holds_commits(const account_state& account) {
   auto& doing = work(account.id);
   if (!std::exchange(doing.hold_asked, true)) {
-    const bool is_written = static_cast<bool>(parts_->source->actor_of(account.id));
-    parts_->source->set_protected(account.id, true);
+    const bool is_written = static_cast<bool>(parts_->accounts->actor_of(account.id)); // who answers
+    parts_->accounts->set_protected(account.id, true);
     if (!is_written) // whoever will write it begins with holding
       doing.unheld_up_to = 0;
   }

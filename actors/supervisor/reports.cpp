@@ -14,14 +14,14 @@ void supervisor::on_role(const role_met& role) {
   const auto* account = state().account(role.account);
   const auto* term = account == nullptr ? nullptr : account->terms.find(role.term);
   if (term != nullptr && term->state == term_state::declined && is_self(term->primary) &&
-      role.role == "source")
+      role.role == account_role::source)
     close_epoch(*account, role.term); // a statement that was given up landed late
   if (term == nullptr || term->state != term_state::decided)
     return;
-  if (role.role != "source") {
+  if (role.role != account_role::source) {
     const bool written = doing.handed_over && doing.handed_over->term == role.term;
     const bool ours = term->origin == term_origin::planned || is_self(term->primary);
-    if (!role.had_actor && ours && !written)
+    if (!role.was_written && ours && !written)
       hand_fence_over(*account, *term, role.last);
     return;
   }

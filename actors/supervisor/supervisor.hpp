@@ -52,7 +52,7 @@ struct account_work {
   /// Of the last foreign write; after a restart, of the start: whoever wrote may run since then.
   std::chrono::system_clock::time_point foreign_at = std::chrono::system_clock::now();
   bool following = false;              ///< the replica side follows it
-  std::optional<bool> protection_told; ///< to capture, as control has it
+  std::optional<bool> protection_told; ///< to capture, as control has it; nothing: as capture says
   bool hold_asked = false;             ///< capture was asked to hold commits again, to be protected
   /// Everything up to this number of the account log is from before it held commits again (R4).
   std::optional<std::uint64_t> unheld_up_to;
@@ -150,6 +150,8 @@ private:
   void on_foreign(const foreign_write& written);
   void set_right(const account_state& account, const gtid& transaction);
   static bool is_parked(const destination_state& destination);
+  /// The newest request for a snapshot that isn't answered; -1: there's none.
+  static kafka_offset wanted_snapshot(const account_state& account);
   void probe_parked();
   void unpark(const account_id& id);
   void on_unseen(const rows_unseen& unseen);

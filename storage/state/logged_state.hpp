@@ -3,6 +3,7 @@
 // itself, and so waits like any COMMIT while commits are held.
 #pragma once
 #include "events/model/ids.hpp"
+#include "storage/state/account_role.hpp"
 #include "storage/state/sql_session.hpp"
 
 #include <cstdint>
@@ -11,11 +12,6 @@
 #include <vector>
 
 namespace understudy {
-
-/// What this mailstore is to an account.
-enum class account_role : std::uint8_t { none, source, replica };
-std::string_view text_of(account_role role); ///< 'none', 'source', 'replica': as in the tables
-std::optional<account_role> parse_role(std::string_view text);
 
 struct role_record {
   account_id account;

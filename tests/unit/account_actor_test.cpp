@@ -52,7 +52,7 @@ caf::behavior listener(told& all) {
 }
 
 struct world {
-  explicit world(account_start start = {anna, epoch(1), sequence(0), only, true, {}}) {
+  explicit world(account_start start = {anna, epoch(1), sequence(0), {}, only, true}) {
     account_log::options options;
     options.kafka = cluster.settings();
     options.node = node_name("ms1");
@@ -117,7 +117,7 @@ using list = std::vector<std::uint64_t>;
 } // namespace
 
 BOOST_AUTO_TEST_CASE(r11_slices_are_numbered_without_a_gap_and_settle_with_kafka) {
-  world w({anna, epoch(1), sequence(41), only, true, {}});
+  world w({anna, epoch(1), sequence(41), {}, only, true});
   for (int i = 0; i < 3; ++i)
     w.capture();
   BOOST_REQUIRE(w.settled());
@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(r28_the_fence_goes_out_at_the_role_row_and_nothing_of_the_e
   world w;
   w.capture();
   w.capture();
-  w.tell(role_met{anna, epoch(2), "replica", kafka_offset(42), sequence(2), true});
+  w.tell(role_met{anna, epoch(2), account_role::replica, kafka_offset(42), sequence(2), true});
   w.capture(); // a foreign write: settles, isn't produced (R35)
   BOOST_REQUIRE(w.settled());
   const auto lines = w.cluster.read();
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(r16_a_role_row_gives_a_snapshot_up_that_is_just_opening) {
   world w;
   w.tell(snapshot_opening{"view"});
   w.capture();
-  w.tell(role_met{anna, epoch(2), "replica", kafka_offset(42), sequence(1), true});
+  w.tell(role_met{anna, epoch(2), account_role::replica, kafka_offset(42), sequence(1), true});
   w.tell(snapshot_opened{"view", place(1), only, kafka_offset(0), mailbox_id(7)});
   BOOST_REQUIRE(
       eventually(deadline, [&] { return w.heard.of([](told& t) { return t.fences.size() == 1; }); }));
@@ -218,40 +218,14 @@ BOOST_AUTO_TEST_CASE(r3_what_kafka_refuses_holds_its_commit_until_control_says_u
   BOOST_TEST(numbers(w.cluster.read()) == (list{1, 3}), boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(r12_what_kafka_holds_from_a_former_life_settles_without_being_produced_again) {
-  account_start start{anna, epoch(1), sequence(4), only, true, {}};
-  start.known[id(1)] = {sequence(5), {only, kafka_offset(9), broker_time{1}}, epoch{1}};
-  start.known[id(2)] = {sequence(6), {only, kafka_offset(10), broker_time{1}}, epoch{1}};
-  world w(std::move(start));
-  w.capture();
-  w.capture();
-  w.capture(); // that one Kafka lacks
-  BOOST_REQUIRE(w.settled());
-  BOOST_TEST(numbers(w.cluster.read()) == (list{7}), boost::test_tools::per_element());
-}
-
 BOOST_AUTO_TEST_CASE(r20_a_closed_epoch_settles_what_waits_and_produces_no_more) {
   world w;
   w.tell(snapshot_opening{"view"});
   w.tell(epoch_closed{epoch(1)});
   w.tell(snapshot_abandoned{"view"});
   w.capture();
-  w.tell(role_met{anna, epoch(2), "replica", kafka_offset(42), sequence(0), true});
+  w.tell(role_met{anna, epoch(2), account_role::replica, kafka_offset(42), sequence(0), true});
   w.capture();
   BOOST_REQUIRE(w.settled());
   BOOST_TEST(w.cluster.read().empty()); // not even a fence: control's new primary writes it (R31)
-}
-
-BOOST_AUTO_TEST_CASE(r12_each_epochs_actor_knows_what_its_own_former_life_produced) {
-  const partition_id only(0);
-  known_events all;
-  all[id(1)] = {sequence(5), {only, kafka_offset(9), broker_time{1}}, epoch{1}};
-  all[id(2)] = {sequence(9), {only, kafka_offset(20), broker_time{1}}, epoch{3}}; // replica in between
-  const auto first = take_known(all, epoch{1});
-  BOOST_TEST(first.size() == 1u);
-  BOOST_TEST(first.contains(id(1)));
-  const auto second = take_known(all, epoch{3});
-  BOOST_TEST(second.size() == 1u);
-  BOOST_TEST(second.contains(id(2)));
-  BOOST_TEST(all.empty());
 }

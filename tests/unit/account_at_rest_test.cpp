@@ -58,9 +58,9 @@ struct world {
       account_start start{account_id{fmt::format("00000000-0000-4000-a000-{:012}", i)},
                           epoch(1),
                           sequence(1),
+                          {},
                           partition_id(0),
-                          true,
-                          {}};
+                          true};
       all.push_back(system->spawn<account_actor, caf::lazy_init>(
           std::shared_ptr<const account_surroundings>(around), std::move(start)));
     }

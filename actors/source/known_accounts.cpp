@@ -1,0 +1,342 @@
+#include "actors/source/known_accounts.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+
+namespace understudy {
+namespace {
+
+std::int64_t wall_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// Nobody but the caller refers to it, so nothing is on its way to it or back, and it holds nothing.
+bool is_at_rest(const account_handle& account) {
+  auto* control = caf::actor_cast<caf::actor_control_block*>(account);
+  if (control->strong_refs.load(std::memory_order_acquire) != 1)
+    return false;
+  return static_cast<const account_actor*>(control->get())->is_at_rest();
+}
+
+} // namespace
+
+known_accounts::known_accounts(caf::actor_system& system, std::shared_ptr<const account_surroundings> around)
+    : system_(system)
+    , around_(std::move(around)) {}
+
+const known_accounts::entry* known_accounts::find(const account_id& account) const {
+  const auto found = accounts_.find(account);
+  return found == accounts_.end() ? nullptr : &found->second;
+}
+
+known_accounts::entry* known_accounts::find(const account_id& account) {
+  return const_cast<entry*>(std::as_const(*this).find(account));
+}
+
+const known_accounts::entry* known_accounts::by_mailbox(mailbox_id mailbox) const {
+  const auto found = mailboxes_.find(mailbox);
+  return found == mailboxes_.end() ? nullptr : found->second;
+}
+
+known_accounts::entry* known_accounts::by_mailbox(mailbox_id mailbox) {
+  return const_cast<entry*>(std::as_const(*this).by_mailbox(mailbox));
+}
+
+const account_handle& known_accounts::wake(entry& account) {
+  if (!account.actor) {
+    account_start start{*account.id,  account.term,      account.sent,
+                        std::nullopt, account.partition, account.is_protected};
+    if (account.last_id != gtid{})
+      start.last_id = account.last_id;
+    account.actor = system_.spawn<account_actor, caf::lazy_init>(around_, std::move(start));
+    account.captured = true;
+    awake_.push_back(&account);
+  }
+  return account.actor;
+}
+
+void known_accounts::rest() {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(awake_, [](entry* account) {
+    if (std::exchange(account->captured, false) || (account->actor && !is_at_rest(account->actor)))
+      return false;
+    account->actor = nullptr;
+    return true;
+  });
+}
+
+void known_accounts::expect(known_account account) {
+  const std::lock_guard lock(mutex_);
+  const auto [at, fresh] = accounts_.try_emplace(account.account);
+  auto& slot = at->second;
+  if (fresh) {
+    slot.id = &at->first;
+    slot.term = slot.settled_term = account.term;
+    slot.role = slot.settled_role = account.role;
+    if (!account.known.empty())
+      known_.emplace(account.account, std::move(account.known));
+  } else if (slot.mailbox != account.mailbox) {
+    mailboxes_.erase(slot.mailbox);
+  }
+  slot.mailbox = account.mailbox;
+  slot.partition = account.partition;
+  if (fresh || slot.role != account_role::source) {
+    slot.sent = slot.confirmed = account.last;
+    slot.last_id = {};
+    slot.is_protected = account.is_protected;
+    if (slot.role == account_role::none) // forgotten, and followed again
+      slot.role = account.role;
+  }
+  if (slot.mailbox != mailbox_id{})
+    mailboxes_[slot.mailbox] = &slot;
+}
+
+void known_accounts::on_registered(const sliced_transaction& transaction) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& row : transaction.registry) {
+    auto* account = row.kind == change_kind::remove ? nullptr : find(row.account);
+    if (account == nullptr)
+      continue;
+    account->mailbox = row.mailbox;
+    mailboxes_[row.mailbox] = account;
+  }
+}
+
+void known_accounts::on_unregistered(const sliced_transaction& transaction) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& row : transaction.registry)
+    if (row.kind == change_kind::remove)
+      mailboxes_.erase(row.mailbox);
+}
+
+std::vector<std::pair<account_id, const std::vector<row_change>*>>
+known_accounts::changes_in(const sliced_transaction& transaction) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<account_id, const std::vector<row_change>*>> all;
+  for (const auto& slice : transaction.slices)
+    if (const auto* account = by_mailbox(slice.mailbox))
+      all.emplace_back(*account->id, &slice.changes);
+  return all;
+}
+
+void known_accounts::on_slices(sliced_transaction& transaction) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<entry*, std::vector<row_change>*>> own;
+  for (auto& slice : transaction.slices) {
+    auto* account = by_mailbox(slice.mailbox);
+    if (account == nullptr)
+      continue;
+    if (account->role == account_role::source && !account->closed)
+      own.emplace_back(account, &slice.changes);
+    else if (account->term != epoch{} && account->role != account_role::none)
+      caf::anon_send(around_->supervisor, foreign_write{*account->id, transaction.id,
+                                                        std::make_shared<const std::vector<row_change>>(
+                                                            std::move(slice.changes))});
+  }
+  const auto number = around_->settle->begin(transaction.id, transaction.end,
+                                             static_cast<std::uint32_t>(own.size()), transaction.bytes);
+  for (const auto& [account, changes] : own) {
+    auto check = std::make_shared<settlement::slice>(settlement::slice{number});
+    account->last_id = transaction.id;
+    if (settle_known(*account, transaction.id, check))
+      continue;
+    const auto& actor = wake(*account);
+    account->captured = true;
+    account->sent = account->sent.next();
+    tell(actor, slice_captured{std::move(check), transaction.id, transaction.end, wall_us(),
+                               std::make_shared<const std::vector<row_change>>(std::move(*changes))});
+  }
+}
+
+/// R12: in Kafka since a former life of this node, so it isn't produced again.
+bool known_accounts::settle_known(entry& account, const gtid& id, const settlement::slice_ptr& check) {
+  const auto of_account = known_.find(*account.id);
+  if (of_account == known_.end())
+    return false;
+  const auto event = of_account->second.extract(id);
+  if (of_account->second.empty())
+    known_.erase(of_account);
+  if (event.empty())
+    return false;
+  const auto& [number, where] = event.mapped();
+  account.sent = std::max(account.sent, number);
+  around_->settle->delivered(check, where);
+  note_confirmed(account, number);
+  return true;
+}
+
+void known_accounts::on_roles(const sliced_transaction& transaction) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& row : transaction.roles)
+    on_role({row.account, row.term, parse_role(row.role).value_or(account_role::none), row.decision},
+            transaction.end);
+}
+
+void known_accounts::on_role(const role_record& row, const binlog_place& place) {
+  auto* account = find(row.account);
+  if (account == nullptr)
+    return; // forgotten meanwhile: removed from control before its role row was read
+  const bool was_written = account->role == account_role::source;
+  const role_met met{row.account, row.term, row.role, row.decision, account->sent, was_written};
+  if (account->actor || (was_written && !account->closed))
+    tell(wake(*account), met);
+  else if (row.role == account_role::source)
+    around_->log->repeat_shapes(account->partition); // R14: what an actor that goes on does itself
+  account->term = row.term;
+  account->role = row.role;
+  account->closed = false;
+  if (row.role != account_role::source)
+    account->actor = nullptr; // it ends when what is in flight is confirmed and nobody speaks to it any more
+  role_changes_.push_back({place, row.account, row.term, row.role});
+  caf::anon_send(around_->supervisor, met);
+}
+
+void known_accounts::begin_anew(const std::vector<role_record>& roles) {
+  const std::lock_guard lock(mutex_);
+  role_changes_.clear(); // what was met is below the new place
+  for (auto& [id, account] : accounts_) {
+    account.settled_role = account.role;
+    account.settled_term = account.term;
+    mark_changed(account);
+  }
+  for (const auto& role : roles)
+    if (const auto* account = find(role.account); account != nullptr && role.term > account->term)
+      on_role(role, {});
+}
+
+void known_accounts::close_epoch(const account_id& id, epoch term) {
+  const std::lock_guard lock(mutex_);
+  auto* account = find(id);
+  if (account == nullptr || account->term > term)
+    return;
+  account->closed = true;
+  if (account->actor)
+    tell(account->actor, epoch_closed{term});
+}
+
+void known_accounts::set_protected(const account_id& id, bool is_protected) {
+  const std::lock_guard lock(mutex_);
+  auto* account = find(id);
+  if (account == nullptr)
+    return;
+  account->is_protected = is_protected;
+  if (!account->actor)
+    return;
+  if (is_protected)
+    tell(account->actor, protect{});
+  else
+    tell(account->actor, settle_unprotected{});
+}
+
+bool known_accounts::is_protected(const account_id& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto* account = find(id);
+  return account == nullptr || account->is_protected;
+}
+
+void known_accounts::forget(const account_id& id) {
+  const std::lock_guard lock(mutex_);
+  auto* account = find(id);
+  if (account == nullptr || (account->role == account_role::none && !account->actor))
+    return;
+  if (account->actor)
+    tell(account->actor, epoch_closed{account->term});
+  mailboxes_.erase(account->mailbox);
+  known_.erase(id);
+  std::erase_if(role_changes_, [&](const role_change& change) { return change.account == id; });
+  account->actor = nullptr;
+  account->role = account->settled_role = account_role::none;
+  account->settled_term = account->term;
+  account->confirmed = account->sent = std::max(account->sent, account->confirmed);
+  mark_changed(*account);
+}
+
+account_handle known_accounts::actor_of(const account_id& id) {
+  const std::lock_guard lock(mutex_);
+  auto* account = find(id);
+  return account == nullptr || account->role != account_role::source || account->closed ? account_handle{}
+                                                                                        : wake(*account);
+}
+
+bool known_accounts::is_written(const account_id& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto* account = find(id);
+  return account != nullptr && account->role == account_role::source && !account->closed;
+}
+
+std::vector<std::pair<account_id, epoch>> known_accounts::written_here() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<account_id, epoch>> all;
+  for (const auto& [id, account] : accounts_)
+    if (account.role == account_role::source && !account.closed)
+      all.emplace_back(id, account.term);
+  return all;
+}
+
+bool known_accounts::knows(const account_id& id) const {
+  const std::lock_guard lock(mutex_);
+  return accounts_.contains(id);
+}
+
+std::optional<known_accounts::numbered> known_accounts::numbered_up_to(const account_id& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto* account = find(id);
+  if (account == nullptr)
+    return std::nullopt;
+  return numbered{account->term, std::max(account->sent, account->confirmed)};
+}
+
+mailbox_id known_accounts::mailbox_of(const account_id& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto* account = find(id);
+  return account == nullptr ? mailbox_id{} : account->mailbox;
+}
+
+void known_accounts::confirmed(const account_id& id, sequence number) {
+  const std::lock_guard lock(mutex_);
+  if (auto* account = find(id))
+    note_confirmed(*account, number);
+}
+
+void known_accounts::note_confirmed(entry& account, sequence number) {
+  if (account.confirmed >= number)
+    return;
+  account.confirmed = number;
+  mark_changed(account);
+}
+
+sequence known_accounts::confirmed_of(const account_id& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto* account = find(id);
+  return account == nullptr ? sequence{} : account->confirmed;
+}
+
+void known_accounts::mark_changed(entry& account) {
+  if (!std::exchange(account.changed, true))
+    changed_.push_back(&account);
+}
+
+std::vector<captured_account> known_accounts::changed_accounts(const binlog_place& place) {
+  const std::lock_guard lock(mutex_);
+  while (!role_changes_.empty() && role_changes_.front().place <= place) {
+    const auto& change = role_changes_.front();
+    if (auto* account = find(change.account)) {
+      account->settled_role = change.role;
+      account->settled_term = change.term;
+      mark_changed(*account);
+    }
+    role_changes_.pop_front();
+  }
+  std::vector<captured_account> changed;
+  for (auto* account : std::exchange(changed_, {})) {
+    account->changed = false;
+    if (account->settled_term != epoch{}) // else its first role row isn't below the place yet
+      changed.push_back({*account->id, account->mailbox, account->settled_term, account->settled_role,
+                         account->confirmed, account->partition, account->is_protected});
+  }
+  return changed;
+}
+
+} // namespace understudy

@@ -1,0 +1,136 @@
+// The accounts of this node as capture knows them: what it was told, or met in the binlog. Where an account
+// is written here, its actor gets its slices.
+//
+// Any thread may call, but for what is said to be capture's. An actor exists only while somebody needs it: a
+// million accounts that nobody writes cost a node no more than their entries here.
+#pragma once
+#include "actors/source/account.hpp"
+#include "storage/binlog/sliced_transaction.hpp"
+#include "storage/state/capture_beginning.hpp"
+#include "storage/state/local_state.hpp"
+
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+
+namespace caf {
+class actor_system;
+}
+
+namespace understudy {
+
+/// An account of this node, as the supervisor knows it.
+struct known_account {
+  account_id account;
+  mailbox_id mailbox; ///< in the local database; 0 = none yet
+  partition_id partition;
+  epoch term;                             ///< 0: no role row was met yet
+  account_role role = account_role::none; ///< as of the settled position (R11)
+  sequence last;                          ///< last one of the account in Kafka
+  bool is_protected = true;
+  known_events known;
+};
+
+class known_accounts {
+public:
+  known_accounts(caf::actor_system& system, std::shared_ptr<const account_surroundings> around);
+
+  /// Tells of an account before its role row is written, or at the start. Later calls renew what isn't
+  /// decided by the binlog: mailbox, partition, `last` if no role was met since.
+  void expect(known_account account);
+  /// The account's epoch ended without this node (R20): its slices are foreign from now on.
+  void close_epoch(const account_id& account, epoch term);
+  void set_protected(const account_id& account, bool is_protected);
+  /// As was said last; true for an account that isn't known.
+  bool is_protected(const account_id& account) const;
+  /// The account isn't replicated any more; its numbers go on if it is enrolled again (R11).
+  void forget(const account_id& account);
+  /// The account's actor while it is a source here; null otherwise, also once its epoch was closed (R20).
+  account_handle actor_of(const account_id& account);
+  /// Whether there would be one.
+  bool is_written(const account_id& account) const;
+
+  /// The accounts that are written here as far as capture knows, with their epochs.
+  std::vector<std::pair<account_id, epoch>> written_here() const;
+  bool knows(const account_id& account) const;
+  /// The last epoch and number of it that this node knows of; nothing if it was never told of it.
+  struct numbered {
+    epoch term;
+    sequence last;
+  };
+  std::optional<numbered> numbered_up_to(const account_id& account) const;
+  /// The account's local mailbox id; 0 = not known.
+  mailbox_id mailbox_of(const account_id& account) const;
+
+  /// The last sequence that Kafka holds of an account of ours.
+  void confirmed(const account_id& account, sequence number);
+  sequence confirmed_of(const account_id& account) const;
+
+  /// What a checkpoint must hold of accounts that changed since the last call: roles as of `place`, numbers
+  /// that Kafka holds.
+  std::vector<captured_account> changed_accounts(const binlog_place& place);
+  /// Ends the actors that nothing was captured for since the last call, and that nobody waits for.
+  void rest();
+
+  // Capture's thread, for each transaction in this order.
+
+  void on_registered(const sliced_transaction& transaction);
+  /// The changed accounts' rows; as long as the transaction lives.
+  std::vector<std::pair<account_id, const std::vector<row_change>*>>
+  changes_in(const sliced_transaction& transaction) const;
+  void on_slices(sliced_transaction& transaction);
+  void on_roles(const sliced_transaction& transaction);
+  void on_unregistered(const sliced_transaction& transaction);
+
+  /// Capture begins anew elsewhere: accounts get the roles that they have there, as if their rows had been
+  /// met.
+  void begin_anew(const std::vector<role_record>& roles);
+
+private:
+  struct entry {
+    const account_id* id = nullptr; ///< the key in accounts_
+    mailbox_id mailbox;
+    epoch term;
+    epoch settled_term;
+    sequence sent;      ///< last number that its actor gives, as far as slices were sent
+    sequence confirmed; ///< last number that Kafka holds
+    gtid last_id;       ///< of `sent`, if this process captured it; all 0 otherwise
+    account_handle actor;
+    partition_id partition;
+    account_role role = account_role::none;
+    /// Role and term as of the last place that a checkpoint covered: later ones wait in role_changes_.
+    account_role settled_role = account_role::none;
+    bool is_protected = true;
+    bool closed = false;
+    bool changed = false;  ///< since the last checkpoint
+    bool captured = false; ///< something since the last rest()
+  };
+  struct role_change {
+    binlog_place place;
+    account_id account;
+    epoch term;
+    account_role role;
+  };
+
+  const entry* find(const account_id& account) const;
+  entry* find(const account_id& account);
+  entry* by_mailbox(mailbox_id mailbox);
+  const entry* by_mailbox(mailbox_id mailbox) const;
+  const account_handle& wake(entry& account);
+  bool settle_known(entry& account, const gtid& id, const settlement::slice_ptr& check);
+  void note_confirmed(entry& account, sequence number);
+  void on_role(const role_record& row, const binlog_place& place);
+  void mark_changed(entry& account);
+
+  caf::actor_system& system_;
+  std::shared_ptr<const account_surroundings> around_;
+  mutable std::mutex mutex_; ///< of everything below
+  std::unordered_map<account_id, entry> accounts_;
+  std::unordered_map<mailbox_id, entry*> mailboxes_;
+  std::unordered_map<account_id, known_events> known_; ///< what wasn't met in the binlog yet
+  std::deque<role_change> role_changes_;               ///< in the binlog's order
+  std::vector<entry*> changed_;
+  std::vector<entry*> awake_; ///< that have an actor, or had one since the last rest()
+};
+
+} // namespace understudy

@@ -1,0 +1,244 @@
+// What capture knows of accounts: who gets a slice, what a former life's events settle (R12), roles in the
+// binlog's order (R11), and actors that exist only while somebody needs them.
+#include "actors/source/known_accounts.hpp"
+#include "tests/tools/fixture/eventually.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <caf/all.hpp>
+
+using namespace understudy;
+using fixture::eventually;
+
+namespace {
+
+constexpr std::chrono::seconds deadline{20};
+const account_id anna{"anna"};
+const account_id bert{"bert"};
+
+gtid id(std::uint64_t number) {
+  return {0, 1, number};
+}
+binlog_place place(std::uint64_t number) {
+  return {"binlog.000001", number * 100};
+}
+
+/// Keeps what it is given, until the test has Kafka confirm it.
+class held_log final : public account_log {
+public:
+  held_log()
+      : account_log(options{}) {}
+  void produce(partition_id, account_event_body body, on_delivery done) override {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(std::move(body));
+    waiting_.push_back(std::move(done));
+  }
+  std::vector<account_event_body> events() {
+    const std::lock_guard lock(mutex_);
+    return events_;
+  }
+  void confirm_all() {
+    std::vector<on_delivery> waiting;
+    {
+      const std::lock_guard lock(mutex_);
+      waiting.swap(waiting_);
+    }
+    for (const auto& done : waiting)
+      done({{}, kafka_offset(7), broker_time{1}, {}});
+  }
+
+private:
+  std::mutex mutex_;
+  std::vector<account_event_body> events_;
+  std::vector<on_delivery> waiting_;
+};
+
+struct world {
+  world() {
+    settlement::options rules;
+    rules.counts = [](broker_time) { return true; };
+    rules.acknowledge = [](const binlog_place&) {};
+    around->log = log;
+    around->settle = std::make_shared<settlement>(std::move(rules));
+    around->confirmed = [this](const account_id& account, sequence number) {
+      accounts->confirmed(account, number);
+    };
+    config.set("scheduler.max-threads", std::size_t{2});
+    system = std::make_unique<caf::actor_system>(config);
+    supervisor = system->spawn([this]() -> caf::behavior {
+      return {[](const role_met&) {}, [](const fence_written&) {}, [](const holds_again&) {},
+              [this](const foreign_write&) { ++foreign; }};
+    });
+    around->supervisor = supervisor;
+    accounts = std::make_shared<known_accounts>(*system, around);
+  }
+  ~world() {
+    log->confirm_all();
+    for (const auto& account : {anna, bert})
+      if (const auto actor = accounts->actor_of(account))
+        caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    accounts->forget(anna);
+    accounts->forget(bert);
+    caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
+    supervisor = {};
+    around->supervisor = {};
+  }
+
+  void expect(const account_id& account, std::uint32_t mailbox, account_role role, std::uint64_t last,
+              known_events known = {}) {
+    accounts->expect({account, mailbox_id(mailbox), partition_id(0), epoch(1), role, sequence(last), true,
+                      std::move(known)});
+  }
+  void capture(std::uint32_t mailbox) {
+    ++captured;
+    sliced_transaction transaction;
+    transaction.id = id(captured);
+    transaction.end = place(captured);
+    transaction.slices.push_back({mailbox_id(mailbox), std::vector<row_change>(1)});
+    accounts->on_slices(transaction);
+  }
+  void role(const account_id& account, epoch term, const char* role) {
+    ++captured;
+    sliced_transaction transaction;
+    transaction.id = id(captured);
+    transaction.end = place(captured);
+    transaction.roles.push_back({account, term, role, kafka_offset(9)});
+    accounts->on_slices(transaction);
+    accounts->on_roles(transaction);
+  }
+  template <class Event>
+  std::vector<Event> produced() {
+    std::vector<Event> all;
+    for (const auto& each : log->events())
+      if (const auto* event = std::get_if<Event>(&each))
+        all.push_back(*event);
+    return all;
+  }
+  bool produces(std::size_t count) {
+    return eventually(deadline, [&] { return log->events().size() == count; });
+  }
+  /// Until the actor heard of it and holds nothing.
+  bool settled(const account_id& account, std::uint64_t last) {
+    return eventually(deadline, [&] {
+      log->confirm_all();
+      return around->settle->unsettled() == 0 && accounts->confirmed_of(account) == sequence(last);
+    });
+  }
+  /// Rests until the account has no actor: then a new one is a stranger to the one before.
+  bool rests() {
+    return eventually(deadline, [&] {
+      accounts->rest();
+      return system->registry().running() == 1; // the supervisor
+    });
+  }
+
+  std::shared_ptr<held_log> log = std::make_shared<held_log>();
+  std::shared_ptr<account_surroundings> around = std::make_shared<account_surroundings>();
+  caf::actor_system_config config;
+  std::unique_ptr<caf::actor_system> system;
+  caf::actor supervisor;
+  std::shared_ptr<known_accounts> accounts;
+  std::atomic<int> foreign{0};
+  std::uint64_t captured = 0;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(r12_what_kafka_holds_from_a_former_life_settles_without_being_produced_again) {
+  world w;
+  known_events known;
+  known[id(1)] = {sequence(5), {partition_id(0), kafka_offset(9), broker_time{1}}};
+  known[id(2)] = {sequence(6), {partition_id(0), kafka_offset(10), broker_time{1}}};
+  w.expect(anna, 1, account_role::source, 6, known);
+  w.capture(1);
+  w.capture(1);
+  BOOST_TEST(w.around->settle->unsettled() == 0U);
+  BOOST_TEST((w.accounts->numbered_up_to(anna)->last == sequence(6))); // not counted twice
+  w.capture(1);                                                        // that one Kafka lacks
+  BOOST_REQUIRE(w.settled(anna, 7));
+  BOOST_REQUIRE(w.produced<transaction_event>().size() == 1U);
+  BOOST_TEST((w.produced<transaction_event>()[0].number == sequence(7)));
+}
+
+BOOST_AUTO_TEST_CASE(r12_a_later_epochs_events_stay_known_while_the_account_is_a_replica_in_between) {
+  world w;
+  known_events known;
+  known[id(3)] = {sequence(9), {partition_id(0), kafka_offset(20), broker_time{1}}};
+  w.expect(anna, 1, account_role::source, 9, known);
+  w.role(anna, epoch(2), "replica"); // the fence
+  w.role(anna, epoch(3), "source");
+  w.capture(1);
+  BOOST_REQUIRE(w.settled(anna, 9));
+  BOOST_TEST(w.produced<transaction_event>().empty());
+}
+
+BOOST_AUTO_TEST_CASE(p7_an_account_at_rest_has_no_actor_and_goes_on_where_it_was) {
+  world w;
+  w.expect(anna, 1, account_role::source, 4);
+  w.expect(bert, 2, account_role::source, 0);
+  BOOST_TEST(w.system->registry().running() == 1U); // nobody wrote yet
+  w.capture(1);
+  w.capture(1);
+  BOOST_REQUIRE(w.produces(2));
+  w.accounts->rest(); // was written since the last time
+  w.accounts->rest(); // waits for Kafka
+  w.capture(1);
+  BOOST_REQUIRE(w.settled(anna, 7));
+  BOOST_REQUIRE(w.rests());
+  w.capture(1);
+  BOOST_REQUIRE(w.settled(anna, 8));
+  const auto events = w.produced<transaction_event>();
+  BOOST_REQUIRE(events.size() == 4U);
+  for (std::size_t i = 0; i < events.size(); ++i)
+    BOOST_TEST((events[i].number == sequence(5 + i)));
+}
+
+BOOST_AUTO_TEST_CASE(p7_an_actor_that_somebody_holds_doesnt_rest) {
+  world w;
+  w.expect(anna, 1, account_role::source, 0);
+  const auto held = w.accounts->actor_of(anna); // as a snapshot's sender does
+  for (int i = 0; i < 3; ++i)
+    w.accounts->rest();
+  BOOST_TEST((w.accounts->actor_of(anna) == held));
+}
+
+BOOST_AUTO_TEST_CASE(r28_an_account_without_an_actor_is_fenced_all_the_same) {
+  world w;
+  w.expect(anna, 1, account_role::source, 4);
+  w.capture(1);
+  BOOST_REQUIRE(w.settled(anna, 5));
+  BOOST_REQUIRE(w.rests());
+  w.role(anna, epoch(2), "replica");
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.produced<fence_event>().size() == 1; }));
+  const auto fence = w.produced<fence_event>()[0];
+  BOOST_TEST((fence.last == sequence(5)));
+  BOOST_TEST((fence.last_id == id(1)));
+  w.capture(1);
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.foreign == 1; }));
+}
+
+BOOST_AUTO_TEST_CASE(r20_an_epoch_that_was_closed_writes_no_fence) {
+  world w;
+  w.expect(anna, 1, account_role::source, 4);
+  w.accounts->close_epoch(anna, epoch(1));
+  BOOST_TEST(!w.accounts->actor_of(anna));
+  w.role(anna, epoch(2), "replica");
+  w.capture(1);
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.foreign == 1; }));
+  BOOST_TEST(w.log->events().empty());
+}
+
+BOOST_AUTO_TEST_CASE(r11_a_checkpoint_has_the_role_as_of_its_place) {
+  world w;
+  w.expect(anna, 1, account_role::source, 4);
+  w.capture(1);
+  BOOST_REQUIRE(w.settled(anna, 5));
+  w.role(anna, epoch(2), "replica"); // transaction 2
+  auto kept = w.accounts->changed_accounts(place(1));
+  BOOST_REQUIRE(kept.size() == 1U);
+  BOOST_TEST((kept[0].role == account_role::source));
+  BOOST_TEST((kept[0].number == sequence(5)));
+  kept = w.accounts->changed_accounts(place(2));
+  BOOST_REQUIRE(kept.size() == 1U);
+  BOOST_TEST((kept[0].role == account_role::replica));
+  BOOST_TEST(w.accounts->changed_accounts(place(3)).empty());
+}
