@@ -39,7 +39,7 @@ std::string supervisor::why_not_begin(const account_state& account, const term_e
                                                  !found->second.fence->mismatch.empty())
     return found->second.fence->mismatch;
   if (pending.decline_asked)
-    return "another destination was asked for";
+    return why_superseded(pending);
   if (account.primary() == self_name())
     return {}; // it comes back to its source, which has everything
   if (const auto* here = account.destination(self_name()); here == nullptr || !here->ready)

@@ -132,6 +132,10 @@ void operations::find_end(operation& op, const account_id& id, kafka_offset deci
       close_account(op, id, true, fmt::format("active on {}", entry->primary.get()));
       return;
     }
+    if (entry->state == term_state::decided && account->terms.current() != &*entry && account->origin) {
+      lose(op, id, what_won(id, *account->origin, "it was promoted otherwise"), *account->origin);
+      return;
+    }
     op.open.insert(id);
     if (entry->state != term_state::decided)
       given_up(op, id, entry->term, "its new primary couldn't begin");

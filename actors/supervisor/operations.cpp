@@ -327,10 +327,7 @@ void operations::take_decision(operation& op, const decision& made) {
       answered.outcome = "accepted";
       op.facts_wanted = op.facts_wanted || waits_for_source(account);
     } else {
-      answered.outcome = "refused";
-      answered.reason = account.text;
-      op.undecided.erase(account.account);
-      close_account(op, account.account, false, account.text);
+      refuse(op, account.account, account.text);
     }
   }
   if (boot_now() < op.give_up)
@@ -465,15 +462,11 @@ void operations::on_evolution(const control_record& record, const evolution& out
         op->undecided.insert(change->account);
         continue;
       }
-      auto& answered = op->replies[change->account];
-      answered.outcome = "refused";
-      answered.reason = outcome.events[i].why;
-      if (!outcome.events[i].winner.operation.empty()) {
-        answered.winner = outcome.events[i].winner;
-        if (const auto* winner = state().operation(outcome.events[i].winner.operation))
-          answered.winner_node = winner->node.value;
-      }
-      close_account(*op, change->account, false, outcome.events[i].why);
+      const auto& winner = outcome.events[i].winner;
+      if (winner.operation.empty() || winner.operation == op->decided_on[change->account])
+        refuse(*op, change->account, outcome.events[i].why);
+      else
+        lose(*op, change->account, what_won(change->account, winner, outcome.events[i].why), winner);
     }
     if (!op->started && state().operation(record.origin.operation) != nullptr) {
       op->started = true;
@@ -484,50 +477,12 @@ void operations::on_evolution(const control_record& record, const evolution& out
   for (std::size_t i = 0; i < outcome.events.size(); ++i)
     if (const auto* change = std::get_if<account_change>(&record.events[i]);
         change != nullptr && outcome.events[i].applied)
-      for (auto& [id, op] : running_)
+      for (auto& [id, op] : running_) {
         if (op->open.contains(change->account))
-          look_for_ends(*op, change->account, change->body);
-}
-
-void operations::look_for_ends(operation& op, const account_id& account, const account_change_body& body) {
-  const auto& name = op.wanted.name;
-  if (name == "promoteAccounts") {
-    if (std::holds_alternative<activated>(body))
-      close_account(op, account, true, fmt::format("active on {}", state().account(account)->primary()));
-    else if (const auto* aborted = std::get_if<promotion_aborted>(&body))
-      given_up(op, account, aborted->term, aborted->reason);
-    else if (const auto* said_no = std::get_if<declined>(&body))
-      given_up(op, account, said_no->term, said_no->reason);
-  } else if (name == "setAccountDestination") {
-    const auto* now = state().account(account)->destination(node_name(op.wanted.destination));
-    if (now != nullptr && now->ready)
-      close_account(op, account, true, fmt::format("the replica on {} is whole", op.wanted.destination));
-    else if (std::holds_alternative<destination_removed>(body))
-      close_account(op, account, false, "its destination was removed meanwhile");
-  } else {
-    close_account(op, account, true, "done");
-  }
-}
-
-/// The decided epoch never begins. Where the command left the choice to us, the next priority is looked at.
-void operations::given_up(operation& op, const account_id& account, epoch term, const std::string& why) {
-  const auto* entry = state().account(account)->terms.find(term);
-  const bool superseded = entry == nullptr || entry->decline_asked;
-  const bool its_own =
-      entry != nullptr && entry->state == term_state::aborted && source_lives(entry->primary);
-  if (superseded || its_own || !op.wanted.destination.empty() || boot_now() > op.give_up) {
-    close_account(op, account, false, why);
-    return;
-  }
-  op.passed_over[account][entry->primary.get()] = why;
-  op.open.erase(account);
-  op.undecided.insert(account);
-  op.facts_wanted = true;
-}
-
-void operations::close_account(operation& op, const account_id& account, bool ok, const std::string& text) {
-  op.open.erase(account);
-  op.outcomes.push_back(operation_outcome{op.wanted.operation, account, ok, text});
+          look_for_ends(*op, record, *change);
+        else if (op->undecided.contains(change->account))
+          look_for_rivals(*op, *change);
+      }
 }
 
 void operations::answer_if_complete(operation& op) {

@@ -74,7 +74,6 @@ private:
   void gather_facts(std::shared_ptr<operation> op, std::function<void()> then);
   void refresh_facts(const std::shared_ptr<operation>& op);
   void ask_for_declines(operation& op, const std::vector<decline_wanted>& declines);
-  void given_up(operation& op, const account_id& account, epoch term, const std::string& why);
   void start(std::shared_ptr<operation> op);
   void decide_now(operation& op);
   void take_decision(operation& op, const decision& made);
@@ -82,8 +81,18 @@ private:
   void dry_run(operation& op);
   bool ends_later(const operation& op, const account_id& id) const;
   void answer_if_complete(operation& op);
+  // how an account ends in an operation (operation_ends.cpp)
+  void look_for_ends(operation& op, const control_record& record, const account_change& change);
+  void look_for_rivals(operation& op, const account_change& undecided);
+  void promotion_ends(operation& op, const account_id& account, const activated& begun);
+  void given_up(operation& op, const account_id& account, epoch term, const std::string& why);
   void close_account(operation& op, const account_id& account, bool ok, const std::string& text);
-  void look_for_ends(operation& op, const account_id& account, const account_change_body& body);
+  bool decided_by(const operation& op, const account_id& account, const term_entry& entry) const;
+  std::string what_won(const account_id& account, const change_origin& winner,
+                       const std::string& otherwise) const;
+  void refuse(operation& op, const account_id& account, const std::string& why);
+  /// Another command has the account: its winner is named (R25).
+  void lose(operation& op, const account_id& account, const std::string& what, const change_origin& winner);
   void renew_claims(operation& op);
   /// Promotions that can't go on as decided, because the source of a planned one or the new primary died
   /// meanwhile: they are decided again.

@@ -16,10 +16,26 @@ bool term_entry::is_void_before(kafka_offset decision) const {
 
 bool term_entry::operator==(const term_entry& other) const {
   const bool same_claims = claims && other.claims ? *claims == *other.claims : claims == other.claims;
-  return same_claims && term == other.term && primary == other.primary && decision == other.decision &&
-         closed == other.closed && fence == other.fence && activated_ms == other.activated_ms &&
-         origin == other.origin && state == other.state && return_source == other.return_source &&
-         decline_asked == other.decline_asked;
+  const bool same_rivals = rivals && other.rivals ? *rivals == *other.rivals : rivals == other.rivals;
+  return same_claims && same_rivals && term == other.term && primary == other.primary &&
+         decision == other.decision && closed == other.closed && fence == other.fence &&
+         activated_ms == other.activated_ms && origin == other.origin && state == other.state &&
+         return_source == other.return_source && decline_asked == other.decline_asked;
+}
+
+std::string whose(const term_entry& entry) {
+  return entry.rivals ? fmt::format(" ({})", signature(entry.rivals->decided)) : std::string{};
+}
+
+std::string why_superseded(const term_entry& entry) {
+  if (!entry.decline_asked)
+    return {};
+  if (!entry.rivals || !entry.rivals->supersedes)
+    return "another destination was asked for";
+  const auto& rival = *entry.rivals->supersedes;
+  const auto& wanted = rival.destination.get();
+  return fmt::format("{} was asked for instead ({})",
+                     wanted.empty() ? std::string("another destination") : wanted.value, signature(rival));
 }
 
 const term_entry* account_terms::find(epoch term) const {

@@ -1,5 +1,6 @@
 // The epochs of one account as control decided them: what decide, the line of an account and a source need.
 #pragma once
+#include "events/control/contender.hpp"
 #include "events/control/control_event.hpp"
 #include "events/control/shared_name.hpp"
 
@@ -30,10 +31,18 @@ struct term_entry {
   bool return_source = true;
   bool decline_asked = false;                                 ///< its primary is to decline it (R24)
   std::shared_ptr<const std::vector<claim_reference>> claims; ///< null: none
+  /// Whose promotion it is, until it's active: null then, and of enrolments.
+  std::shared_ptr<const contention> rivals;
   bool names_claim_on(const node_name& node) const;
   bool is_void_before(kafka_offset decision) const; ///< aborted or declined before that decision
   bool operator==(const term_entry& other) const;
 };
+
+/// " (by ada on mailstore2, operation 6f9c…)" of a promotion that isn't active yet; else empty.
+std::string whose(const term_entry& entry);
+/// "mailstore3 was asked for instead (by bob on mailstore3, operation 77aa…)"; empty: its primary isn't asked
+/// to decline it.
+std::string why_superseded(const term_entry& entry);
 
 /// A reader that lags behind by more promotions than this needs a new snapshot.
 inline constexpr std::size_t max_terms_kept = 64;

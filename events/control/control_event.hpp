@@ -135,6 +135,7 @@ struct declined {
 /// is written (R24). Kept, so that a restart in between answers all the same.
 struct decline_asked {
   epoch term;
+  node_name instead{}; ///< the destination that is wanted; empty: none was named
   bool operator==(const decline_asked&) const = default;
 };
 

@@ -99,6 +99,8 @@ struct event_writer {
   void operator()(const decline_asked& e) {
     type("decline_asked");
     put("term", e.term);
+    if (!e.instead.empty())
+      put("instead", e.instead);
   }
   void operator()(const control_incarnation&) { type("incarnation"); }
   void operator()(const node_announced& e) {
@@ -186,7 +188,8 @@ std::optional<account_change_body> fact_from(const json_fields& in, std::string_
   if (type == "declined")
     return declined{in.read<epoch>("term"), in.text("reason")};
   if (type == "decline_asked")
-    return decline_asked{in.read<epoch>("term")};
+    return decline_asked{in.read<epoch>("term"),
+                         in.has("instead") ? node_name(in.text("instead")) : node_name{}};
   return std::nullopt;
 }
 

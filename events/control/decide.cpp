@@ -210,8 +210,8 @@ private:
     decided.gates.push_back({"no promotion under way",
                              {},
                              promotion == nullptr,
-                             promotion ? fmt::format("epoch {} on {} is not active yet", promotion->term,
-                                                     promotion->primary.get())
+                             promotion ? fmt::format("epoch {} on {} is not active yet{}", promotion->term,
+                                                     promotion->primary.get(), whose(*promotion))
                                        : "none"});
   }
 

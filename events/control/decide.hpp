@@ -76,6 +76,7 @@ struct decline_wanted {
   account_id account;
   node_name node;
   epoch term;
+  node_name instead; ///< the destination that is wanted
   bool operator==(const decline_wanted&) const = default;
 };
 

@@ -69,10 +69,11 @@ private:
       const auto* current = account_.terms.current();
       const bool settled = current && current->state == term_state::activated;
       add(gates, "no promotion under way", {}, settled,
-          settled ? fmt::format("epoch {} is active", current->term)
-                  : fmt::format("epoch {} on {} is not active yet: an unplanned promotion can supersede it",
-                                current ? current->term : epoch{},
-                                current ? current->primary.get() : node_name{}));
+          settled
+              ? fmt::format("epoch {} is active", current->term)
+              : fmt::format("epoch {} on {} is not active yet{}: an unplanned promotion can supersede it",
+                            current ? current->term : epoch{}, current ? current->primary.get() : node_name{},
+                            current ? whose(*current) : std::string{}));
     } else {
       const bool ok = account_.is_protected() || accept_loss_;
       add(gates, "protected", {}, ok,
@@ -163,7 +164,7 @@ private:
         !planned() && pending && pending->primary == node && pending->origin == term_origin::unplanned;
     if (under_way)
       add(gates, "not under way already", node, false,
-          fmt::format("epoch {} is being carried out there", pending->term));
+          fmt::format("epoch {} is being carried out there{}", pending->term, whose(*pending)));
     node_alive(gates, node);
     if (facts_)
       if (const auto replica = facts_->replicas.find(node); replica != facts_->replicas.end())
@@ -224,18 +225,19 @@ private:
       const auto* current = account_.terms.current();
       if (may_decline && lives(node) && !claimed && carried_out(*open)) {
         add(result_.gates, "not under way already", node, false,
-            fmt::format("epoch {} is being carried out there: name another destination to supersede it",
-                        open->term));
+            fmt::format("epoch {} is being carried out there{}: name another destination to supersede it",
+                        open->term, whose(*open)));
       } else if (may_decline && lives(node) && !claimed) {
-        result_.declines.push_back({account_.id, node, open->term});
+        result_.declines.push_back({account_.id, node, open->term, destination});
         add(result_.gates, std::string(decline_gate_name), node, false,
-            fmt::format("epoch {} was given to it and it is alive: it is asked to decline", open->term));
+            fmt::format("epoch {} was given to it{} and it is alive: it is asked to decline", open->term,
+                        whose(*open)));
       } else if (open == active && lives(node) && !claimed && current != active &&
                  current->origin == term_origin::planned) {
         // Only it knows whether it handed the fence over (R28).
         add(result_.gates, std::string(answer_gate_name), node, false,
-            fmt::format("it was to hand epoch {} over: its abort, or its fence, is waited for",
-                        current->term));
+            fmt::format("it was to hand epoch {} over{}: its abort, or its fence, is waited for",
+                        current->term, whose(*current)));
       } else if (lives(node) && !claimed) {
         add(result_.gates, "source gone", node, false,
             "its lease runs: promote as planned, or stop it first");

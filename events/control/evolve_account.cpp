@@ -80,6 +80,7 @@ public:
     entry.return_source = event.return_source;
     if (!event.claims.empty())
       entry.claims = std::make_shared<const std::vector<claim_reference>>(event.claims);
+    entry.rivals = std::make_shared<const contention>(contention{contender_of(event.to), {}});
     account_.terms.add(std::move(entry));
     return {};
   }
@@ -176,6 +177,7 @@ public:
     active->state = term_state::activated;
     active->fence = event.fence;
     active->activated_ms = record_.origin.at_ms;
+    active->rivals = nullptr; // from here on the account's origin tells
     account_.gap =
         event.gap.empty()
             ? nullptr
@@ -200,10 +202,17 @@ public:
     if (entry->decline_asked)
       return fmt::format("{} was asked to decline epoch {} before", entry->primary.get(), event.term);
     entry->decline_asked = true;
+    if (entry->rivals)
+      entry->rivals =
+          std::make_shared<const contention>(contention{entry->rivals->decided, contender_of(event.instead)});
     return {};
   }
 
 private:
+  contender contender_of(const node_name& destination) {
+    return {state_.share(record_.origin), state_.share(record_.from.node), state_.share(destination)};
+  }
+
   destination_state* edit(const node_name& node) {
     return const_cast<destination_state*>(std::as_const(account_).destination(node));
   }

@@ -22,6 +22,19 @@ Enum named(const json_fields& in, std::string_view key, const std::array<const c
   return {};
 }
 
+json::object contender_json(const contender& who) {
+  return {{"operation", who.origin->operation.value},
+          {"by", who.origin->by},
+          {"at", who.origin->at_ms},
+          {"node", who.node.get().value},
+          {"destination", who.destination.get().value}};
+}
+
+contender contender_from(control_state& state, const json_fields& in) {
+  return {state.share({operation_id(in.text("operation")), in.text("by"), in.integer("at")}),
+          state.share(node_name(in.text("node"))), state.share(node_name(in.text("destination")))};
+}
+
 json::object term_json(const term_entry& entry) {
   json::object out{{"term", entry.term.value},
                    {"primary", entry.primary.get().value},
@@ -36,6 +49,10 @@ json::object term_json(const term_entry& entry) {
     out["decline_asked"] = true;
   if (entry.claims)
     out["claims"] = to_json(*entry.claims);
+  if (entry.rivals)
+    out["decided"] = contender_json(entry.rivals->decided);
+  if (entry.rivals && entry.rivals->supersedes)
+    out["supersedes"] = contender_json(*entry.rivals->supersedes);
   return out;
 }
 
@@ -53,6 +70,12 @@ term_entry term_from(control_state& state, const json_fields& in) {
   entry.decline_asked = in.has("decline_asked");
   if (in.has("claims"))
     entry.claims = std::make_shared<const std::vector<claim_reference>>(claims_from(in, "claims"));
+  if (in.has("decided")) {
+    contention rivals{contender_from(state, in.object("decided")), {}};
+    if (in.has("supersedes"))
+      rivals.supersedes = contender_from(state, in.object("supersedes"));
+    entry.rivals = std::make_shared<const contention>(std::move(rivals));
+  }
   return entry;
 }
 

@@ -49,6 +49,13 @@ box box_of(mailstore& host, const std::string& account_id) {
 
 } // namespace
 
+std::string cli_answer::operation() const {
+  for (const auto& page : pages)
+    if (const auto* id = page.if_contains("operation"))
+      return std::string(id->as_string());
+  return {};
+}
+
 boost::json::object cli_answer::about(std::string_view account) const {
   for (const auto& page : pages)
     if (const auto* list = page.if_contains("accounts"))

@@ -25,6 +25,8 @@ struct cli_answer {
   bool says(std::string_view part) const { return text.find(part) != std::string::npos; }
   /// The entry about an account of a reply with `accounts`; empty if there's none.
   boost::json::object about(std::string_view account) const;
+  /// The operation's UUID, of a command that changes something; else empty.
+  std::string operation() const;
 };
 
 struct mailstore_options {

@@ -85,7 +85,7 @@ void sim_process::supervise() {
       if (!entry || entry->decline_asked || now < last + 400 * millisecond)
         continue;
       last = now;
-      append_control({account_change{wanted.account, {}, decline_asked{wanted.term}}});
+      append_control({account_change{wanted.account, {}, decline_asked{wanted.term, wanted.instead}}});
     }
     for (const auto& node : decided.claims_needed) {
       const auto stage = lease_.claim_against(node, clock()).stage;

@@ -38,6 +38,7 @@ std::vector<control_event> one_of_each() {
           change(activated{epoch{3}, kafka_offset{-1}, sequence{8}, "asynchronous"}),
           change(declined{epoch{3}, "asked"}),
           change(decline_asked{epoch{3}}),
+          change(decline_asked{epoch{3}, two}),
           control_incarnation{},
           node_announced{"host:7700", "uuid", 17, durability::asynchronous, {{1, 2, "v", "/v", true}}},
           returned{kafka_offset{12}},
@@ -106,7 +107,8 @@ BOOST_FIXTURE_TEST_CASE(the_folded_state_survives_the_way_through_its_documents,
   say(two, anna, activated{epoch{2}, kafka_offset{77}, sequence{8}, "asynchronous"});
   say(one, bert, replica_reset{three, "gap"});
   decide(one, bert, promotion_decided{epoch{2}, one, two, promotion_kind::planned, {}, epoch{}, true});
-  say(three, bert, decline_asked{epoch{2}});
+  append(three, {account_change{bert, {}, decline_asked{epoch{2}, three}}}, incarnation{1},
+         {operation_id{"op-2"}, "bob", 5});
   control_state again;
   for (const auto& account : state.accounts())
     BOOST_TEST_REQUIRE(load_account(again, encode_account(account)).has_value());

@@ -160,7 +160,7 @@ BOOST_FIXTURE_TEST_CASE(r24_a_living_primary_of_an_open_epoch_is_asked_a_dead_on
   BOOST_TEST(blocked_by(run(unplanned(two)), "not under way already"));
   auto decided = run(unplanned(three));
   BOOST_TEST_REQUIRE(decided.declines.size() == 1u);
-  BOOST_TEST((decided.declines.front() == decline_wanted{anna, two, epoch{2}}));
+  BOOST_TEST((decided.declines.front() == decline_wanted{anna, two, epoch{2}, three}));
   facts.nodes[two].lease_runs = false;
   decided = run(unplanned(three));
   BOOST_TEST_REQUIRE(decided.claims_needed.size() == 1u);
@@ -198,6 +198,25 @@ BOOST_FIXTURE_TEST_CASE(r24_nobody_is_asked_to_decline_for_a_command_that_names_
   BOOST_TEST(decided.declines.empty());
   facts.accounts[anna].replicas[three].stopped = "poison event"; // what else holds it changes nothing
   BOOST_TEST(run(unplanned()).declines.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_whoever_comes_too_late_is_told_whose_promotion_is_under_way, ready) {
+  const std::string ada = "by ada on mailstore3, operation op";
+  const auto names_her = [&](const decision& decided) {
+    return !decided.accounts.front().decided &&
+           decided.accounts.front().text.find(ada) != std::string::npos &&
+           decided.accounts.front().text.find("mailstore2") != std::string::npos;
+  };
+  take(run(planned(two)));
+  BOOST_TEST(names_her(run(planned(three)))); // decided on the same state
+  BOOST_TEST(names_her(run(unenrol{{anna}, three})));
+  BOOST_TEST(run(unplanned(three)).accounts.front().waits);
+  say(one, anna, promotion_aborted{epoch{2}, "guard"});
+  source_dies({kafka_offset{7}, true, ""});
+  take(run(unplanned(two)));
+  BOOST_TEST(names_her(run(unplanned(two))));
+  BOOST_TEST(names_her(run(unplanned())));
+  BOOST_TEST(names_her(run(unplanned(three)))); // while its primary is asked
 }
 
 BOOST_FIXTURE_TEST_CASE(r28_the_word_of_a_living_source_is_waited_for, ready) {

@@ -133,6 +133,26 @@ BOOST_FIXTURE_TEST_CASE(r24_a_question_to_decline_is_kept_until_the_epoch_has_it
   BOOST_TEST((at(anna).terms.current() == at(anna).terms.active()));
 }
 
+BOOST_FIXTURE_TEST_CASE(r25_control_knows_whose_an_epoch_is_and_who_supersedes_it, ready) {
+  const change_origin first{operation_id{"op-1"}, "ada", 1}, second{operation_id{"op-2"}, "bob", 2};
+  append(one, {account_change{anna, at(anna).version, to(two)}}, incarnation{1}, first);
+  BOOST_TEST(whose(*at(anna).terms.find(epoch{2})) == " (by ada on mailstore1, operation op-1)");
+  BOOST_TEST(why_superseded(*at(anna).terms.find(epoch{2})).empty());
+  decide(three, anna, paused{}); // neither what others decide nor who asks comes between
+  append(three, {account_change{anna, {}, decline_asked{epoch{2}, three}}}, incarnation{1}, second);
+  const std::string told = "mailstore3 was asked for instead (by bob on mailstore3, operation op-2)";
+  BOOST_TEST(why_superseded(*at(anna).terms.find(epoch{2})) == told);
+  BOOST_TEST(say(two, anna, declined{epoch{2}, told}));
+  BOOST_TEST(why_superseded(*at(anna).terms.find(epoch{2})) == told); // for whoever asks later
+  BOOST_TEST(whose(*at(anna).terms.find(epoch{2})) == " (by ada on mailstore1, operation op-1)");
+  // At rest nothing of it is kept: the account's origin tells who moved it last.
+  say(one, anna, promotion_aborted{epoch{2}, told});
+  append(three, {account_change{anna, at(anna).version, to(three)}}, incarnation{1}, second);
+  say(three, anna, activated{epoch{3}, kafka_offset{50}, sequence{9}, ""});
+  BOOST_TEST(at(anna).terms.active()->rivals == nullptr);
+  BOOST_TEST(at(anna).origin->by == "bob");
+}
+
 BOOST_FIXTURE_TEST_CASE(r32_control_knows_until_when_a_node_was_the_primary, ready) {
   BOOST_TEST(!at(anna).terms.primary_until_ms(two).has_value());
   decide(three, anna, to(two));

@@ -1,0 +1,127 @@
+// What becomes of an account in an operation: its end is there, it can't have it, or another command won it.
+#include "actors/supervisor/operations.hpp"
+
+namespace understudy {
+
+void operations::look_for_ends(operation& op, const control_record& record, const account_change& change) {
+  const auto& name = op.wanted.name;
+  const auto& account = change.account;
+  const auto& body = change.body;
+  if (name == "promoteAccounts") {
+    if (const auto* begun = std::get_if<activated>(&body))
+      promotion_ends(op, account, *begun);
+    else if (const auto* aborted = std::get_if<promotion_aborted>(&body))
+      given_up(op, account, aborted->term, aborted->reason);
+    else if (const auto* refused = std::get_if<declined>(&body))
+      given_up(op, account, refused->term, refused->reason);
+    else if (const auto* decided = std::get_if<promotion_decided>(&body);
+             decided != nullptr && record.origin.operation != op.wanted.operation)
+      lose(op, account, what_won(account, record.origin, "it is promoted otherwise"), record.origin);
+  } else if (name == "setAccountDestination") {
+    const auto* now = state().account(account)->destination(node_name(op.wanted.destination));
+    if (now != nullptr && now->ready)
+      close_account(op, account, true, fmt::format("the replica on {} is whole", op.wanted.destination));
+    else if (std::holds_alternative<destination_removed>(body))
+      close_account(op, account, false, "its destination was removed meanwhile");
+  } else {
+    close_account(op, account, true, "done");
+  }
+}
+
+/// A command that waits (for a claim, an answer) isn't carried out behind a promotion that came first.
+void operations::look_for_rivals(operation& op, const account_change& undecided) {
+  if (op.wanted.name != "promoteAccounts")
+    return;
+  const auto* begun = std::get_if<activated>(&undecided.body);
+  const auto* account = state().account(undecided.account);
+  if (begun == nullptr || account == nullptr)
+    return;
+  const auto* entry = account->terms.find(begun->term);
+  if (entry != nullptr && entry->origin != term_origin::enrolment)
+    promotion_ends(op, undecided.account, *begun);
+}
+
+void operations::promotion_ends(operation& op, const account_id& id, const activated& begun) {
+  const auto* account = state().account(id);
+  const auto* entry = account->terms.find(begun.term);
+  if (entry == nullptr || decided_by(op, id, *entry) || !account->origin)
+    close_account(op, id, true, fmt::format("active on {}", account->primary()));
+  else
+    lose(op, id, what_won(id, *account->origin, fmt::format("it is active on {}", account->primary())),
+         *account->origin);
+}
+
+/// True, too, if control knows the operation no more: nothing can be said against it.
+bool operations::decided_by(const operation& op, const account_id& account, const term_entry& entry) const {
+  const auto* known = state().operation(op.wanted.operation);
+  if (known == nullptr)
+    return true;
+  const auto target = known->open.find(account);
+  return target == known->open.end() || target->second.decided == entry.decision;
+}
+
+/// Where the winner takes the account, if it's a promotion.
+std::string operations::what_won(const account_id& id, const change_origin& winner,
+                                 const std::string& otherwise) const {
+  const auto* account = state().account(id);
+  if (account == nullptr)
+    return otherwise;
+  for (const auto& entry : account->terms.all())
+    if (entry.rivals && entry.rivals->decided.origin->operation == winner.operation)
+      return fmt::format("it is promoted to {} in epoch {}", entry.primary.get(), entry.term);
+  const auto* operation = state().operation(winner.operation);
+  const auto* active = account->terms.active();
+  if (active != nullptr && operation != nullptr && operation->started.kind == "promoteAccounts")
+    return fmt::format("it was promoted to {} in epoch {}", active->primary.get(), active->term);
+  return otherwise;
+}
+
+void operations::refuse(operation& op, const account_id& account, const std::string& why) {
+  auto& answered = op.replies[account];
+  answered.account = op.typed.at(account);
+  answered.outcome = "refused";
+  answered.reason = why;
+  close_account(op, account, false, why);
+}
+
+void operations::lose(operation& op, const account_id& account, const std::string& what,
+                      const change_origin& winner) {
+  const auto* operation = state().operation(winner.operation);
+  const auto node = operation == nullptr ? node_name{} : operation->node;
+  refuse(op, account, what);
+  auto& answered = op.replies[account];
+  answered.winner = winner;
+  answered.winner_node = node.value;
+  op.outcomes.back() = operation_outcome{op.wanted.operation, account, false,
+                                         fmt::format("{} ({})", what, signature(winner, node))};
+}
+
+/// The decided epoch never begins. Where the command left the choice to us, the next priority is looked at.
+void operations::given_up(operation& op, const account_id& account, epoch term, const std::string& why) {
+  const auto* entry = state().account(account)->terms.find(term);
+  if (entry != nullptr && !decided_by(op, account, *entry))
+    return; // an earlier one that nobody waits for any more
+  const auto superseded = entry == nullptr ? std::string{} : why_superseded(*entry);
+  if (!superseded.empty()) {
+    close_account(op, account, false, why == superseded ? why : fmt::format("{}; and {}", why, superseded));
+    return;
+  }
+  const bool its_own =
+      entry != nullptr && entry->state == term_state::aborted && source_lives(entry->primary);
+  if (entry == nullptr || its_own || !op.wanted.destination.empty() || boot_now() > op.give_up) {
+    close_account(op, account, false, why);
+    return;
+  }
+  op.passed_over[account][entry->primary.get()] = why;
+  op.open.erase(account);
+  op.undecided.insert(account);
+  op.facts_wanted = true;
+}
+
+void operations::close_account(operation& op, const account_id& account, bool ok, const std::string& text) {
+  op.open.erase(account);
+  op.undecided.erase(account);
+  op.outcomes.push_back(operation_outcome{op.wanted.operation, account, ok, text});
+}
+
+} // namespace understudy
