@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::chrono::milliseconds poll_time{100};
 constexpr std::size_t records_a_poll = 5000;
+constexpr std::chrono::seconds ask_patience{10};
 /// Open part sets while reading: a transaction of ours at most.
 constexpr std::size_t parts_memory = std::size_t{1} << 30;
 
@@ -112,13 +113,18 @@ result<void> read_lines(const kafka_settings& kafka, std::map<partition_id, Line
   auto reader = partition_reader::open(kafka, topic::accounts);
   if (!reader)
     return tl::make_unexpected(reader.error());
-  for (auto& [partition, line] : lines) {
-    const auto marks = (*reader)->watermarks_of(partition, std::chrono::seconds(10));
+  (*reader)->find_leaders(ask_patience);
+  // All questions before the first read: behind one that waits for records a question waits half a second.
+  std::map<partition_id, kafka_offset> begins;
+  for (const auto& [partition, line] : lines) {
+    const auto marks = (*reader)->watermarks_of(partition, ask_patience);
     if (!marks)
       return tl::make_unexpected(marks.error());
-    if (auto added = (*reader)->add(partition, first(partition, *marks)); !added)
-      return tl::make_unexpected(added.error());
+    begins.emplace(partition, first(partition, *marks));
   }
+  for (const auto& [partition, begin] : begins)
+    if (auto added = (*reader)->add(partition, begin); !added)
+      return tl::make_unexpected(added.error());
   std::size_t open = lines.size();
   while (open > 0) {
     if (stopping())

@@ -16,6 +16,7 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 /// How long the thread waits for reports at once: bounds how late it sees stop().
+constexpr int first_connection_ms = 1000;
 constexpr int poll_ms = 50;
 constexpr int stopping_poll_ms = 5;
 /// librdkafka's own bounds of message.max.bytes.
@@ -81,6 +82,7 @@ struct producer::state final : client_watch {
   /// From any thread; told by the producer's own.
   void report_later(delivery&& refused);
   void report_refused();
+  void connect();
   void run();
   void give_up() const { rd_kafka_purge(client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT); }
 
@@ -155,7 +157,15 @@ void producer::state::report_refused() {
   }
 }
 
+/// librdkafka connects when it looks for work, up to a second later; a question makes it connect at once.
+void producer::state::connect() {
+  const struct rd_kafka_metadata* found = nullptr;
+  if (rd_kafka_metadata(client.get(), 0, nullptr, &found, first_connection_ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    rd_kafka_metadata_destroy(found);
+}
+
 void producer::state::run() {
+  connect();
   bool purged = false;
   while (!stopping || in_flight > 0) {
     rd_kafka_poll(client.get(), stopping ? stopping_poll_ms : poll_ms);
