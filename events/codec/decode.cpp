@@ -60,7 +60,6 @@ decoded read_event(const json::value& tree, const shape_lookup& shapes) {
 struct decoder::memory {
   std::array<unsigned char, tree_bytes> tree;
   std::array<unsigned char, stack_bytes> stack;
-  json::monotonic_resource resource{tree.data(), tree.size()};
   json::parser parser{json::storage_ptr{}, options(), stack.data(), stack.size()};
 };
 
@@ -74,14 +73,14 @@ decoded decoder::decode(std::string_view text, const shape_lookup& shapes) {
   if (text.size() > most_event_bytes)
     return tl::make_unexpected(malformed_at(most_event_bytes, "the record is too long"));
   auto& parser = memory_->parser;
-  parser.reset(&memory_->resource);
+  // Of this record alone: a resource doubles what it takes next whenever it runs out, and never comes back.
+  json::monotonic_resource resource(memory_->tree.data(), memory_->tree.size());
+  parser.reset(&resource);
   json::error_code code;
   const auto taken = parser.write(text.data(), text.size(), code);
   auto outcome = code ? decoded(tl::make_unexpected(malformed_at(taken, code.message())))
                       : read_event(parser.release(), shapes);
-  // In this order: a tree that was broken off lies in the resource.
-  parser.reset();
-  memory_->resource.release();
+  parser.reset(); // a tree that was broken off lies in the resource
   if (text.size() > large_text)
     memory_ = std::make_unique<memory>();
   return outcome;

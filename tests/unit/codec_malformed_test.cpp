@@ -136,3 +136,14 @@ BOOST_AUTO_TEST_CASE(a_decoder_goes_on_after_failures_and_large_records) {
     BOOST_TEST(reused.decode(fence, none).has_value());
   }
 }
+
+BOOST_AUTO_TEST_CASE(p7_records_that_outgrow_a_decoders_memory_can_be_read_for_ever) {
+  decoder reused;
+  const no_shapes none;
+  std::string fence = R"({"v":1,"t":"fence","n":"x","l":1,"a":"a","e":2,"o":3,"p":true,"unknown":[0)";
+  for (int i = 0; i < 20'000; ++i)
+    fence += ",{}";
+  fence += "]}";
+  for (int i = 0; i < 100; ++i)
+    BOOST_REQUIRE(reused.decode(fence, none).has_value());
+}
