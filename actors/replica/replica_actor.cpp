@@ -26,7 +26,7 @@ caf::behavior replica::make_behavior() {
       [this](const reading_halted& halted) { on_halted(halted); },
       [this](load_ended& ended) { on_loaded(ended); },
       [this](const shape_searched& searched) { on_searched(searched); },
-      [this](want_snapshot) { on_want_snapshot(); },
+      [this](const want_snapshot& wanted) { on_want_snapshot(wanted); },
       [this](const park_replica& park) { on_park(park.reason); },
       [this](pause_replica) { on_pause(); },
       [this](resume_replica) { on_resume(); },
@@ -155,13 +155,14 @@ void replica::on_searched(const shape_searched& searched) {
     stop(searched.found.error(), false);
 }
 
-void replica::on_want_snapshot() {
+void replica::on_want_snapshot(const want_snapshot& wanted) {
   parked_.clear();
-  if (phase_ == phase::loading)
-    return;
-  around_->reader().watch(partition_, account_);
-  needs_snapshot_ = false;
-  become(phase::waiting_for_snapshot);
+  if (phase_ != phase::loading) {
+    around_->reader().watch(partition_, account_);
+    needs_snapshot_ = false;
+    become(phase::waiting_for_snapshot);
+  }
+  around_->report_watched(partition_, wanted.report);
 }
 
 void replica::on_pause() {

@@ -29,7 +29,7 @@ private:
   void on_halted(const reading_halted& halted);
   void on_loaded(load_ended& ended);
   void on_searched(const shape_searched& searched);
-  void on_want_snapshot();
+  void on_want_snapshot(const want_snapshot& wanted);
   void on_park(const std::string& reason);
   void on_pause();
   void on_resume();

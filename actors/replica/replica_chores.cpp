@@ -6,16 +6,12 @@
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
-#include <future>
-
 namespace understudy {
 namespace {
 
 /// Between two attempts at what failed because MariaDB or Kafka was away.
 constexpr std::chrono::milliseconds again_after{1000};
 constexpr std::chrono::milliseconds ask_patience{5000};
-/// How long read_partition() waits for the chores before it.
-constexpr std::chrono::seconds partition_patience{10};
 /// Loads of one snapshot begun again because something was away, before a new snapshot is asked for.
 constexpr unsigned load_attempts = 30;
 
@@ -36,10 +32,13 @@ void replica_services::take_up(replica_side::followed what) {
   const auto account = what.account;
   const bool wants = what.wants_snapshot;
   const auto partition = what.partition;
+  const auto report = std::make_shared<watch_report>(std::exchange(what.watched, {}));
   if (auto there = board_.actor_of(account)) {
     board_.change(account, [&](replica_board::entry& e) { e.what = what; });
+    if (reading_begun_)
+      begin_partition(partition);
     if (wants)
-      caf::anon_send(there, want_snapshot{});
+      caf::anon_send(there, want_snapshot{report});
     return;
   }
   replica_board::entry made;
@@ -57,6 +56,7 @@ void replica_services::take_up(replica_side::followed what) {
     reader_->had_reason(partition, account);
   if (wants) {
     reader_->watch(partition, account);
+    report_watched(partition, report);
     return;
   }
   locate_now(account);
@@ -172,23 +172,10 @@ bool replica_services::begin_partition(partition_id partition) {
   return true;
 }
 
-result<kafka_offset> replica_services::read_partition(partition_id partition) {
-  auto asked = std::make_shared<std::promise<result<kafka_offset>>>();
-  auto answer = asked->get_future();
-  chores_->submit([this, partition, asked] {
-    wait_for_actors();
-    if (!reading_begun_)
-      return asked->set_value(failure("control isn't folded yet", {}, true));
-    if (!begin_partition(partition))
-      return asked->set_value(
-          failure(fmt::format("the leader of partition {} can't be asked", partition), {}, true));
-    reader_->ask_position(partition, [asked](std::optional<kafka_offset> at) {
-      asked->set_value(at ? result<kafka_offset>(*at) : failure("the partition isn't read", {}, true));
-    });
+void replica_services::report_watched(partition_id partition, const std::shared_ptr<watch_report>& report) {
+  reader_->ask_position(partition, [report](std::optional<kafka_offset> at) {
+    report->tell(at ? result<void>{} : failure("the partition isn't read yet", {}, true));
   });
-  if (answer.wait_for(partition_patience) != std::future_status::ready)
-    return failure(fmt::format("partition {} can't be read yet", partition), {}, true);
-  return answer.get();
 }
 
 account_placement replica_services::placement(const account_id& account,

@@ -59,8 +59,28 @@ struct shape_searched {
 // --- replica side -> replica
 // ---------------------------------------------------------------------------------
 
+/// Told once whether the account's next marker will be met; destroyed untold, whoever should have said so
+/// ended.
+class watch_report {
+public:
+  explicit watch_report(std::function<void(const result<void>&)> told)
+      : told_(std::move(told)) {}
+  ~watch_report() { tell(failure("the account isn't followed any more", {}, true)); }
+  watch_report(const watch_report&) = delete;
+  watch_report& operator=(const watch_report&) = delete;
+  void tell(const result<void>& outcome) {
+    if (const auto told = std::exchange(told_, {}))
+      told(outcome);
+  }
+
+private:
+  std::function<void(const result<void>&)> told_;
+};
+
 /// Its rows are to be replaced from the next valid marker.
-struct want_snapshot {};
+struct want_snapshot {
+  std::shared_ptr<watch_report> report;
+};
 /// Its rows can't be trusted: nothing is applied, and no marker taken, before its rows are wanted again.
 struct park_replica {
   std::string reason;

@@ -29,7 +29,8 @@ public:
   void say(log_level level, const std::string& text) const;
 
   // For the facade; never blocking but for the first.
-  result<kafka_offset> read_partition(partition_id partition);
+  /// Once the reader has met what it was asked before.
+  void report_watched(partition_id partition, const std::shared_ptr<watch_report>& report);
   void follow(replica_side::followed what);
   void leave(const account_id& account, bool remove_rows, std::function<void()> done);
   void park(const account_id& account, const std::string& reason);

@@ -24,10 +24,6 @@ void replica_side::stop() {
   parts_->services->stop();
 }
 
-result<kafka_offset> replica_side::read_partition(partition_id partition) {
-  return parts_->services->read_partition(partition);
-}
-
 void replica_side::follow(followed what) {
   parts_->services->follow(std::move(what));
 }

@@ -63,8 +63,11 @@ public:
     std::string name; ///< address
     partition_id partition;
     epoch term; ///< of the control state; used where nothing better is known
-    bool wants_snapshot =
-        false; ///< true: whatever rows there are, they are replaced from the next valid marker
+    /// Whatever rows there are, they are replaced from the next valid marker.
+    bool wants_snapshot = false;
+    /// With wants_snapshot: told once, on any thread, when no marker that is written from now on can be
+    /// missed any more; or why not, if it must be asked again (retryable).
+    std::function<void(const result<void>&)> watched{};
   };
 
   struct figures {
@@ -98,13 +101,10 @@ public:
   /// What is being applied ends, positions are stored. Blocking; not from an actor.
   void stop();
 
-  /// Makes sure that the partition is read and says from where: what a request for a snapshot names. Asks the
-  /// partition's leader if it wasn't read before; blocking up to 10 s. Not from an actor.
-  result<kafka_offset> read_partition(partition_id partition);
-
-  /// At a start: call for all accounts before the first control_folded(). Later: before a snapshot is asked
-  /// for. An account that is followed already isn't touched, but for wants_snapshot. Without wants_snapshot
-  /// an account that has no whole copy here is reported as needing a snapshot.
+  /// At a start: call for all accounts before the first control_folded(). Later: a snapshot may be
+  /// asked for once `watched` said so. An account that is followed already isn't touched, but for
+  /// wants_snapshot. Without wants_snapshot an account that has no whole copy here is reported as needing a
+  /// snapshot.
   void follow(followed what);
   /// The account isn't replicated here any more. Its rows go if `remove_rows`.
   void unfollow(const account_id& account, bool remove_rows);

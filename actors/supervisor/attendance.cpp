@@ -127,7 +127,7 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
     return; // it's on its way to be written here
   if (destination.ready) {
     if (!doing.following)
-      follow(account, false);
+      follow(account);
     watch_for_foreign_writes(account, active);
     if (doing.paused_told != account.is_paused) {
       doing.paused_told = account.is_paused;
@@ -153,7 +153,7 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
     doing.parked = true; // since before this process began, too
   if (doing.parked) {
     if (!doing.following)
-      follow(account, false);
+      follow(account);
     return;
   }
   if (doing.reset_seen != destination.requested)
@@ -180,44 +180,41 @@ void supervisor::watch_for_foreign_writes(const account_state& account, const te
 }
 
 void supervisor::ask_for_snapshot(const account_state& account, const std::string& why) {
-  // The source sends a snapshot only when asked by `replica_reset`: by then this node reads the partition
-  // from before the snapshot's marker on (R14, R16).
   auto& doing = work(account.id);
-  const auto* destination = account.destination(self_name());
-  if (destination == nullptr || doing.reset_pending)
+  if (account.destination(self_name()) == nullptr || doing.reset_pending)
     return;
   doing.reset_pending = true;
-  in_background(
-      *parts_->sql,
-      [this, id = account.id, partition = account.partition, why, parts = parts_]() -> std::function<void()> {
-        const auto reading = parts->replicas->read_partition(partition);
-        return [this, id, why, reading] {
-          auto& doing = work(id);
-          doing.busy = false;
-          const auto* account = state().account(id);
-          if (account == nullptr || account->is_withdrawn || account->destination(self_name()) == nullptr)
-            return;
-          if (!reading) {
-            spdlog::warn("account {}: partition {} can't be read yet: {}", id, account->partition,
-                         reading.error().what);
-            doing.reset_pending = false;
-            waiting_.insert(id);
-            return;
-          }
-          follow(*account, true);
-          append_fact(id, replica_reset{self_name(), why});
-        };
-      });
+  // The source sends a snapshot as soon as it reads `replica_reset`: not before its marker can't be missed
+  // here.
+  follow(account,
+         [this, self = caf::actor_cast<caf::actor>(this), id = account.id, why](const result<void>& watched) {
+           caf::anon_send(self, run_here{[this, id, why, watched] { on_watched(id, why, watched); }});
+         });
 }
 
-void supervisor::follow(const account_state& account, bool wants_snapshot) {
+void supervisor::on_watched(const account_id& id, const std::string& why, const result<void>& watched) {
+  const auto* account = state().account(id);
+  if (account == nullptr || account->is_withdrawn || account->destination(self_name()) == nullptr)
+    return;
+  if (!watched) {
+    spdlog::debug("account {}: partition {} can't be read yet: {}", id, account->partition,
+                  watched.error().what);
+    work(id).reset_pending = false;
+    waiting_.insert(id);
+    return;
+  }
+  append_fact(id, replica_reset{self_name(), why});
+}
+
+void supervisor::follow(const account_state& account, std::function<void(const result<void>&)> watched) {
   const auto* active = account.terms.active();
   replica_side::followed followed;
   followed.account = account.id;
   followed.name = account.name;
   followed.partition = account.partition;
   followed.term = active->term;
-  followed.wants_snapshot = wants_snapshot;
+  followed.wants_snapshot = static_cast<bool>(watched);
+  followed.watched = std::move(watched);
   parts_->replicas->follow(std::move(followed));
   work(account.id).following = true;
 }

@@ -274,7 +274,7 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
                     if (account == nullptr || account->terms.active() == nullptr)
                       return;
                     doing.ready_sent = request;
-                    follow(*account, false);
+                    follow(*account);
                     append_fact(id, replica_ready{self_name(), request, {}, cut});
                   };
                 });

@@ -132,7 +132,9 @@ private:
   bool holds_commits(const account_state& account);
   void look_at_partitions();
   void look_for_uncovered();
-  void follow(const account_state& account, bool wants_snapshot);
+  /// With `watched`: its rows are replaced from the next marker on (see replica_side).
+  void follow(const account_state& account, std::function<void(const result<void>&)> watched = {});
+  void on_watched(const account_id& id, const std::string& why, const result<void>& watched);
   void begin_when_read();
   void end_commits_at_start();
   void begin();

@@ -230,12 +230,20 @@ bool replica_world::send_snapshot(const account_id& account, const std::string& 
   return done.get();
 }
 
+bool replica_world::watch(const account_id& account) {
+  return eventually(patience, [&] {
+    std::promise<bool> asked;
+    auto watched = asked.get_future();
+    side->follow({account, account.value, log->partition(account), epoch(1), true,
+                  [&asked](const result<void>& outcome) { asked.set_value(outcome.has_value()); }});
+    return watched.get();
+  });
+}
+
 void replica_world::initialise(const account_id& account) {
   static int count = 0;
   const auto id = fmt::format("snapshot-{}", ++count);
-  need(side->read_partition(log->partition(account)));
-  side->follow({account, account.value, log->partition(account), epoch(1), true});
-  need(side->read_partition(log->partition(account))); // behind the follow
+  require(watch(account), "the account's partition can't be read");
   log->pump();
   require(send_snapshot(account, id), "the snapshot failed");
   require(eventually(patience,

@@ -66,6 +66,8 @@ public:
   void restart(const std::vector<account_id>& accounts, std::size_t memory_limit = std::size_t{64} << 20);
   void stop() { side.reset(); }
   /// Asks for a first copy, sends it, and waits until it's loaded.
+  /// The next marker of the account is met.
+  bool watch(const account_id& account);
   void initialise(const account_id& account);
   /// Sends a snapshot whose marker goes into the account's line; false if it failed.
   bool send_snapshot(const account_id& account, const std::string& id);
