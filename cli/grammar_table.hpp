@@ -25,7 +25,8 @@ struct word {
   word_kind kind = word_kind::host;
   std::int64_t least = 0, most = 0;
   std::vector<std::string_view> choices = {};
-  bool optional = false; ///< of positional words: may be left out, with all behind it
+  bool optional = false;      ///< of positional words: may be left out, with all behind it
+  std::string_view help = {}; ///< of keywords: what the value does, where the name doesn't say it
 };
 
 /// An option: `--name`, or `--name VALUE` if `value` has a name.

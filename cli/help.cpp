@@ -74,6 +74,12 @@ std::string help_text() {
 
 std::string help_text(const command_row& row) {
   auto text = fmt::format("{}\n\n{}\n", usage(row), row.help);
+  std::string keywords;
+  for (const auto& k : row.keywords)
+    if (!k.help.empty())
+      keywords += fmt::format("  {:<24}{}\n", keyword_text(k), k.help);
+  if (!keywords.empty())
+    text += "\nParameters\n" + keywords;
   if (!row.options.empty())
     text += "\nOptions of this command\n" + options_text(row.options);
   text += "\nOptions of every command\n" + options_text(global_options_table());

@@ -33,6 +33,7 @@ std::vector<control_event> operations::start_events(const operation& op) const {
   begun.destination = node_name(op.wanted.destination);
   begun.priority = op.wanted.priority;
   begun.no_return = op.wanted.no_return;
+  begun.threads = op.wanted.threads;
   std::vector<control_event> events{begun};
   for (const auto& [id, typed] : op.typed) {
     operation_target target{begun.id, id, typed, {}, op.accept_loss.contains(id)};
@@ -100,6 +101,7 @@ void operations::take_up(const operation_state& orphan) {
   op->wanted.destination = orphan.started.destination.value;
   op->wanted.priority = orphan.started.priority;
   op->wanted.no_return = orphan.started.no_return;
+  op->wanted.threads = orphan.started.threads;
   op->give_up = time_to_give_up();
   for (const auto& [id, open] : orphan.open) {
     op->typed[id] = open.target.name;

@@ -308,9 +308,33 @@ void operations::dry_run(operation& op) {
 
 void operations::decide_now(operation& op) {
   const auto facts = facts_for(op);
-  for (const auto& wanted : commands_of(op))
+  for (auto& wanted : commands_of(op)) {
+    if (auto* promotion = std::get_if<promote>(&wanted.body)) {
+      keep_to_turns(op, *promotion);
+      if (promotion->accounts.empty())
+        continue;
+    }
     take_decision(op, decide(state(), wanted, facts));
+  }
   answer_if_complete(op);
+}
+
+/// `threads` of its accounts are on their way at once, each until it is active; the others come in their
+/// turn. Not those of a mailstore that died: nobody writes them meanwhile.
+void operations::keep_to_turns(operation& op, promote& wanted) const {
+  if (op.wanted.threads == 0 || wanted.kind != promotion_kind::planned)
+    return;
+  const auto room = op.wanted.threads - std::min<std::size_t>(op.wanted.threads, op.open.size());
+  if (room >= wanted.accounts.size())
+    return;
+  for (auto id = wanted.accounts.begin() + static_cast<std::ptrdiff_t>(room); id != wanted.accounts.end();
+       ++id) {
+    auto& answered = op.replies[*id];
+    answered.account = op.typed.at(*id);
+    answered.outcome = "accepted";
+  }
+  wanted.accounts.resize(room);
+  op.give_up = time_to_give_up(); // nobody is late who waits for a turn
 }
 
 void operations::take_decision(operation& op, const decision& made) {
@@ -483,6 +507,9 @@ void operations::on_evolution(const control_record& record, const evolution& out
         else if (op->undecided.contains(change->account))
           look_for_rivals(*op, *change);
       }
+  for (auto& [id, op] : running_)
+    if (op->open.size() < op->wanted.threads && op->started && !op->undecided.empty())
+      decide_now(*op); // who ended leaves a turn
 }
 
 void operations::answer_if_complete(operation& op) {

@@ -76,6 +76,7 @@ private:
   void ask_for_declines(operation& op, const std::vector<decline_wanted>& declines);
   void start(std::shared_ptr<operation> op);
   void decide_now(operation& op);
+  void keep_to_turns(operation& op, promote& wanted) const;
   void take_decision(operation& op, const decision& made);
   std::vector<command> commands_of(const operation& op) const;
   void dry_run(operation& op);

@@ -35,6 +35,12 @@ std::uint32_t number_of(const json::value& v, std::string_view key) {
   return static_cast<std::uint32_t>(v.as_int64());
 }
 
+std::uint32_t threads_of(std::uint32_t number) {
+  if (number < 1 || number > 64)
+    throw wire_error{"'threads' must be a number from 1 to 64"};
+  return number;
+}
+
 bool flag_of(const json::value& v, std::string_view key) {
   if (!v.is_bool())
     throw wire_error{fmt::format("'{}' must be true or false", key)};
@@ -67,7 +73,7 @@ void take_parameter(request_body& body, std::string_view key, const json::value&
   else if (key == "priority")
     body.priority = number_of(v, key);
   else if (key == "threads")
-    body.threads = number_of(v, key);
+    body.threads = threads_of(number_of(v, key));
   else if (key == "skip_invalid")
     body.skip_invalid = flag_of(v, key);
   else if (key == "dry_run")

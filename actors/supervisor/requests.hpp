@@ -28,7 +28,7 @@ struct request_body {
   std::string account_status; ///< active | paused
   std::string replica_status; ///< available | unavailable
   std::uint32_t priority = 0;
-  std::uint32_t threads = 0;
+  std::uint32_t threads = 0; ///< 1 to 64; 0: not given
   bool skip_invalid = false;
   bool dry_run = false;
   bool summary = false;

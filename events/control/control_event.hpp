@@ -199,6 +199,7 @@ struct operation_started {
   node_name destination{}; ///< empty: none was named
   std::uint32_t priority = 0;
   bool no_return = false;
+  std::uint32_t threads = 0; ///< accounts of a promotion that move at once; 0: as many as their source does
   bool operator==(const operation_started&) const = default;
 };
 

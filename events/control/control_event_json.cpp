@@ -241,15 +241,18 @@ node_announced node_announced_from(const json_fields& in) {
 }
 
 boost::json::object to_json(const operation_started& e) {
-  return {{"operation", e.id.value},
-          {"kind", e.kind},
-          {"by", e.by},
-          {"at", e.at_ms},
-          {"accounts", e.accounts},
-          {"text", e.text},
-          {"destination", e.destination.value},
-          {"priority", e.priority},
-          {"no_return", e.no_return}};
+  json::object out{{"operation", e.id.value},
+                   {"kind", e.kind},
+                   {"by", e.by},
+                   {"at", e.at_ms},
+                   {"accounts", e.accounts},
+                   {"text", e.text},
+                   {"destination", e.destination.value},
+                   {"priority", e.priority},
+                   {"no_return", e.no_return}};
+  if (e.threads != 0)
+    out["threads"] = e.threads;
+  return out;
 }
 
 operation_started operation_started_from(const json_fields& in) {
@@ -261,7 +264,8 @@ operation_started operation_started_from(const json_fields& in) {
           in.text("text"),
           node_name(in.text("destination")),
           in.number<std::uint32_t>("priority"),
-          in.flag("no_return")};
+          in.flag("no_return"),
+          in.has("threads") ? in.number<std::uint32_t>("threads") : 0};
 }
 
 boost::json::object to_json(const operation_target& e) {

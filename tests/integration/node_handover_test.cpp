@@ -89,6 +89,30 @@ BOOST_AUTO_TEST_CASE(r29_what_a_destination_declines_behind_the_fence_goes_on_to
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 2); }));
 }
 
+BOOST_AUTO_TEST_CASE(f06_threads_bounds_how_many_accounts_move_at_once) {
+  node_world world;
+  const auto names = world.create_accounts(0, "user", 4);
+  world.enrol(names, 0, 1);
+  const auto moving = [&] {
+    return world.at(0).db.value("SELECT COUNT(*) FROM understudy.control_account WHERE doc LIKE "
+                                "'%planned%'");
+  };
+  auto locker = world.at(1).db.connect();
+  locker.query("LOCK TABLES understudy.role READ"); // no epoch begins there
+  auto promoted = std::async(std::launch::async, [&] {
+    return world.at(0).cli({"ha", "promoteAccounts", "accounts", listed(names), "threads", "1"});
+  });
+  BOOST_TEST(eventually(patience, [&] { // handed over, and on its way
+    return world.at(0).db.value("SELECT COUNT(*) FROM understudy.role WHERE role='replica'") == "1" &&
+           moving() != "0";
+  }));
+  BOOST_TEST(moving() == "1");
+  locker.query("UNLOCK TABLES");
+  const auto answer = promoted.get();
+  BOOST_TEST_CONTEXT(answer.text) BOOST_TEST(answer.status == 0);
+  BOOST_TEST(live_on(world.at(1), names, world.at(1).name));
+}
+
 BOOST_AUTO_TEST_CASE(r25_an_operation_goes_on_when_the_node_that_took_it_dies) {
   node_world world({.mailstores = 3});
   const auto names = world.create_accounts(0, "user", 4);

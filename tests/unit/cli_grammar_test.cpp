@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(help_and_version_need_nothing_else) {
   BOOST_REQUIRE((one && one->command));
   auto text = help_text(*one->command);
   for (auto part : {"accounts a@x,b@y | input_file FILE | source_mail_host HOST", "[destination HOST]",
-                    "[threads N]", "--accept-loss"})
+                    "[threads N]", "four at most", "--accept-loss"})
     BOOST_TEST_CONTEXT(part) BOOST_TEST((text.find(part) != std::string::npos));
 }
 
