@@ -51,6 +51,10 @@ void supervisor::attend(const account_id& id) {
     forget(id);
     return;
   }
+  if (const auto* active = account->terms.active(); active != nullptr && is_self(active->primary) &&
+                                                    !stepping_down_ &&
+                                                    account->terms.ended_by_a_claim(active->term))
+    close_epoch(*account, active->term); // decided and declined may have been read at once
   if (const auto* pending = account->terms.pending())
     attend_promotion(*account, *pending);
   else if (const auto* current = account->terms.current();
@@ -78,8 +82,6 @@ void supervisor::attend_promotion(const account_state& account, const term_entry
       come_back(account, pending);
     else if (is_self(pending.primary))
       write_fence(account, pending);
-    else if (from_self && !stepping_down_)
-      close_epoch(account, active->term);
     break;
   }
   if (!is_self(pending.primary))

@@ -14,11 +14,8 @@ std::vector<std::pair<account_id, epoch>> supervisor::lost_epochs() const {
     const auto* active = account == nullptr ? nullptr : account->terms.active();
     if (active == nullptr || account->is_withdrawn)
       continue;
-    const auto* promotion = account->promotion();
     const bool passed_on = !is_self(active->primary) && active->term > term;
-    const bool claimed = promotion != nullptr && promotion->origin == term_origin::unplanned &&
-                         !is_self(promotion->primary) && promotion->term > term;
-    if (passed_on || claimed)
+    if (passed_on || account->terms.ended_by_a_claim(term))
       lost.emplace_back(id, term);
   }
   return lost;

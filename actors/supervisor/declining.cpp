@@ -49,12 +49,30 @@ std::string supervisor::why_not_begin(const account_state& account, const term_e
   return {};
 }
 
+/// An unplanned epoch leaves its fence behind, whatever becomes of it: the source that was claimed for it may
+/// live again, and then nobody could be promoted but on a claim, which a living node gives back at once
+/// (R22).
+bool supervisor::ends_the_one_before(const account_state& account, epoch term) {
+  const auto* entry = account.terms.find(term);
+  if (entry == nullptr || entry->state != term_state::decided || entry->origin != term_origin::unplanned)
+    return true;
+  const auto figures = parts_->replicas->figures_of(account.id);
+  if (parts_->fences->written(account.id) >= term || (figures && figures->term >= term))
+    return true;
+  write_fence(account, *entry);
+  return false;
+}
+
 /// R24: before the role row only. Whoever waits for this epoch may decide again without a claim on this node.
 void supervisor::decline(const account_state& account, epoch term, const std::string& why) {
   auto& doing = work(account.id);
   if (doing.declined >= term || doing.role_begun >= term)
     return;
   if (doing.busy) {
+    waiting_.insert(account.id);
+    return;
+  }
+  if (!ends_the_one_before(account, term)) {
     waiting_.insert(account.id);
     return;
   }

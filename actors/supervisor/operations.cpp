@@ -18,9 +18,11 @@ bool is_change(const std::string& name) {
 /// Figures of the nodes are asked for again so often while a source's word is waited for.
 constexpr std::chrono::milliseconds facts_age{1000};
 
-bool waits_for_source(const account_decision& account) {
-  return std::any_of(account.gates.begin(), account.gates.end(),
-                     [](const gate& g) { return !g.passed && g.name == "source answers"; });
+/// Something that the nodes' figures tell.
+bool waits_for_figures(const account_decision& account) {
+  return std::any_of(account.gates.begin(), account.gates.end(), [](const gate& g) {
+    return !g.passed && (g.name == "source answers" || g.name == "fence read");
+  });
 }
 
 } // namespace
@@ -349,7 +351,7 @@ void operations::take_decision(operation& op, const decision& made) {
       op.decided_on[account.account] = before && before->origin ? before->origin->operation : operation_id{};
     } else if (account.waits && boot_now() < op.give_up) {
       answered.outcome = "accepted";
-      op.facts_wanted = op.facts_wanted || waits_for_source(account);
+      op.facts_wanted = op.facts_wanted || waits_for_figures(account);
     } else {
       refuse(op, account.account, account.text);
     }

@@ -175,13 +175,20 @@ void supervisor::write_fence(const account_state& account, const term_entry& pen
   if (doing.fence_sent >= pending.term)
     return;
   doing.fence_sent = pending.term;
-  parts_->log->produce(account.partition,
-                       fence_event{account.id, pending.term, pending.decision, account.is_protected()},
-                       [id = account.id, term = pending.term](const delivery_outcome& outcome) {
-                         if (outcome.refused)
-                           spdlog::error("account {}: Kafka refuses the fence of epoch {}: {}", id, term,
-                                         outcome.refused->what);
-                       });
+  parts_->log->produce(
+      account.partition, fence_event{account.id, pending.term, pending.decision, account.is_protected()},
+      [this, self = caf::actor_cast<caf::actor>(this), fences = parts_->fences, id = account.id,
+       term = pending.term](const delivery_outcome& outcome) {
+        if (!outcome.refused) {
+          fences->note(id, term);
+          return;
+        }
+        spdlog::error("account {}: Kafka refuses the fence of epoch {}: {}", id, term, outcome.refused->what);
+        caf::anon_send(self, run_here{[this, id] {
+                         work(id).fence_sent = {};
+                         waiting_.insert(id);
+                       }});
+      });
 }
 
 void supervisor::take_over(const account_state& account, const term_entry& pending) {

@@ -139,7 +139,7 @@ void supervisor::step_down(const std::vector<standing_claim>& claims) {
       returned_sent_ = last;
       for (const auto& account : state().accounts())
         if (const auto* active = account.terms.active();
-            active != nullptr && is_self(active->primary) && account.terms.pending() != nullptr)
+            active != nullptr && is_self(active->primary) && account.terms.current() != active)
           attend(account.id);
       append({returned{last}});
     };

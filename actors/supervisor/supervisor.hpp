@@ -115,6 +115,7 @@ private:
   void write_fence(const account_state& account, const term_entry& pending);
   void come_back(const account_state& account, const term_entry& pending);
   std::string why_not_begin(const account_state& account, const term_entry& pending) const;
+  bool ends_the_one_before(const account_state& account, epoch term);
   void decline(const account_state& account, epoch term, const std::string& why);
   void couldnt_begin(const account_id& account, epoch term, const error& why);
   void abort_declined(const account_state& account, const term_entry& declined_one);

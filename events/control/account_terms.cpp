@@ -81,6 +81,14 @@ std::vector<const term_entry*> account_terms::unclosed(epoch fenced) const {
   return open;
 }
 
+bool account_terms::ended_by_a_claim(epoch term) const {
+  const auto* ended = find(term);
+  return ended && std::any_of(entries_.begin(), entries_.end(), [&](const term_entry& entry) {
+           return entry.term > term && entry.origin == term_origin::unplanned &&
+                  entry.primary != ended->primary;
+         });
+}
+
 std::optional<std::int64_t> account_terms::primary_until_ms(const node_name& node) const {
   const term_entry* successor = nullptr;
   for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {

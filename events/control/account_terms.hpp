@@ -66,6 +66,9 @@ public:
   /// Epochs in which somebody may still write: neither aborted, declined, nor below an activated one or
   /// `fenced`, the highest epoch whose fence was read (R24).
   std::vector<const term_entry*> unclosed(epoch fenced = {}) const;
+  /// True if another node was given a further epoch without the help of the primary of `term`, whatever
+  /// became of that: its fence may lie in the log, so nothing of `term` is acknowledged any more (R20).
+  bool ended_by_a_claim(epoch term) const;
   /// Until when `node` was the primary the last time, by the wall clock of its successor; none: never.
   std::optional<std::int64_t> primary_until_ms(const node_name& node) const;
   epoch next_term() const;

@@ -9,9 +9,11 @@ namespace {
 constexpr std::string_view claim_gate_name = "claim ready";
 constexpr std::string_view decline_gate_name = "epoch declined";
 constexpr std::string_view answer_gate_name = "source answers";
+constexpr std::string_view fence_gate_name = "fence read";
 
 bool holds_for_good(const gate& g) {
-  return !g.passed && g.name != claim_gate_name && g.name != decline_gate_name && g.name != answer_gate_name;
+  return !g.passed && g.name != claim_gate_name && g.name != decline_gate_name &&
+         g.name != answer_gate_name && g.name != fence_gate_name;
 }
 
 std::string figure(const std::optional<sequence>& number) {
@@ -238,6 +240,10 @@ private:
         add(result_.gates, std::string(answer_gate_name), node, false,
             fmt::format("it was to hand epoch {} over{}: its abort, or its fence, is waited for",
                         current->term, whose(*current)));
+      } else if (open == active && lives(node) && !claimed && declined_behind_its_fence(*open, *current)) {
+        add(result_.gates, std::string(fence_gate_name), node, false,
+            fmt::format("{} declined epoch {} behind its fence, which ends epoch {}: it is read first",
+                        current->primary.get(), current->term, open->term));
       } else if (lives(node) && !claimed) {
         add(result_.gates, "source gone", node, false,
             "its lease runs: promote as planned, or stop it first");
@@ -245,6 +251,13 @@ private:
         claim_gate(node, claimed ? &claim->second : nullptr);
       }
     }
+  }
+
+  /// An unplanned epoch is declined only once its fence is in the log: it cuts the one before although its
+  /// primary lives, and no claim is needed as soon as anybody says that it read it (R24).
+  static bool declined_behind_its_fence(const term_entry& cut, const term_entry& current) {
+    return current.term > cut.term && current.state == term_state::declined &&
+           current.origin == term_origin::unplanned && current.names_claim_on(cut.primary);
   }
 
   void claim_gate(const node_name& node, const claim_facts* claim) {

@@ -89,6 +89,40 @@ BOOST_AUTO_TEST_CASE(r29_what_a_destination_declines_behind_the_fence_goes_on_to
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 2); }));
 }
 
+BOOST_AUTO_TEST_CASE(r24_behind_a_declined_epoch_another_is_promoted_while_the_old_source_lives) {
+  node_world world({.mailstores = 3});
+  const auto names = world.create_accounts(0, "user", 1);
+  const auto id = world.id_of(names.front());
+  world.enrol(names, 0, 1, 10);
+  world.enrol(names, 0, 2, 20);
+  const auto promote_to = [&](std::size_t host) {
+    return world.at(host).cli(
+        {"ha", "promoteAccounts", "accounts", names.front(), "destination", world.at(host).name});
+  };
+  auto locker = world.at(1).db.connect();
+  locker.query("SET sql_log_bin=0");
+  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  write_once(world.at(0), id);
+  world.at(0).node.suspend(); // silent for so long that it is claimed, not dead
+  auto promoted = std::async(std::launch::async, [&] { return promote_to(1); });
+  BOOST_TEST_REQUIRE(eventually(patience, [&] {
+    return world.at(2).db.value("SELECT COUNT(*) FROM understudy.control_account WHERE doc LIKE "
+                                "'%unplanned%'") == "1";
+  }));
+  world.at(0).node.resume();
+  locker.query("ALTER TABLE zimbra.mailbox_metadata CHANGE metadata other MEDIUMTEXT CHARACTER SET utf8mb3");
+  locker.query("UNLOCK TABLES");
+  const auto failed = promoted.get();
+  BOOST_TEST_CONTEXT(failed.text) BOOST_TEST(failed.status == 1);
+  BOOST_TEST(world.at(0).answers());
+  const auto done = promote_to(2);
+  BOOST_TEST_CONTEXT(done.text) BOOST_TEST(done.status == 0);
+  BOOST_TEST(live_on(world.at(2), names, world.at(2).name));
+  write_once(world.at(2), id);
+  BOOST_TEST(writes_there(world.at(2), id) == 2u);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 2); }));
+}
+
 BOOST_AUTO_TEST_CASE(f06_threads_bounds_how_many_accounts_move_at_once) {
   node_world world;
   const auto names = world.create_accounts(0, "user", 4);

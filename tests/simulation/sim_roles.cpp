@@ -199,6 +199,9 @@ void sim_process::decline_if_asked(const account_state& account, const role_row&
   const auto* pending = account.terms.pending();
   if (!pending || !pending->decline_asked || pending->primary != host_.name || role.term >= pending->term)
     return;
+  // The source that was claimed for it may live again: its epoch is cut all the same.
+  if (pending->origin == term_origin::unplanned && in_force(account.id) < pending->term)
+    return hand_over_fence(account.id, pending->term, pending->decision);
   declining_[account.id] = pending->term;
   say(account.id, declined{pending->term, "asked"});
 }

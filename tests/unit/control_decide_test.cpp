@@ -189,6 +189,26 @@ BOOST_FIXTURE_TEST_CASE(r24_the_promotion_waits_while_a_living_primary_is_asked,
   BOOST_TEST(!at(anna).promotion()->names_claim_on(two));
 }
 
+BOOST_FIXTURE_TEST_CASE(r24_behind_a_declined_epoch_another_is_promoted_while_the_old_source_lives, ready) {
+  source_dies({kafka_offset{7}, true, ""});
+  take(run(unplanned(two)));
+  facts.nodes[one].lease_runs = true; // it was only silent, and has given the claim back
+  facts.claims.clear();
+  append(one, {returned{kafka_offset{7}}});
+  say(two, anna, declined{epoch{2}, "poison event"});
+  // The living source isn't claimed, and isn't in the way: its epoch was cut before the decline was said.
+  auto decided = run(unplanned(three));
+  BOOST_TEST(blocked_by(decided, "fence read"));
+  BOOST_TEST(decided.accounts.front().waits);
+  BOOST_TEST(decided.claims_needed.empty());
+  facts.accounts[anna].fenced = epoch{2};
+  decided = run(unplanned(three));
+  BOOST_TEST(decided.accounts.front().decided);
+  BOOST_TEST(applied(take(decided)));
+  BOOST_TEST((at(anna).promotion()->primary == three));
+  BOOST_TEST(at(anna).promotion()->claims == nullptr);
+}
+
 BOOST_FIXTURE_TEST_CASE(r24_nobody_is_asked_to_decline_for_a_command_that_names_no_destination, ready) {
   source_dies({kafka_offset{7}, true, ""});
   take(run(unplanned()));

@@ -121,6 +121,19 @@ BOOST_FIXTURE_TEST_CASE(r24_a_declined_epoch_needs_no_claim, ready) {
   BOOST_TEST(applied(decide(three, anna, to(three, promotion_kind::unplanned, {{one, kafka_offset{7}}}))));
 }
 
+BOOST_FIXTURE_TEST_CASE(r20_an_epoch_that_a_claim_ended_stays_ended_when_the_next_is_declined, ready) {
+  decide(two, anna, to(two));
+  BOOST_TEST(!at(anna).terms.ended_by_a_claim(epoch{1})); // its own to hand over
+  say(one, anna, promotion_aborted{epoch{2}, "guard"});
+  decide(two, anna, to(two, promotion_kind::unplanned, {{one, kafka_offset{7}}}));
+  BOOST_TEST(at(anna).terms.ended_by_a_claim(epoch{1}));
+  say(two, anna, declined{epoch{3}, "poison event"}); // behind its fence
+  BOOST_TEST(at(anna).terms.ended_by_a_claim(epoch{1}));
+  decide(three, anna, to(one, promotion_kind::unplanned)); // back: where it was cut isn't known there
+  BOOST_TEST(at(anna).terms.ended_by_a_claim(epoch{1}));
+  BOOST_TEST(!at(anna).terms.ended_by_a_claim(epoch{4}));
+}
+
 BOOST_FIXTURE_TEST_CASE(r24_a_question_to_decline_is_kept_until_the_epoch_has_its_end, ready) {
   BOOST_TEST(!say(three, anna, decline_asked{epoch{1}})); // active
   decide(two, anna, to(two));
