@@ -210,6 +210,7 @@ void replica_services::load_now(const marker_met& met, unsigned attempt) {
     task.request.name = what->name;
   task.request.source_mailbox = met.marker.mailbox;
   task.request.volumes = volumes_of(met.source);
+  task.request.catalogs = catalogs_;
   task.sql = options_.sql;
   task.rules = options_.rules;
   task.kafka = options_.kafka;
@@ -275,7 +276,7 @@ void replica_services::remove_now(const account_id& account) {
   if (board_.actor_of(account))
     return; // followed again meanwhile: a load removes what is there by itself
   if (!loading) {
-    const auto removed = remove_replica(options_.sql, *options_.rules, account);
+    const auto removed = remove_replica(options_.sql, *options_.rules, account, {}, catalogs_);
     if (removed)
       return;
     say(log_level::warning, removed.error().what);

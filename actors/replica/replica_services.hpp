@@ -88,7 +88,8 @@ private:
   // Last: their threads use all of the above.
   std::unique_ptr<worker_pool> chores_; ///< one thread: in the order of the calls
   std::unique_ptr<worker_pool> loaders_;
-  std::unique_ptr<worker_pool> storing_; ///< one thread
+  std::shared_ptr<recent_catalogs> catalogs_ = std::make_shared<recent_catalogs>(); ///< of loads
+  std::unique_ptr<worker_pool> storing_;                                            ///< one thread
 };
 
 } // namespace understudy

@@ -52,6 +52,26 @@ result<void> empty_table(sql_session& session, const account_table& table, const
   }
 }
 
+/// Which of the tables have rows of the mailbox, by their place in the list. Each deletion is a commit, which
+/// waits for Kafka: a new replica has nothing to delete.
+result<std::set<std::size_t>> tables_with_rows(sql_session& session, const std::vector<account_table>& tables,
+                                               mailbox_id mailbox) {
+  std::set<std::size_t> filled;
+  std::string question;
+  for (std::size_t i = 0; i < tables.size(); ++i)
+    question += fmt::format("{}(SELECT {} FROM {} WHERE {} = {} LIMIT 1)", i == 0 ? "" : " UNION ALL ", i,
+                            sql_table(tables[i].definition->database, tables[i].definition->name),
+                            sql_name(tables[i].mailbox_column), mailbox);
+  if (tables.empty())
+    return filled;
+  const auto found = session.query(question);
+  if (!found)
+    return passed_on(found);
+  for (const auto& row : found->rows)
+    filled.insert(to_number<std::size_t>(row[0]));
+  return filled;
+}
+
 } // namespace
 
 std::uint8_t origin_slot(const account_id& account) {
@@ -59,25 +79,26 @@ std::uint8_t origin_slot(const account_id& account) {
 }
 
 result<void> remove_rows(sql_session& session, const profile& rules, const account_id& account,
-                         mailbox_id mailbox, group_number group, std::size_t rows_per_delete) {
+                         mailbox_id mailbox, group_number group, std::size_t rows_per_delete,
+                         recent_catalogs& catalogs) {
   std::set<std::string> databases{rules.group_database(group), rules.registry.table.database};
   for (const auto& [logical, column] : rules.shared_tables)
     if (auto name = rules.physical_name(logical, group))
       databases.insert(name->database);
-  const auto catalog = read_catalog(session, databases);
+  const auto catalog = catalogs.of(session, databases);
   if (!catalog)
     return tl::make_unexpected(catalog.error());
   session.doing(fmt::format("remove the rows of account {} (mailbox {})", account, mailbox));
-  const auto tables = account_tables(rules, *catalog, group);
-  // Children first; the registry, last of the list, last.
-  for (auto table = tables.rbegin(); table != tables.rend(); ++table)
-    if (!rules.is_registry(table->logical_name))
-      if (auto done = empty_table(session, *table, account, mailbox, rows_per_delete); !done)
-        return done;
-  for (const auto& table : tables)
-    if (rules.is_registry(table.logical_name))
-      if (auto done = empty_table(session, table, account, mailbox, rows_per_delete); !done)
-        return done;
+  const auto tables = account_tables(rules, **catalog, group);
+  const auto filled = tables_with_rows(session, tables, mailbox);
+  if (!filled)
+    return tl::make_unexpected(filled.error());
+  // Children first, the registry last.
+  for (const bool registry : {false, true})
+    for (auto i = tables.size(); i-- > 0;)
+      if (filled->contains(i) && rules.is_registry(tables[i].logical_name) == registry)
+        if (auto done = empty_table(session, tables[i], account, mailbox, rows_per_delete); !done)
+          return done;
   return {};
 }
 

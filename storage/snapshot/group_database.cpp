@@ -54,7 +54,7 @@ bool is_table_definition(const std::string& definition) {
          std::string_view(definition).substr(create_table.size() - 1 + name.size()).starts_with(" (");
 }
 
-result<void> ensure_group_database(sql_session& session, const std::string& database,
+result<bool> ensure_group_database(sql_session& session, const std::string& database,
                                    const std::vector<std::string>& definitions) {
   session.doing(fmt::format("create the group database {}", database));
   const auto present = session.query(
@@ -65,6 +65,7 @@ result<void> ensure_group_database(sql_session& session, const std::string& data
     return passed_on(present);
   if (!exists)
     return passed_on(exists);
+  bool created = false;
   for (const auto& definition : definitions) {
     if (definition.starts_with(create_database)) {
       auto statement = database_statement(definition, database);
@@ -72,7 +73,7 @@ result<void> ensure_group_database(sql_session& session, const std::string& data
         return tl::make_unexpected(statement.error());
       if (!exists->has_value())
         if (auto made = run(session, *statement); !made)
-          return made;
+          return tl::make_unexpected(made.error());
       if (auto used = session.execute("USE " + sql_name(database)); !used)
         return passed_on(used);
       continue;
@@ -82,11 +83,13 @@ result<void> ensure_group_database(sql_session& session, const std::string& data
     const auto name = quoted_name(definition, create_table.size() - 1);
     const bool there = std::any_of(present->rows.begin(), present->rows.end(),
                                    [&name](const sql_row& row) { return sql_name(to_text(row[0])) == name; });
-    if (!there)
-      if (auto made = run(session, definition); !made)
-        return made;
+    if (there)
+      continue;
+    if (auto made = run(session, definition); !made)
+      return tl::make_unexpected(made.error());
+    created = true;
   }
-  return {};
+  return created;
 }
 
 } // namespace understudy

@@ -15,8 +15,9 @@ result<std::string> database_statement(const std::string& definition, const std:
 bool is_table_definition(const std::string& definition);
 
 /// Creates what is missing of the group's database; existing tables are left as they are. `session` has
-/// foreign_key_checks=0, since tables come in any order; its default database is changed.
-result<void> ensure_group_database(sql_session& session, const std::string& database,
+/// foreign_key_checks=0, since tables come in any order; its default database is changed. Whether a table was
+/// created.
+result<bool> ensure_group_database(sql_session& session, const std::string& database,
                                    const std::vector<std::string>& definitions);
 
 } // namespace understudy

@@ -149,7 +149,7 @@ result<void> snapshot_loader::parts::find_place() {
   if (auto written = logged_state(session).write_replica(record); !written)
     return written;
   return remove_rows(session, *rules, request.account, where.mailbox, group_number(where.group),
-                     limits.rows_per_delete);
+                     limits.rows_per_delete, *request.catalogs);
 }
 
 result<void> snapshot_loader::parts::load_schema() {
@@ -158,11 +158,10 @@ result<void> snapshot_loader::parts::load_schema() {
   for (const auto& [logical, column] : rules->shared_tables)
     if (auto name = rules->physical_name(logical, group_number(where.group)))
       databases.insert(name->database);
-  auto catalog = read_catalog(session, databases);
+  auto catalog = request.catalogs->of(session, databases);
   if (!catalog)
     return tl::make_unexpected(catalog.error());
-  schema = std::make_unique<destination_schema>(rules,
-                                                std::make_shared<const schema_catalog>(std::move(*catalog)));
+  schema = std::make_unique<destination_schema>(rules, *catalog);
   return {};
 }
 
@@ -233,8 +232,11 @@ result<void> snapshot_loader::load(const snapshot_chunk& chunk) {
                    "nothing: the load begins again with a new snapshot");
   if (chunk.index == 0) {
     const auto database = p.rules->group_database(group_number(p.where.group));
-    if (auto ready = ensure_group_database(p.session, database, chunk.definitions); !ready)
-      return ready;
+    const auto created = ensure_group_database(p.session, database, chunk.definitions);
+    if (!created)
+      return tl::make_unexpected(created.error());
+    if (*created)
+      p.request.catalogs->forget(database);
     if (auto known = p.load_schema(); !known)
       return known;
   }
@@ -259,7 +261,7 @@ result<void> snapshot_loader::finish(epoch term, sequence number, kafka_offset n
 }
 
 result<void> remove_replica(sql_options connection, const profile& rules, const account_id& account,
-                            load_limits limits) {
+                            load_limits limits, std::shared_ptr<recent_catalogs> catalogs) {
   auto session = sql_session::open(loading(std::move(connection)));
   if (!session)
     return tl::make_unexpected(static_cast<const error&>(session.error()));
@@ -275,8 +277,9 @@ result<void> remove_replica(sql_options connection, const profile& rules, const 
   if (!row)
     return passed_on(row);
   if (!row->rows.empty())
-    if (auto removed = remove_rows(*session, rules, account, to_id<mailbox_id>(row->rows.front()[0]),
-                                   to_id<group_number>(row->rows.front()[1]), limits.rows_per_delete);
+    if (auto removed =
+            remove_rows(*session, rules, account, to_id<mailbox_id>(row->rows.front()[0]),
+                        to_id<group_number>(row->rows.front()[1]), limits.rows_per_delete, *catalogs);
         !removed)
       return removed;
   return *record ? state.remove_replica(account) : result<void>();

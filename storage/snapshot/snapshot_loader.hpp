@@ -6,6 +6,7 @@
 #include "events/model/account_event.hpp"
 #include "storage/apply/placement.hpp"
 #include "storage/profile/profile.hpp"
+#include "storage/state/recent_catalogs.hpp"
 #include "storage/state/sql_session.hpp"
 
 #include <atomic>
@@ -21,6 +22,8 @@ struct load_request {
   std::string snapshot;      ///< UUID
   mailbox_id source_mailbox; ///< for mailbox_id = "same"; 0 = unknown
   std::shared_ptr<const volume_map> volumes;
+  /// Shared by loads: a catalog takes longer to read than a small account to load.
+  std::shared_ptr<recent_catalogs> catalogs = std::make_shared<recent_catalogs>();
 };
 
 struct load_limits {
@@ -61,6 +64,7 @@ private:
 /// Removes every row of the account and its entry in understudy.replica, in bounded transactions that the
 /// local capture skips (R36). Succeeds if there is nothing.
 result<void> remove_replica(sql_options connection, const profile& rules, const account_id& account,
-                            load_limits limits = {});
+                            load_limits limits = {},
+                            std::shared_ptr<recent_catalogs> catalogs = std::make_shared<recent_catalogs>());
 
 } // namespace understudy

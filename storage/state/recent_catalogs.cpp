@@ -18,4 +18,9 @@ result<std::shared_ptr<const schema_catalog>> recent_catalogs::of(sql_session& s
   return catalog;
 }
 
+void recent_catalogs::forget(const std::string& database) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(known_, [&](const auto& known) { return known.first.contains(database); });
+}
+
 } // namespace understudy

@@ -15,6 +15,9 @@ public:
   result<std::shared_ptr<const schema_catalog>> of(sql_session& session,
                                                    const std::set<std::string>& databases);
 
+  /// Whoever made or changed a table of these: what was read before isn't given out any more.
+  void forget(const std::string& database);
+
   static constexpr std::chrono::seconds age{10};
 
 private:
