@@ -50,9 +50,11 @@ void supervisor::on_foreign(const foreign_write& written) {
 void supervisor::set_right(const account_state& account, const gtid& transaction) {
   auto& doing = work(account.id);
   doing.foreign_at = std::chrono::system_clock::now();
-  // Before a copy is followed here there is none to spoil: the tail of an epoch that ended without this node
-  // (R33).
-  if (doing.parked || (!account.destination(self_name())->ready && !doing.following))
+  // Before a copy is begun here there is none to spoil: the tail of an epoch that ended without this node,
+  // which a restart captures while the snapshot is asked for (R33). Loading it replaces whatever lies there.
+  const auto figures = parts_->replicas->figures_of(account.id);
+  const bool begun = figures && figures->state != "waiting_for_snapshot";
+  if (doing.parked || (!account.destination(self_name())->ready && !begun))
     return;
   if (!std::exchange(doing.foreign_before, true)) {
     if (account.destination(self_name())->ready)
