@@ -266,6 +266,19 @@ class UnderstudyPair:
         return len(known) == self.accounts and all(account["protected"] for account in known)
 
 
+def fill(store, each):
+    """`each` messages in every mailbox, as deliveries leave them; unlogged."""
+    store.sql(f"""SET sql_log_bin=0; SET foreign_key_checks=0; SET unique_checks=0;
+        INSERT INTO mboxgroup1.mail_item (mailbox_id, id, type, folder_id, date, size, unread, flags, tags, mod_metadata,
+          change_date, mod_content, index_id, imap_id, locator, blob_digest, sender, recipients, subject, metadata, uuid)
+        SELECT m.id, 256 + seq, 5, 2, 1700000000 + seq, 2000 + seq % 60000, 1, 0, 0, seq, 1700000000 + seq, seq, 0,
+          256 + seq, v.message_volume_id, CONCAT(MD5(seq), 'digest'), 'Ж. O''Neill', m.comment,
+          'Re: Rechnung naïve Grüße meeting Привет', CONCAT('d1:f48:', MD5(seq), '1:s20:sender@example.test1:vi10ee'),
+          CONCAT(m.account_id, '-', seq)
+        FROM zimbra.mailbox m JOIN zimbra.seq_1_to_{each} JOIN zimbra.current_volumes v;
+        UPDATE zimbra.mailbox SET item_id_checkpoint = 256 + {each}""")
+
+
 def metrics(node):
     """The node's /metrics: name with labels → value."""
     with urllib.request.urlopen(f"http://{node.http}/metrics", timeout=10) as reply:
