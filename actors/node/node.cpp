@@ -367,6 +367,8 @@ result<void> node::start_capture() {
     parts_->accounts->confirmed(account, number);
   };
   parts_->accounts = std::make_shared<known_accounts>(*system_, around);
+  parts_->beginner =
+      std::make_shared<epoch_beginner>(parts_->promotions, parts_->sessions, parts_->rules, parts_->accounts);
   spawn_watch();
   capture::options options;
   options.stream.socket = parts_->local.socket;

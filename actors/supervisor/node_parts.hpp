@@ -8,6 +8,7 @@
 #include "actors/snapshot/snapshot_sender.hpp"
 #include "actors/source/capture.hpp"
 #include "actors/supervisor/divergence_report.hpp"
+#include "actors/supervisor/epoch_beginner.hpp"
 #include "actors/supervisor/fence_board.hpp"
 #include "actors/supervisor/peers.hpp"
 #include "actors/support/counted_actor.hpp"
@@ -45,11 +46,12 @@ struct node_parts {
   std::shared_ptr<divergence_report> divergence;
   std::shared_ptr<peers> others;
   std::shared_ptr<fence_board> fences = std::make_shared<fence_board>();
-  std::shared_ptr<worker_pool> sql;        ///< short SQL jobs
-  std::shared_ptr<worker_pool> promotions; ///< guards and role rows; its threads bound what moves at once
-  std::shared_ptr<session_pool> sessions;  ///< as `logged` says, for what `promotions` does
-  recent_catalogs catalogs;                ///< for guards
-  std::shared_ptr<worker_pool> questions;  ///< figures for status: peers and SQL, with deadlines
+  std::shared_ptr<worker_pool> sql;         ///< short SQL jobs
+  std::shared_ptr<worker_pool> promotions;  ///< guards and role rows; its threads bound what moves at once
+  std::shared_ptr<session_pool> sessions;   ///< as `logged` says, for what `promotions` does
+  std::shared_ptr<epoch_beginner> beginner; ///< of accounts that move here
+  recent_catalogs catalogs;                 ///< for guards
+  std::shared_ptr<worker_pool> questions;   ///< figures for status: peers and SQL, with deadlines
 };
 
 } // namespace understudy

@@ -207,40 +207,30 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
   doing.following = false;
   doing.busy = true;
   doing.taken = pending.term;
-  auto job = [parts = parts_, id = account.id, fence = *doing.fence, decision = pending.decision,
-              partition = account.partition]() -> result<void> {
-    auto session = parts->sessions->borrow();
-    if (!session)
-      return no_session(session);
-    auto found = look_up(**session, parts->rules, id);
-    if (!found)
-      return tl::make_unexpected(found.error());
-    known_account known;
-    known.account = id;
-    known.mailbox = found->mailbox;
-    known.partition = partition;
-    known.role = account_role::replica;
-    known.last = fence.cut;
-    known.is_protected = fence.is_protected;
-    parts->accounts->expect(std::move(known));
-    return logged_state(**session).write_role({id, fence.term, account_role::source, decision});
+  epoch_beginner::epoch_start start;
+  start.account.account = account.id;
+  start.account.partition = account.partition;
+  start.account.role = account_role::replica;
+  start.account.last = doing.fence->cut;
+  start.account.is_protected = doing.fence->is_protected;
+  start.term = doing.fence->term;
+  start.decision = pending.decision;
+  start.done = [this, self = caf::actor_cast<caf::actor>(this), id = account.id,
+                term = doing.fence->term](const result<void>& outcome) {
+    caf::anon_send(self, run_here{[this, id, term, outcome] {
+                     auto& doing = work(id);
+                     doing.busy = false;
+                     if (outcome) {
+                       doing.role_begun = std::max(doing.role_begun, term);
+                       doing.failing_since = {};
+                     } else {
+                       couldnt_begin(id, term, outcome.error());
+                     }
+                   }});
   };
   // Only when no applier has the account in its hands any more may its own writes begin.
-  parts_->replicas->become_source(account.id, [this, job, id = account.id, term = doing.fence->term] {
-    in_background(*parts_->promotions, [this, job, id, term]() -> std::function<void()> {
-      const auto outcome = job();
-      return [this, id, term, outcome] {
-        auto& doing = work(id);
-        doing.busy = false;
-        if (outcome) {
-          doing.role_begun = std::max(doing.role_begun, term);
-          doing.failing_since = {};
-        } else {
-          couldnt_begin(id, term, outcome.error());
-        }
-      };
-    });
-  });
+  parts_->replicas->become_source(
+      account.id, [beginner = parts_->beginner, start = std::move(start)] { beginner->begin(start); });
 }
 
 void supervisor::become_replica(const account_state& account, const term_entry& active,

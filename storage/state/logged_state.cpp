@@ -54,12 +54,18 @@ std::optional<account_role> parse_role(std::string_view text) {
   return std::nullopt;
 }
 
-result<void> logged_state::write_role(const role_record& role) {
-  session_.doing(fmt::format("write the role of account {} in epoch {}", role.account, role.term));
-  auto done = session_.execute(fmt::format(
-      "INSERT INTO understudy.role({}) VALUES ({}, {}, {}, {}) ON DUPLICATE KEY UPDATE term=VALUES(term), "
-      "role=VALUES(role), decision=VALUES(decision), writes=writes+1",
-      role_columns, sql_text(role.account.value), role.term, sql_text(text_of(role.role)), role.decision));
+result<void> logged_state::write_roles(const std::vector<role_record>& roles) {
+  session_.doing(fmt::format("write the role of account {} in epoch {}{}", roles.front().account,
+                             roles.front().term,
+                             roles.size() == 1 ? "" : fmt::format(", and {} more", roles.size() - 1)));
+  std::string rows;
+  for (const auto& role : roles)
+    rows += fmt::format("{}({}, {}, {}, {})", rows.empty() ? "" : ", ", sql_text(role.account.value),
+                        role.term, sql_text(text_of(role.role)), role.decision);
+  auto done = session_.execute(
+      fmt::format("INSERT INTO understudy.role({}) VALUES {} ON DUPLICATE KEY UPDATE term=VALUES(term), "
+                  "role=VALUES(role), decision=VALUES(decision), writes=writes+1",
+                  role_columns, rows));
   if (!done)
     return passed_on(done);
   return {};

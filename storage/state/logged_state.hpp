@@ -44,7 +44,9 @@ public:
 
   /// Inserts or overwrites. Always changes the row, hence the binlog: a row equal to what is there would
   /// leave no event and capture would wait for ever (facts §2), so the table has a counter of writes.
-  result<void> write_role(const role_record& role);
+  result<void> write_role(const role_record& role) { return write_roles({role}); }
+  /// The same in one transaction; at least one.
+  result<void> write_roles(const std::vector<role_record>& roles);
   result<std::optional<role_record>> role_of(const account_id& account);
   /// role_of() once no transaction that writes the row is under way: one that waits in its COMMIT can't be
   /// seen, but holds the row. Fails, retryable, if that takes longer than 2 s.
