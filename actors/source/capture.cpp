@@ -116,7 +116,11 @@ result<void> capture::run_connection() {
   stream.start = resumption.start;
   if (use_second_id_)
     stream.server_id = options_.second_server_id;
-  auto opened = capture_source::open(stream, options_.routing);
+  auto opened = capture_source::open(stream, options_.routing,
+                                     [this, told = binlog_place{}](const binlog_place& idle) mutable {
+                                       if (std::exchange(told, idle) != idle)
+                                         options_.around->settle->idle_at(idle);
+                                     });
   if (!opened)
     return tl::make_unexpected(opened.error());
   capture_source* source = opened->get();

@@ -31,6 +31,12 @@ void settlement::read_again(const binlog_place& end) {
     options_.acknowledge(released_);
 }
 
+void settlement::idle_at(const binlog_place& place) {
+  const std::lock_guard lock(mutex_);
+  if (!stopped_ && !waiting_at_start_ && open_.empty())
+    options_.acknowledge(place);
+}
+
 settlement::ticket settlement::begin(gtid id, binlog_place end, std::uint32_t slices, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   const auto number = tracker_.begin(id, end, slices);

@@ -61,6 +61,9 @@ public:
   resumption resume() const;
   /// An outstanding transaction was read again: if it was released meanwhile, its ACK is due again.
   void read_again(const binlog_place& end);
+  /// The server has nothing more to send, and everything before this place was read: if all of it has
+  /// settled, whoever still waits there waits for an ACK that a broken connection lost.
+  void idle_at(const binlog_place& place);
 
   /// Capture thread only: takes up a transaction with its number of slices (0 settles at once).
   ticket begin(gtid id, binlog_place end, std::uint32_t slices, std::size_t bytes);

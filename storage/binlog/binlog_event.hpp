@@ -97,7 +97,11 @@ struct rows {
 };
 struct commit {}; ///< XID
 struct xa_prepared {};
-struct heartbeat {};
+/// Everything before `end` of the decoder's file was sent. 0: the server doesn't say, or of another file. It
+/// is told in 32 bits, so it may be too low behind 4 GiB.
+struct heartbeat {
+  std::uint32_t end = 0;
+};
 /// Nothing in it for us: ANNOTATE, GTID_LIST, checkpoint, TABLE_MAP, context of a statement, STOP.
 struct nothing {};
 /// Of an unknown type, flagged ignorable (case B09).

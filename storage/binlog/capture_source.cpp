@@ -6,9 +6,11 @@
 namespace understudy {
 
 struct capture_source::parts {
-  parts(std::unique_ptr<binlog_stream> s, std::shared_ptr<const table_routing> routing)
+  parts(std::unique_ptr<binlog_stream> s, std::shared_ptr<const table_routing> routing,
+        std::function<void(const binlog_place&)> idle)
       : stream(std::move(s))
-      , slicer(std::move(routing)) {}
+      , slicer(std::move(routing))
+      , on_idle(std::move(idle)) {}
 
   /// Counts an event; the transaction that it ends, if it does.
   result<std::optional<sliced_transaction>> take(const raw_event& raw) {
@@ -16,8 +18,11 @@ struct capture_source::parts {
     if (!event)
       return tl::make_unexpected(event.error());
     ++counters.events;
-    if (std::holds_alternative<heartbeat>(event->body))
+    if (const auto* beat = std::get_if<heartbeat>(&event->body)) {
       ++counters.heartbeats;
+      if (beat->end != 0 && on_idle)
+        on_idle({decoder.file(), beat->end});
+    }
     if (std::holds_alternative<skipped>(event->body))
       ++counters.skipped_events;
     auto done = slicer.feed(*event, decoder.file(), raw.wants_ack);
@@ -29,19 +34,21 @@ struct capture_source::parts {
   event_decoder decoder;
   transaction_slicer slicer;
   capture_counters counters;
+  std::function<void(const binlog_place&)> on_idle;
 };
 
 capture_source::capture_source(std::unique_ptr<parts> p)
     : parts_(std::move(p)) {}
 capture_source::~capture_source() = default;
 
-result<std::unique_ptr<capture_source>> capture_source::open(const stream_options& options,
-                                                             std::shared_ptr<const table_routing> routing) {
+result<std::unique_ptr<capture_source>>
+capture_source::open(const stream_options& options, std::shared_ptr<const table_routing> routing,
+                     std::function<void(const binlog_place&)> on_idle) {
   auto stream = binlog_stream::connect(options);
   if (!stream)
     return tl::make_unexpected(stream.error());
-  return std::unique_ptr<capture_source>(
-      new capture_source(std::make_unique<parts>(std::move(*stream), std::move(routing))));
+  return std::unique_ptr<capture_source>(new capture_source(
+      std::make_unique<parts>(std::move(*stream), std::move(routing), std::move(on_idle))));
 }
 
 result<std::optional<sliced_transaction>> capture_source::next_transaction() {

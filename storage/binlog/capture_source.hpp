@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -23,9 +24,11 @@ struct capture_counters {
 class capture_source {
 public:
   /// Connects (see binlog_stream::connect). `routing` must not change its answers on its own: call
-  /// reroute() when they do.
+  /// reroute() when they do. `on_idle`: the server has nothing else to send, and everything before that place
+  /// was given out; called within next_transaction().
   static result<std::unique_ptr<capture_source>> open(const stream_options& options,
-                                                      std::shared_ptr<const table_routing> routing);
+                                                      std::shared_ptr<const table_routing> routing,
+                                                      std::function<void(const binlog_place&)> on_idle = {});
   ~capture_source();
 
   /// Blocks until a whole transaction has been read. Empty = interrupted. Owning thread only.

@@ -56,7 +56,7 @@ result<byte_span> event_decoder::check(const event_header& header, byte_span eve
   if (type == event_type::format_description)
     summed = false; // tells for itself, in decode_format
   else if (type == event_type::heartbeat)
-    return body; // nothing of it is used
+    return body; // its name alone is used, and compared
   else if (!format_known_ || (header.flags & event_header::artificial) != 0)
     // Made by the dump, perhaps before it has told whether there are checksums (case B08).
     summed = checksum_fits(event);
@@ -65,6 +65,13 @@ result<byte_span> event_decoder::check(const event_header& header, byte_span eve
   if (!checksum_fits(event))
     return damaged("checksum doesn't fit: the event is damaged");
   return body.first(body.size() - checksum_size);
+}
+
+/// The name fills the body up to the checksum, if there is one.
+bool event_decoder::names_this_file(byte_span body) const {
+  const std::string_view name(reinterpret_cast<const char*>(body.data()), body.size());
+  return !file_.empty() && name.starts_with(file_) &&
+         (name.size() == file_.size() || name.size() == file_.size() + checksum_size);
 }
 
 result<void> event_decoder::count_position(const event_header& header, binlog_event& out) {
@@ -164,7 +171,7 @@ result<event_body> event_decoder::decode_body(const event_header& header, byte_s
     maps_.clear();
     return xa_prepared{};
   case t::heartbeat:
-    return heartbeat{};
+    return heartbeat{names_this_file(body) ? header.end : 0};
   case t::stop:
   case t::intvar:
   case t::rand:

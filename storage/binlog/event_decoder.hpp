@@ -36,6 +36,7 @@ private:
   };
 
   result<byte_span> check(const event_header& header, byte_span event);
+  bool names_this_file(byte_span heartbeat_body) const;
   result<void> count_position(const event_header& header, binlog_event& out);
   result<event_body> decode_body(const event_header& header, byte_span body);
   result<event_body> decode_format(byte_span body);

@@ -130,6 +130,35 @@ BOOST_AUTO_TEST_CASE(r7_waiters_wait_over_a_reconnect_from_the_settled_gtid) {
   BOOST_TEST(eventually(5s, [&] { return returned(commit); }));
 }
 
+BOOST_AUTO_TEST_CASE(r7_who_waits_for_a_lost_ack_is_let_go_of_where_the_server_idles) {
+  const private_mariadb server;
+  make_item(server);
+  auto options = options_for(server, true);
+  auto source = open(options);
+  auto commit = commit_in_background(server, 1);
+  const auto received = next(*source);
+  BOOST_TEST(eventually(5s, [&] { return waiting(server) == 1; }));
+  source.reset(); // with the ACK
+  options.start.advance(received.id);
+  capture_source* connected = nullptr;
+  std::atomic<bool> acknowledged{false};
+  std::mutex mutex;
+  binlog_place idles_at;
+  source = capture_source::open(options, std::make_shared<item_routing>(), [&](const binlog_place& place) {
+             const std::lock_guard lock(mutex);
+             idles_at = place;
+             acknowledged = connected->send_ack(place).has_value();
+           }).value();
+  connected = source.get();
+  auto reader = std::async(std::launch::async, [&] { return source->next_transaction(); });
+  BOOST_TEST(eventually(10s, [&] { return acknowledged.load(); }));
+  BOOST_TEST(eventually(5s, [&] { return returned(commit); }));
+  source->interrupt();
+  BOOST_TEST(!reader.get().value().has_value());
+  const std::lock_guard lock(mutex);
+  BOOST_TEST((idles_at == received.end));
+}
+
 BOOST_AUTO_TEST_CASE(asynchronous_capture_holds_nobody) {
   const private_mariadb server(mariadb_options{.semi_sync = false});
   make_item(server);

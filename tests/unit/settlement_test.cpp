@@ -154,6 +154,19 @@ BOOST_AUTO_TEST_CASE(r7_s05_after_a_reconnect_the_same_transactions_keep_their_r
   BOOST_TEST(w.acks.back() == 300U);
 }
 
+BOOST_AUTO_TEST_CASE(r7_an_ack_that_a_connection_lost_is_repeated_where_the_server_idles) {
+  world w;
+  const auto first = w.capture(1);
+  w.settle.idle_at(place(100));
+  BOOST_TEST(w.acks.empty()); // it waits for Kafka
+  w.deliver(first[0]);        // its ACK is lost, and nobody commits, so nothing is read again
+  w.settle.idle_at(place(100));
+  BOOST_TEST(w.acks == (offsets{100, 100}), boost::test_tools::per_element());
+  w.settle.stop();
+  w.settle.idle_at(place(100));
+  BOOST_TEST(w.acks.size() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(p06_p7_capture_waits_for_room_and_goes_on_with_an_ack) {
   world w(250);
   std::vector<settlement::slice_ptr> slices;
