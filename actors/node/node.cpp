@@ -329,9 +329,12 @@ result<void> node::start_capture() {
   const auto offsets = stored->capture_offsets();
   if (!offsets)
     return tl::make_unexpected(offsets.error());
+  const auto replicas = logged_state(*session).replicas();
+  if (!replicas)
+    return tl::make_unexpected(replicas.error());
   const auto settled = *checkpoint ? (*checkpoint)->settled : gtid_position{};
-  auto known = read_own_lines(parts_->kafka, config.node.name, *parts_->log, std::move(accounts), settled,
-                              *offsets, [this] { return stopping(); });
+  auto known = read_own_lines(parts_->kafka, config.node.name, *parts_->log, std::move(accounts), *replicas,
+                              settled, *offsets, [this] { return stopping(); });
   if (!known)
     return tl::make_unexpected(known.error());
   const auto end = mailstore_queries(*session, parts_->rules).binlog_position();

@@ -82,12 +82,15 @@ void known_accounts::expect(known_account account) {
   }
   slot.mailbox = account.mailbox;
   slot.partition = account.partition;
-  if (fresh || slot.role != account_role::source) {
+  // A source whose epoch was closed met no role row that says so: its numbers are of a history that ended.
+  if (fresh || slot.role != account_role::source || slot.closed) {
     slot.sent = slot.confirmed = account.last;
     slot.last_id = {};
     slot.is_protected = account.is_protected;
-    if (slot.role == account_role::none) // forgotten, and followed again
+    if (slot.role == account_role::none || slot.closed) // forgotten, or ended, and followed again
       slot.role = account.role;
+    slot.closed = false;
+    slot.actor = nullptr;
   }
   if (slot.mailbox != mailbox_id{})
     mailboxes_[slot.mailbox] = &slot;

@@ -146,7 +146,8 @@ result<void> read_lines(const kafka_settings& kafka, std::map<partition_id, Line
 } // namespace
 
 result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& log,
-                                 std::vector<captured_account> accounts, const gtid_position& settled,
+                                 std::vector<captured_account> accounts,
+                                 const std::vector<replica_record>& replicas, const gtid_position& settled,
                                  const std::map<partition_id, kafka_offset>& from,
                                  const std::function<bool()>& stopping) {
   own_lines lines;
@@ -169,6 +170,17 @@ result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& s
       [&](own_partition& line, const record& raw) { line.take(raw, known, lines.tail); }, stopping);
   if (!read)
     return tl::make_unexpected(read.error());
+  for (const auto& copy : replicas) {
+    const auto found = known.find(copy.account);
+    if (found == known.end() || copy.state != replica_state::ready)
+      continue;
+    // Written here again, it goes on behind what its copy here holds: what this node wrote in an epoch that
+    // was cut off elsewhere doesn't count, and what others wrote since does (R11).
+    auto& account = found->second;
+    if (account.role == account_role::replica ||
+        (account.role == account_role::source && copy.term > account.term))
+      account.last = copy.applied;
+  }
   for (auto& [id, account] : known)
     lines.accounts.push_back(std::move(account));
   return lines;

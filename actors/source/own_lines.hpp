@@ -21,7 +21,8 @@ struct own_lines {
 /// (absent: from the log's beginning) up to that record, and adds to each account what Kafka holds: its last
 /// sequence, and the events behind `settled` by GTID. Blocking; `stopping` ends it early with an error.
 result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& log,
-                                 std::vector<captured_account> accounts, const gtid_position& settled,
+                                 std::vector<captured_account> accounts,
+                                 const std::vector<replica_record>& replicas, const gtid_position& settled,
                                  const std::map<partition_id, kafka_offset>& from,
                                  const std::function<bool()>& stopping);
 

@@ -27,6 +27,15 @@ void supervisor::on_role(const role_met& role) {
   }
   if (doing.activation_sent >= role.term)
     return;
+  if (doing.fence && doing.fence->term == role.term && doing.fence->cut != role.last) {
+    // Numbers that others have given already would be taken for known events, and so be lost (R11).
+    parts_->metrics->error("epoch");
+    spdlog::error("account {}: epoch {} isn't begun here: it would go on behind sequence {}, but its fence "
+                  "is behind {}; promote it elsewhere, and restart this node",
+                  role.account, role.term, role.last, doing.fence->cut);
+    close_epoch(*account, role.term);
+    return;
+  }
   doing.activation_sent = role.term;
   activated fact;
   fact.term = role.term;

@@ -192,6 +192,21 @@ BOOST_AUTO_TEST_CASE(r31_a_dead_mailstores_accounts_go_on_elsewhere) {
   check_nothing_lost(world.compare(0, "orphan"), 50);
   write_once(world.at(1), world.id_of(account));
   BOOST_TEST(world.become_same({account}, 1, 0));
+  // And back: it goes on behind what was written elsewhere meanwhile (R11).
+  const auto back =
+      world.at(0).cli({"ha", "promoteAccounts", "accounts", account, "destination", world.at(0).name});
+  BOOST_TEST_CONTEXT(back.text) BOOST_TEST(back.status == 0);
+  BOOST_TEST(becomes_home(account, 0, 1));
+  for (int i = 0; i < 3; ++i)
+    write_once(world.at(0), world.id_of(account));
+  BOOST_TEST(world.become_same({account}, 0, 1));
+  BOOST_TEST(world.become_same({account}, 0, 2));
+  world.at(0).die();
+  const auto again = world.at(1).cli({"ha", "promoteAccounts", "source_mail_host", world.at(0).name});
+  BOOST_TEST_CONTEXT(again.text) BOOST_TEST(again.status == 0);
+  BOOST_TEST(becomes_home(account, 1, 2));
+  check_nothing_lost(world.compare(1, "orphan"), 50);
+  BOOST_TEST(world.become_same({account}, 1, 2));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

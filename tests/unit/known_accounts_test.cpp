@@ -227,6 +227,19 @@ BOOST_AUTO_TEST_CASE(r20_an_epoch_that_was_closed_writes_no_fence) {
   BOOST_TEST(w.log->events().empty());
 }
 
+BOOST_AUTO_TEST_CASE(r11_behind_an_epoch_that_was_cut_off_elsewhere_numbers_go_on_where_others_stopped) {
+  world w;
+  w.expect(anna, 1, account_role::source, 61);
+  w.capture(1);
+  BOOST_REQUIRE(w.settled(anna, 62));
+  w.accounts->close_epoch(anna, epoch(1)); // a claim ended it; no role row of this mailstore says so
+  w.expect(anna, 1, account_role::replica, 116);
+  w.role(anna, epoch(3), "source");
+  w.capture(1);
+  BOOST_REQUIRE(w.settled(anna, 117));
+  BOOST_TEST((w.produced<transaction_event>().back().number == sequence(117)));
+}
+
 BOOST_AUTO_TEST_CASE(r11_a_checkpoint_has_the_role_as_of_its_place) {
   world w;
   w.expect(anna, 1, account_role::source, 4);
