@@ -95,7 +95,8 @@ struct snapshot_opened {
   binlog_place place;
   partition_id partition;
   kafka_offset first;
-  mailbox_id mailbox; ///< in the local database
+  mailbox_id mailbox;       ///< in the local database
+  kafka_offset request{-1}; ///< in understudy.control, that it answers
 };
 
 /// The view couldn't be opened: what was held goes out without a marker.
@@ -149,6 +150,7 @@ struct replica_loaded {
   account_id account;
   std::string snapshot;
   sequence number;
+  kafka_offset request{-1}; ///< the newest one that it answers
 };
 
 /// Why a replica needs a new snapshot begins with this when it mustn't be made before whoever writes to it

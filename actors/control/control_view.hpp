@@ -10,6 +10,8 @@ namespace understudy {
 
 class control_view final : public decision_source {
 public:
+  explicit control_view(node_name self)
+      : self_(std::move(self)) {}
   /// The supervisor only.
   evolution fold(const control_record& record, kafka_offset offset) {
     const std::unique_lock lock(mutex_);
@@ -34,11 +36,14 @@ public:
       const auto* known = state.account(account);
       if (known == nullptr)
         return {};
-      return {std::make_shared<const account_terms>(known->terms), known->is_withdrawn};
+      const auto* here = known->destination(self_);
+      return {std::make_shared<const account_terms>(known->terms), known->is_withdrawn,
+              here == nullptr ? kafka_offset{-1} : here->requested};
     });
   }
 
 private:
+  node_name self_;
   mutable std::shared_mutex mutex_;
   control_state state_;
 };

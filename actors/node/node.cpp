@@ -160,7 +160,7 @@ result<void> node::start() {
   parts_->sessions = std::make_shared<session_pool>(parts_->logged, promotions_at_once);
   parts_->questions = std::make_shared<worker_pool>("questions", 2);
   parts_->divergence = std::make_shared<divergence_report>(config.node.state_dir / "divergence.jsonl");
-  parts_->control = std::make_shared<control_view>();
+  parts_->control = std::make_shared<control_view>(parts_->config.node.name);
   parts_->lease = std::make_shared<lease_keeper>(config.node.name, parts_->process, parts_->started_ms,
                                                  rules_of(config.cluster));
   // Workers that sleep until there is work: those that steal it poll for it, which costs an idle node CPU and

@@ -13,6 +13,7 @@ public:
   struct answer {
     std::shared_ptr<const account_terms> terms; ///< null: not enrolled as far as control is folded
     bool withdrawn = false;
+    kafka_offset requested{-1}; ///< where this node's last request for a snapshot lies
   };
   virtual ~decision_source() = default;
   /// Control is folded below this offset.

@@ -133,6 +133,8 @@ void partition_reading::on_marker(const account_id& account, feed& f, const line
                                   const writer& from, kafka_offset offset) {
   if (f.placed)
     return; // another destination's
+  if (met.marker.request < decisions_.about(account).requested)
+    return; // of a view older than what was asked for since: changes that nobody saw may be missing in it
   // Events that the view lacks but that lie before the marker are read again; the line knows by number.
   const auto next = met.behind == 0 ? offset.next() : f.line_begin;
   const replay_point then{met.marker.term, met.marker.number, next};

@@ -145,7 +145,7 @@ void replica::on_loaded(load_ended& ended) {
   if (paused_)
     around_->reader().hold(account_, paused_reason);
   self_->send(around_->options().supervisor,
-              replica_loaded{account_, ended.met.marker.id, ended.met.then.number});
+              replica_loaded{account_, ended.met.marker.id, ended.met.then.number, ended.met.marker.request});
 }
 
 void replica::on_searched(const shape_searched& searched) {

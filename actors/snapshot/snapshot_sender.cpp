@@ -79,8 +79,8 @@ result<std::unique_ptr<snapshot_reader>> snapshot_sender::parts::open_view(const
     caf::delayed_anon_send(account, longest_hold, account_message{snapshot_abandoned{what.snapshot}});
     auto view = snapshot_reader::open(o.sql, o.rules, {what.account, what.mailbox, what.snapshot});
     if (view && clock::now() - began < safe_hold) {
-      tell(account,
-           snapshot_opened{what.snapshot, (*view)->start().place, what.partition, first, what.mailbox});
+      tell(account, snapshot_opened{what.snapshot, (*view)->start().place, what.partition, first,
+                                    what.mailbox, what.answers});
       return std::move(*view);
     }
     tell(account, snapshot_abandoned{what.snapshot});

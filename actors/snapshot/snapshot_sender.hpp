@@ -40,6 +40,7 @@ public:
     /// Once: rows sent and confirmed by Kafka, or why not. A failed snapshot is asked for anew, under another
     /// id. Any thread.
     std::function<void(result<std::uint64_t>)> done;
+    kafka_offset answers{-1}; ///< the newest request in understudy.control
   };
 
   explicit snapshot_sender(options o);

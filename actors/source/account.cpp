@@ -148,8 +148,8 @@ void account_actor::write_marker(const snapshot_opened& opened) {
   if (closed_)
     return;
   around_->log->repeat_shapes(partition_);
-  snapshot_event marker{account_,         term_,        last_,         opened.snapshot,
-                        opened.partition, opened.first, opened.mailbox};
+  snapshot_event marker{account_,         term_,        last_,          opened.snapshot,
+                        opened.partition, opened.first, opened.mailbox, opened.request};
   around_->log->produce(partition_, std::move(marker),
                         [supervisor = around_->supervisor, account = account_, snapshot = opened.snapshot,
                          number = last_](const delivery_outcome& outcome) {

@@ -8,6 +8,10 @@
 namespace understudy {
 namespace {
 
+/// A snapshot's marker goes to Kafka before its rows do; without one for so long behind them it got none (its
+/// account was handed over meanwhile, its hold had ended before the view was open, or Kafka refused it).
+constexpr std::chrono::seconds marker_patience{10};
+
 /// Nothing is under way that only this process's memory knows.
 bool is_idle(const account_state& account, const account_work& doing, bool snapshot_wanted,
              const node_name& self) {
@@ -234,8 +238,17 @@ void supervisor::send_snapshot(const account_state& account) {
   if (newest == kafka_offset{-1})
     return;
   auto& doing = work(account.id);
-  if (doing.snapshot_running || doing.snapshot_asked >= newest)
+  if (doing.snapshot_running)
     return;
+  if (doing.snapshot_asked >= newest) {
+    if (doing.unmarked.empty())
+      return;
+    waiting_.insert(account.id);
+    if (std::chrono::steady_clock::now() < doing.marked_by)
+      return;
+    spdlog::warn("account {}: snapshot {} has no marker in the log, so nobody loads it: it is begun again",
+                 account.id, doing.unmarked);
+  }
   const auto actor = parts_->accounts->actor_of(account.id);
   if (!actor || lost_) {
     waiting_.insert(
@@ -248,13 +261,15 @@ void supervisor::send_snapshot(const account_state& account) {
   wanted.account = account.id;
   wanted.mailbox = parts_->accounts->mailbox_of(account.id);
   wanted.account_actor = actor;
-  wanted.snapshot = new_uuid();
+  wanted.snapshot = doing.unmarked = new_uuid();
+  wanted.answers = newest;
   wanted.partition = account.partition; // both topics have the same number of partitions
   wanted.done = [this, self = caf::actor_cast<caf::actor>(this),
                  id = account.id](result<std::uint64_t> sent) {
     caf::anon_send(self, run_here{[this, id, sent] {
                      auto& doing = work(id);
                      doing.snapshot_running = false;
+                     doing.marked_by = std::chrono::steady_clock::now() + marker_patience;
                      if (!sent) {
                        spdlog::warn("account {}: the snapshot is begun again: {}", id, sent.error().what);
                        doing.snapshot_asked = kafka_offset{-1};

@@ -70,6 +70,11 @@ void supervisor::on_loaded(const replica_loaded& loaded) {
   const auto* destination = account == nullptr ? nullptr : account->destination(self_name());
   if (destination == nullptr || destination->ready)
     return;
+  if (loaded.request < destination->requested) {
+    // Its view may be older than the changes that made somebody ask again; the newer marker was passed over.
+    ask_for_snapshot(*account, destination->reset_why ? *destination->reset_why : std::string("new replica"));
+    return;
+  }
   auto& doing = work(loaded.account);
   doing.ready_sent = destination->requested;
   spdlog::info("account {}: snapshot {} is loaded, sequence {}", loaded.account, loaded.snapshot,

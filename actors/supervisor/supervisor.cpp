@@ -56,6 +56,9 @@ caf::behavior supervisor::make_behavior() {
       [this](const marker_written& written) {
         spdlog::debug("account {}: marker of snapshot {} at sequence {}, offset {}", written.account,
                       written.snapshot, written.number, written.offset);
+        if (auto found = work_.find(written.account);
+            found != work_.end() && found->second.unmarked == written.snapshot)
+          found->second.unmarked.clear();
       },
       [this](const fence_applied& applied) { on_fence_applied(applied); },
       [this](const replica_loaded& loaded) { on_loaded(loaded); },

@@ -105,6 +105,8 @@ snapshot_event read_snapshot(const json_fields& f) {
   e.first = kafka_offset(f.number<std::int64_t>("o"));
   if (f.has("m"))
     e.mailbox = mailbox_id(f.number<std::uint32_t>("m"));
+  if (f.has("q"))
+    e.request = kafka_offset(f.number<std::int64_t>("q"));
   return e;
 }
 

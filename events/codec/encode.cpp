@@ -121,6 +121,8 @@ private:
     json_.field("o", e.first.value);
     if (e.mailbox.value != 0)
       json_.field("m", e.mailbox.value);
+    if (e.request.value >= 0)
+      json_.field("q", e.request.value);
   }
 
   void write(const snapshot_chunk& e) {

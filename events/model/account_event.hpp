@@ -65,6 +65,8 @@ struct snapshot_event {
   partition_id partition; ///< of understudy.snapshots
   kafka_offset first;     ///< a record of the snapshot, or one before its first; read from here
   mailbox_id mailbox{};   ///< at the source, for replicas with mailbox_id = "same"; 0: not told
+  /// The request in understudy.control that it answers, with all before: a later one asks for a later view.
+  kafka_offset request{-1};
   bool operator==(const snapshot_event&) const = default;
 };
 

@@ -173,7 +173,8 @@ public:
                               text(10),
                               partition_id(static_cast<std::int32_t>(natural())),
                               kafka_offset(number()),
-                              mailbox_id(coin() ? 0U : static_cast<std::uint32_t>(natural()))};
+                              mailbox_id(coin() ? 0U : static_cast<std::uint32_t>(natural())),
+                              kafka_offset(coin() ? -1 : static_cast<std::int64_t>(below(1000)))};
       break;
     case 5:
       e.body = snapshot_chunk{account,

@@ -17,9 +17,10 @@ struct reading_world : control_world, reading_sink, decision_source {
   // what control says
   kafka_offset folded_to{1'000'000};
   kafka_offset folded() const override { return folded_to; }
+  kafka_offset requested{-1}; ///< of a snapshot
   answer about(const account_id& account) const override {
     const auto* known = state.account(account);
-    return known ? answer{std::make_shared<const account_terms>(known->terms), known->is_withdrawn}
+    return known ? answer{std::make_shared<const account_terms>(known->terms), known->is_withdrawn, requested}
                  : answer{};
   }
   // what the reading does
@@ -305,6 +306,21 @@ BOOST_FIXTURE_TEST_CASE(r16_a_replica_without_rows_waits_for_a_marker_and_goes_o
   place(anna, 6, marker.value + 1);
   BOOST_TEST(catch_up());
   BOOST_TEST(delivered[anna] == (numbers{7}));
+}
+
+BOOST_FIXTURE_TEST_CASE(r16_a_snapshot_from_before_the_last_request_is_passed_over, reading_world) {
+  requested = off(40);
+  reading.watch(anna);
+  reading.begin(off(0), {});
+  transaction(anna, 6);
+  const auto answers = [](const char* id, std::int64_t request) {
+    return snapshot_event{anna, epoch(1), sequence(6), id, partition_id(0), off(0), {}, off(request)};
+  };
+  write(one, answers("older", 39));
+  write(one, answers("newer", 40));
+  read_all();
+  BOOST_REQUIRE(markers.size() == 1u);
+  BOOST_TEST(markers[0].marker.id == "newer");
 }
 
 BOOST_FIXTURE_TEST_CASE(c01_what_is_purged_needs_a_snapshot_and_the_others_go_on, reading_world) {
