@@ -1,7 +1,7 @@
 #include "storage/snapshot/account_removal.hpp"
 
 #include "storage/profile/profile_routing.hpp"
-#include "storage/state/catalog_reader.hpp"
+#include "storage/snapshot/group_database.hpp"
 #include "storage/state/logged_state.hpp"
 #include "storage/state/sql_fields.hpp"
 
@@ -81,11 +81,7 @@ std::uint8_t origin_slot(const account_id& account) {
 result<void> remove_rows(sql_session& session, const profile& rules, const account_id& account,
                          mailbox_id mailbox, group_number group, std::size_t rows_per_delete,
                          recent_catalogs& catalogs) {
-  std::set<std::string> databases{rules.group_database(group), rules.registry.table.database};
-  for (const auto& [logical, column] : rules.shared_tables)
-    if (auto name = rules.physical_name(logical, group))
-      databases.insert(name->database);
-  const auto catalog = catalogs.of(session, databases);
+  const auto catalog = catalogs.of(session, account_databases(rules, group));
   if (!catalog)
     return tl::make_unexpected(catalog.error());
   session.doing(fmt::format("remove the rows of account {} (mailbox {})", account, mailbox));

@@ -54,6 +54,14 @@ bool is_table_definition(const std::string& definition) {
          std::string_view(definition).substr(create_table.size() - 1 + name.size()).starts_with(" (");
 }
 
+std::set<std::string> account_databases(const profile& rules, group_number group) {
+  std::set<std::string> databases{rules.group_database(group), rules.registry.table.database};
+  for (const auto& [logical, column] : rules.shared_tables)
+    if (auto name = rules.physical_name(logical, group))
+      databases.insert(name->database);
+  return databases;
+}
+
 result<bool> ensure_group_database(sql_session& session, const std::string& database,
                                    const std::vector<std::string>& definitions) {
   session.doing(fmt::format("create the group database {}", database));

@@ -4,6 +4,7 @@
 #include "storage/profile/profile.hpp"
 #include "storage/state/sql_session.hpp"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@ namespace understudy {
 /// `CREATE TABLE …` with an unqualified name. Anything else is refused: it comes from outside.
 result<std::string> database_statement(const std::string& definition, const std::string& database);
 bool is_table_definition(const std::string& definition);
+
+/// Where the tables of a group's accounts are: its own database, the registry's, those of the shared tables.
+std::set<std::string> account_databases(const profile& rules, group_number group);
 
 /// Creates what is missing of the group's database; existing tables are left as they are. `session` has
 /// foreign_key_checks=0, since tables come in any order; its default database is changed. Whether a table was

@@ -4,7 +4,6 @@
 #include "storage/apply/destination_schema.hpp"
 #include "storage/snapshot/account_removal.hpp"
 #include "storage/snapshot/group_database.hpp"
-#include "storage/state/catalog_reader.hpp"
 #include "storage/state/logged_state.hpp"
 #include "storage/state/mailstore_queries.hpp"
 #include "storage/state/sql_fields.hpp"
@@ -153,12 +152,7 @@ result<void> snapshot_loader::parts::find_place() {
 }
 
 result<void> snapshot_loader::parts::load_schema() {
-  std::set<std::string> databases{rules->group_database(group_number(where.group)),
-                                  rules->registry.table.database};
-  for (const auto& [logical, column] : rules->shared_tables)
-    if (auto name = rules->physical_name(logical, group_number(where.group)))
-      databases.insert(name->database);
-  auto catalog = request.catalogs->of(session, databases);
+  auto catalog = request.catalogs->of(session, account_databases(*rules, group_number(where.group)));
   if (!catalog)
     return tl::make_unexpected(catalog.error());
   schema = std::make_unique<destination_schema>(rules, *catalog);

@@ -2,6 +2,7 @@
 
 #include "storage/apply/local_shape.hpp"
 #include "storage/profile/profile_routing.hpp"
+#include "storage/snapshot/group_database.hpp"
 #include "storage/snapshot/snapshot_columns.hpp"
 #include "storage/state/catalog_reader.hpp"
 #include "storage/state/mailstore_queries.hpp"
@@ -173,11 +174,7 @@ result<void> snapshot_reader::parts::read_definitions(const schema_catalog& cata
 
 /// Behind the view: a table altered in between gives an error when it's read, never rows of another shape.
 result<void> snapshot_reader::parts::describe_tables() {
-  std::set<std::string> databases{rules->group_database(group), rules->registry.table.database};
-  for (const auto& [logical, column] : rules->shared_tables)
-    if (auto name = rules->physical_name(logical, group))
-      databases.insert(name->database);
-  const auto catalog = read_catalog(session, databases);
+  const auto catalog = read_catalog(session, account_databases(*rules, group));
   if (!catalog)
     return tl::make_unexpected(catalog.error());
   const auto rows =
