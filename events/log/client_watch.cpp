@@ -52,9 +52,15 @@ void client_watch::client_error(int, std::string_view text) {
   limited(log_level::warning, fmt::format("Kafka client: {}", text));
 }
 
+void client_watch::answered() {
+  if (!judged_)
+    connected_ = true;
+}
+
 void client_watch::statistics(std::string_view json) {
   // Only brokers have a state in capitals; the text has no spaces within a field.
   const bool up = json.find("\"state\":\"UP\"") != std::string_view::npos;
+  judged_ = true;
   const auto now = std::chrono::steady_clock::now();
   const auto since = now - changed_;
   if (up != connected_) {

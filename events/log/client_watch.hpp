@@ -24,6 +24,9 @@ public:
   /// librdkafka's statistics, once a second: the only place that tells that a broker is back, and that
   /// doesn't take an idle connection's end for an outage while another broker is up (case O01).
   void statistics(std::string_view json);
+  /// A broker gave something: told before the first statistics, so that a client that works doesn't count as
+  /// cut off for its first second. Behind them they alone decide: what was fetched earlier is given later.
+  void answered();
   /// error_cb
   virtual void client_error(int code, std::string_view text);
 
@@ -41,6 +44,7 @@ private:
   std::mutex guard_;
   log_throttle throttle_;
   std::atomic<bool> connected_ = false;
+  std::atomic<bool> judged_ = false; ///< by statistics
   std::chrono::steady_clock::time_point changed_ = std::chrono::steady_clock::now();
   bool said_ = false; ///< whether the present state has been logged
 };

@@ -123,6 +123,8 @@ fetched partition_reader::poll(std::size_t most, std::chrono::milliseconds timeo
     state_->take(*first, out);
     state_->take_waiting(most, out);
   }
+  if (!out.records.empty())
+    state_->answered();
   state_->keep_fetching();
   state_->judge();
   out.events = std::exchange(state_->troubles, {});

@@ -29,6 +29,15 @@ BOOST_AUTO_TEST_CASE(o01_a_flood_of_the_client_ends_in_ten_lines) {
   BOOST_TEST(lines[0] == "Kafka client: FAIL Connection refused");
 }
 
+BOOST_AUTO_TEST_CASE(what_gave_something_before_the_first_statistics_is_connected) {
+  client_watch watch({});
+  watch.answered();
+  BOOST_TEST(watch.connected());
+  watch.statistics(R"({"brokers":{"a":{"state":"DOWN"}}})");
+  watch.answered(); // fetched before the broker went down
+  BOOST_TEST(!watch.connected());
+}
+
 BOOST_AUTO_TEST_CASE(connected_is_any_broker_up) {
   client_watch watch({});
   BOOST_TEST(!watch.connected());
