@@ -114,6 +114,11 @@ std::size_t applier_pool::bytes_of(const account_id& account) const {
   return queue_.bytes_of(account);
 }
 
+std::optional<sequence> applier_pool::read_up_to(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  return queue_.read_up_to(account);
+}
+
 std::optional<replay_point> applier_pool::applied(const account_id& account) const {
   const std::lock_guard lock(mutex_);
   return queue_.applied(account);

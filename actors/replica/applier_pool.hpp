@@ -54,6 +54,7 @@ public:
   bool is_stuck(const account_id& account) const;
   std::size_t bytes_of(const account_id& account) const;
   std::optional<replay_point> applied(const account_id& account) const;
+  std::optional<sequence> read_up_to(const account_id& account) const;
   std::vector<account_id> delayed() const;
   std::optional<std::pair<account_id, std::size_t>> largest() const;
   std::size_t bytes() const;

@@ -274,6 +274,16 @@ bool apply_queue::idle(const account_id& account) const {
   return !s || (!s->stopped && s->queue.empty() && s->in_flight.empty());
 }
 
+std::optional<sequence> apply_queue::read_up_to(const account_id& account) const {
+  const auto* s = find(account);
+  if (!s || s->closed)
+    return std::nullopt;
+  if (s->queue.empty())
+    return s->taken.number;
+  const auto* event = std::get_if<queued_event>(&s->queue.back());
+  return event ? event->event->number : std::get<queued_fence>(s->queue.back()).cut;
+}
+
 std::optional<replay_point> apply_queue::applied(const account_id& account) const {
   const auto* s = find(account);
   return s && !s->closed ? std::optional(s->applied) : std::nullopt;

@@ -100,6 +100,8 @@ public:
   bool idle(const account_id& account) const;
   /// Behind the last item that is known to be applied.
   std::optional<replay_point> applied(const account_id& account) const;
+  /// The last number that was read and accepted, applied or not.
+  std::optional<sequence> read_up_to(const account_id& account) const;
   /// It met a lock, and hasn't got past it yet.
   bool is_stuck(const account_id& account) const;
   /// Accounts that wait because of a lock and have something queued.

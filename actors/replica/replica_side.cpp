@@ -52,7 +52,10 @@ void replica_side::control_folded(kafka_offset) {
 }
 
 std::optional<replica_side::figures> replica_side::figures_of(const account_id& account) const {
-  return parts_->services->board().figures_of(account);
+  auto now = parts_->services->board().figures_of(account);
+  if (now && now->state == "ready" && parts_->services->reader().connected())
+    now->read = parts_->services->pool().read_up_to(account);
+  return now;
 }
 
 replica_side::totals replica_side::totals_now() const {

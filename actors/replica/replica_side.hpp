@@ -73,6 +73,7 @@ public:
   struct figures {
     epoch term;
     sequence applied;
+    std::optional<sequence> read; ///< while it follows: the last one read in its partition
     kafka_offset next;
     std::string state;  ///< waiting_for_snapshot, loading, ready, paused, stopped
     std::string reason; ///< why it is stopped, or needs a snapshot

@@ -74,6 +74,7 @@ std::vector<account_figures> figures_here(node_parts& parts, const std::vector<a
     f.kafka = parts.link->connected();
     if (const auto replica = parts.replicas->figures_of(account.account)) {
       f.number = replica->applied;
+      f.in_log = replica->read;
       f.fenced = replica->term;
       f.state = replica->state;
       f.reason = replica->reason;
@@ -82,7 +83,10 @@ std::vector<account_figures> figures_here(node_parts& parts, const std::vector<a
     f.fenced = std::max(f.fenced, parts.fences->written(account.account));
     if (parts.accounts->is_written(account.account)) {
       f.state = "source";
-      f.number = parts.accounts->confirmed_of(account.account);
+      f.in_log = parts.accounts->confirmed_of(account.account);
+      // What is acknowledged of a protected account is in Kafka; of another everything that was captured is.
+      const auto captured = parts.accounts->numbered_up_to(account.account);
+      f.number = captured && !parts.accounts->is_protected(account.account) ? captured->last : *f.in_log;
     }
     all.push_back(std::move(f));
   }

@@ -153,6 +153,7 @@ void operations::gather_facts(std::shared_ptr<operation> op, std::function<void(
         for (const auto& f : list) {
           auto& facts = op->facts[f.account];
           facts.fenced = std::max(facts.fenced, f.fenced);
+          facts.in_log = std::max(facts.in_log, f.in_log); // an empty one is less than any
           if (f.state == "source") {
             facts.acknowledged = f.number;
           } else if (!f.state.empty()) {

@@ -114,6 +114,7 @@ json::object figures_object(const account_figures& f) {
           {"mailbox", f.mailbox.value},
           {"item", f.item},
           {"number", f.number.value},
+          {"in_log", f.in_log ? json::value(f.in_log->value) : json::value(nullptr)},
           {"fenced", f.fenced.value},
           {"state", f.state},
           {"reason", f.reason},
@@ -263,6 +264,8 @@ result<std::vector<account_figures>> parse_figures(std::string_view text) {
       f.mailbox = mailbox_id(static_cast<std::uint32_t>(whole(entry.at("mailbox"))));
       f.item = whole(entry.at("item"));
       f.number = sequence(whole(entry.at("number")));
+      if (const auto& in_log = entry.at("in_log"); !in_log.is_null())
+        f.in_log = sequence(whole(in_log));
       f.fenced = epoch(whole(entry.at("fenced")));
       f.state = view_of(entry.at("state").as_string());
       f.reason = view_of(entry.at("reason").as_string());

@@ -83,10 +83,11 @@ write_monitor_reply(const operation_state& operation, bool with_accounts,
 struct account_figures {
   account_id account;
   mailbox_id mailbox;
-  std::uint64_t item = 0; ///< highest item id
-  sequence number;        ///< source: last acknowledged; replica: last applied
-  epoch fenced;           ///< the highest epoch whose fence this node read or wrote (R24)
-  std::string state;      ///< "source", or the replica's
+  std::uint64_t item = 0;           ///< highest item id
+  sequence number;                  ///< source: last acknowledged; replica: last applied
+  std::optional<sequence> in_log{}; ///< the last one in Kafka: confirmed to the source, read by a replica
+  epoch fenced;                     ///< the highest epoch whose fence this node read or wrote (R24)
+  std::string state;                ///< "source", or the replica's
   std::string reason;
   double lag_seconds = 0;
   bool kafka = false;

@@ -31,7 +31,7 @@ struct replica_facts {
 
 struct account_facts {
   std::optional<sequence> acknowledged; ///< by the source; none: it didn't answer
-  std::optional<sequence> in_log;       ///< the last read in the account's partition
+  std::optional<sequence> in_log;       ///< the last one in Kafka that a living node knows of
   epoch fenced;                         ///< the highest epoch whose valid fence this node read (R24)
   std::map<node_name, replica_facts> replicas;
 };

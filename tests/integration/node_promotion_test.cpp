@@ -154,6 +154,9 @@ BOOST_AUTO_TEST_CASE(r32_a_dry_run_shows_the_gates_and_changes_nothing) {
     BOOST_TEST((entry.at("from") == boost::json::value(world.at(0).name)));
     BOOST_TEST((entry.at("to") == boost::json::value(world.at(2).name)));
     BOOST_TEST(entry.at("gates").as_array().size() > 3u);
+    // Nobody writes: everything that was acknowledged is in the log, and is applied.
+    for (const auto* figure : {"acknowledged", "inLog", "applied"})
+      BOOST_TEST((entry.at(figure) == before.at("sequence")), figure);
   }
   BOOST_TEST((world.at(1).status(account) == before));
   write_once(world.at(0), world.id_of(account));
@@ -177,6 +180,14 @@ BOOST_AUTO_TEST_CASE(r31_a_dead_mailstores_accounts_go_on_elsewhere) {
       patience, [&] { return world.at(0).metric("understudy_events_produced_total") > produced + 50; }));
   world.at(0).die();
   BOOST_TEST(load.wait(patience).value_or(-1) == 4);
+  // R32: what the dead source acknowledged nobody can say; what is in the log the replicas have read.
+  BOOST_TEST(eventually(patience, [&] {
+    const auto shown =
+        world.at(1).cli({"ha", "promoteAccounts", "source_mail_host", world.at(0).name, "--dry-run"});
+    const auto entry = shown.about(account);
+    return entry.contains("inLog") && entry.at("kind") == "unplanned" && entry.at("inLog").is_number() &&
+           entry.at("inLog") == entry.at("applied") && entry.at("acknowledged") == "unknown";
+  }));
   const auto done = world.at(1).cli({"ha", "promoteAccounts", "source_mail_host", world.at(0).name});
   BOOST_TEST_CONTEXT(done.text) BOOST_TEST(done.status == 0);
   BOOST_TEST(becomes_home(account, 1, 2)); // the first priority

@@ -55,6 +55,19 @@ BOOST_FIXTURE_TEST_CASE(r41_many_accounts_share_a_batch_up_to_its_limit, queue_o
   BOOST_TEST(second.batches[0].events.front().event->number.value == 3u);
 }
 
+BOOST_FIXTURE_TEST_CASE(what_was_read_is_told_apart_from_what_was_applied, queue_of_two) {
+  BOOST_TEST((queue.read_up_to(anna) == sequence(0)));
+  push(anna, 1, 6);
+  BOOST_TEST((queue.read_up_to(anna) == sequence(6)));
+  (void)queue.take(0, now);
+  BOOST_TEST((queue.read_up_to(anna) == sequence(6))); // some of it queued, some in an applier's hands
+  finish(anna, 4);
+  (void)queue.take(0, now);
+  BOOST_TEST((queue.read_up_to(anna) == sequence(6)));
+  BOOST_TEST((queue.applied(anna)->number == sequence(4)));
+  BOOST_TEST(!queue.read_up_to(carla));
+}
+
 BOOST_FIXTURE_TEST_CASE(p7_bytes_count_until_the_applier_is_done, queue_of_two) {
   push(anna, 1, 3);
   BOOST_TEST(queue.bytes() == 300u);
