@@ -94,6 +94,7 @@ void mariadb_watch::look(sql_session& session) {
   limits.own_semi_sync_clients = options_.synchronous ? 1 : 0; // ours may be counted before we know it
   limits.dump_server_id = options_.dump_server_id;
   const auto checks = check_server(session, limits);
+  const auto settled = options_.endings->settled();
   const auto status = read_semi_sync(session);
   if (!checks || !status)
     return;
@@ -117,6 +118,7 @@ void mariadb_watch::look(sql_session& session) {
     semi_sync_ = !options_.synchronous ? "asynchronous" : gap.empty() && status->on ? "synchronous" : "off";
     if (!first_look_ && status->released > released_)
       grown = status->released - released_;
+    grown = options_.endings->by_others(grown, settled);
     first_look_ = false;
     released_ = status->released;
   }

@@ -3,12 +3,14 @@
 #pragma once
 #include "actors/support/boot_clock.hpp"
 #include "events/control/lease_view.hpp"
+#include "storage/state/commit_endings.hpp"
 #include "storage/state/server_checks.hpp"
 #include "storage/state/sql_session.hpp"
 
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -23,6 +25,8 @@ public:
     std::chrono::milliseconds heartbeat{500};
     bool synchronous = true;
     std::uint32_t dump_server_id = 0;
+    /// Whose ends the node itself brought about: they are nobody's fault (R8).
+    std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();
     /// How long the oldest captured transaction has waited for our own ACK; zero if none waits.
     std::function<std::chrono::steady_clock::duration()> oldest_hold{};
     /// Semi-sync was switched on under a connection that isn't semi-synchronous: it must be made anew (S04).

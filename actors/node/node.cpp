@@ -400,8 +400,11 @@ result<void> node::start_capture() {
   };
   parts_->source = std::make_shared<capture>(std::move(options));
   parts_->why_unprotected = [this] { return watch_->why_unprotected(); };
-  for (auto& account : known->accounts)
+  for (auto& account : known->accounts) {
+    for (const auto& [id, event] : account.known)
+      parts_->tail->add(account.account, id, event.where.offset);
     parts_->accounts->expect(std::move(account));
+  }
   return {};
 }
 
@@ -412,6 +415,7 @@ void node::spawn_watch() {
   options.heartbeat = parts_->config.cluster.heartbeat;
   options.synchronous = parts_->config.cluster.durability == durability_mode::synchronous;
   options.dump_server_id = dump_id(parts_->config);
+  options.endings = parts_->endings;
   options.oldest_hold = [settle = parts_->settle] { return settle->oldest_wait(); };
   options.reconnect = [this] { parts_->source->reconnect(); };
   options.report = [](const std::string& text) { spdlog::error("{}", text); };

@@ -25,10 +25,16 @@ void supervisor::begin_when_read() {
   if (begun_ || beginning_ || !parts_->link->caught_up())
     return;
   const auto lost = lost_epochs();
-  // What is captured of them from the settled position on is foreign, and reported (R35). Nothing is
-  // acknowledged before the commits that may wait for it are ended.
-  for (const auto& [id, term] : lost)
-    close_epoch(*state().account(id), term);
+  // What is captured of them from the settled position on, and isn't in their log, is foreign and reported
+  // (R35). Nothing is acknowledged before the commits that may wait for it are ended.
+  std::map<account_id, kafka_offset> fences;
+  for (const auto& [id, term] : lost) {
+    const auto& account = *state().account(id);
+    if (const auto fence = account.terms.fence_behind(term))
+      fences.emplace(id, *fence);
+    close_epoch(account, term);
+  }
+  parts_->tail->keep_before(fences);
   parts_->source->start();
   if (lost.empty())
     return begin();
@@ -43,7 +49,7 @@ void supervisor::begin_when_read() {
 /// waiting commit is (R8).
 void supervisor::end_commits_at_start() {
   in_background(*parts_->sql, [this, parts = parts_]() -> std::function<void()> {
-    const auto ended = end_waiting_commits(parts->local);
+    const auto ended = end_waiting_commits(parts->local, *parts->endings);
     return [this, ended] {
       if (ended) {
         spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);

@@ -27,6 +27,8 @@ void supervisor::on_foreign(const foreign_write& written) {
   const auto write = without_pruning(written, *parts_->rules);
   if (account == nullptr || account->is_withdrawn || write.rows->empty())
     return;
+  if (parts_->tail->take(write.account, write.id))
+    return; // acknowledged by this node before its epoch ended: every replica has it
   parts_->metrics->foreign_write();
   spdlog::error(
       "account {}: transaction {} changed {} rows here, but {} is its primary; they are kept in {} and "

@@ -200,7 +200,7 @@ void supervisor::begin_capture_anew() {
       if (!session)
         return tl::make_unexpected(static_cast<const error&>(session.error()));
       if (dead) // what waits is of a history that nobody goes on with: its clients mustn't be told OK (R8)
-        if (const auto ended = end_waiting_commits(*session); !ended)
+        if (const auto ended = end_waiting_commits(*session, *parts->endings); !ended)
           return tl::make_unexpected(ended.error());
       return read_capture_beginning(*session);
     }();

@@ -10,10 +10,12 @@
 #include "actors/supervisor/divergence_report.hpp"
 #include "actors/supervisor/epoch_beginner.hpp"
 #include "actors/supervisor/fence_board.hpp"
+#include "actors/supervisor/logged_tail.hpp"
 #include "actors/supervisor/peers.hpp"
 #include "actors/support/counted_actor.hpp"
 #include "actors/support/worker_pool.hpp"
 #include "storage/profile/profile.hpp"
+#include "storage/state/commit_endings.hpp"
 #include "storage/state/recent_catalogs.hpp"
 #include "storage/state/session_pool.hpp"
 
@@ -44,7 +46,9 @@ struct node_parts {
   std::shared_ptr<replica_side> replicas;
   std::shared_ptr<snapshot_sender> snapshots;
   std::shared_ptr<divergence_report> divergence;
+  std::shared_ptr<logged_tail> tail = std::make_shared<logged_tail>();
   std::shared_ptr<peers> others;
+  std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();
   std::shared_ptr<fence_board> fences = std::make_shared<fence_board>();
   std::shared_ptr<worker_pool> sql;         ///< short SQL jobs
   std::shared_ptr<worker_pool> promotions;  ///< guards and role rows; its threads bound what moves at once

@@ -142,7 +142,7 @@ void supervisor::step_down(const std::vector<standing_claim>& claims) {
   stepping_down_ = true;
   spdlog::critical("{} claims this node's accounts: all waiting commits are ended (R8)", claims.back().by);
   in_background(*parts_->sql, [this, last = claims.back().offset, parts = parts_]() -> std::function<void()> {
-    const auto ended = end_waiting_commits(parts->local);
+    const auto ended = end_waiting_commits(parts->local, *parts->endings);
     return [this, last, ended] {
       stepping_down_ = false;
       if (!ended) {

@@ -71,6 +71,14 @@ epoch account_terms::in_force_at(kafka_offset offset) const {
   return in_force;
 }
 
+std::optional<kafka_offset> account_terms::fence_behind(epoch term) const {
+  std::optional<kafka_offset> first;
+  for (const auto& entry : entries_)
+    if (entry.term > term && entry.fence.value >= 0)
+      first = std::min(first.value_or(entry.fence), entry.fence);
+  return first;
+}
+
 std::vector<const term_entry*> account_terms::unclosed(epoch fenced) const {
   const auto* last_active = active();
   const epoch floor = std::max({first_, fenced, last_active ? last_active->term : epoch{}});

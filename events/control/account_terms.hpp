@@ -60,6 +60,9 @@ public:
   const term_entry* active() const;
   /// current(), if it is neither activated nor declined; null: none. The first epoch counts too.
   const term_entry* pending() const;
+  /// Where the first fence behind this epoch lies in the account's partition; nothing: control doesn't know
+  /// one yet.
+  std::optional<kafka_offset> fence_behind(epoch term) const;
   /// The highest epoch whose fence is known from control to lie before `offset` in the account's partition,
   /// else the first of the enrolment: what is in force for a reader that begins at `offset`.
   epoch in_force_at(kafka_offset offset) const;

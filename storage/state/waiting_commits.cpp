@@ -24,28 +24,31 @@ constexpr const char* waiting = "SELECT COUNT(*) FROM information_schema.process
                                 "('Commit', 'Writing to binlog') OR state LIKE 'Waiting for semi-sync ACK%') "
                                 "AND id <> CONNECTION_ID()";
 
-result<std::uint64_t> kill_all(sql_session& session, const char* selection) {
+result<std::uint64_t> kill_all(sql_session& session, const char* selection, commit_endings::round& round) {
   auto found = session.query(selection);
   if (!found)
     return tl::make_unexpected(static_cast<const error&>(found.error()));
-  for (const auto& row : found->rows)
+  for (const auto& row : found->rows) {
+    round.ends_one();
     // One that ended meanwhile is no error: it isn't waiting any more.
     (void)session.execute("KILL CONNECTION " + row.at(0).value_or("0"));
+  }
   return found->rows.size();
 }
 
 } // namespace
 
-result<std::uint64_t> end_waiting_commits(sql_session& session) {
+result<std::uint64_t> end_waiting_commits(sql_session& session, commit_endings& endings) {
+  commit_endings::round round(endings);
   std::uint64_t ended = 0;
-  for (int round = 0; round < most_rounds; ++round) {
-    const auto following = kill_all(session, followers);
+  for (int attempt = 0; attempt < most_rounds; ++attempt) {
+    const auto following = kill_all(session, followers, round);
     if (!following)
       return following;
     ended += *following;
     if (*following > 0)
       continue;
-    const auto leading = kill_all(session, leaders);
+    const auto leading = kill_all(session, leaders, round);
     if (!leading)
       return leading;
     ended += *leading;
@@ -60,11 +63,11 @@ result<std::uint64_t> end_waiting_commits(sql_session& session) {
                  true);
 }
 
-result<std::uint64_t> end_waiting_commits(const sql_options& server) {
+result<std::uint64_t> end_waiting_commits(const sql_options& server, commit_endings& endings) {
   auto session = sql_session::open(server);
   if (!session)
     return tl::make_unexpected(static_cast<const error&>(session.error()));
-  return end_waiting_commits(*session);
+  return end_waiting_commits(*session, endings);
 }
 
 } // namespace understudy

@@ -3,6 +3,7 @@
 #include "actors/node/mariadb_watch.hpp"
 #include "storage/binlog/capture_source.hpp"
 #include "storage/state/own_schema.hpp"
+#include "storage/state/waiting_commits.hpp"
 #include "tests/integration/item_routing.hpp"
 #include "tests/tools/fixture/eventually.hpp"
 #include "tests/tools/fixture/private_mariadb.hpp"
@@ -10,6 +11,7 @@
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <future>
 
 namespace understudy {
@@ -113,6 +115,8 @@ struct world {
     options.logged.setup = standard_setup();
     options.heartbeat = 100ms;
     options.dump_server_id = 1001;
+    options.endings = endings;
+    local = options.local;
     options.reconnect = [this] { capture->reconnect(); };
     options.report = [this](const std::string& text) {
       const std::lock_guard lock(mutex);
@@ -136,6 +140,15 @@ struct world {
     const std::lock_guard lock(mutex);
     return reports.empty() ? "" : reports.back();
   }
+  /// How many commits it said were let go without a confirmation.
+  unsigned long long told() {
+    const std::lock_guard lock(mutex);
+    unsigned long long sum = 0;
+    for (const auto& text : reports)
+      if (unsigned long long number = 0; std::sscanf(text.c_str(), "MariaDB told %llu", &number) == 1)
+        sum += number;
+    return sum;
+  }
   std::future<void> commit(int id) {
     return std::async(std::launch::async, [this, id] {
       server.query(fmt::format("INSERT INTO mboxgroup7.item VALUES (7,{})", id));
@@ -153,6 +166,8 @@ struct world {
   }
 
   private_mariadb server;
+  std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();
+  sql_options local;
   std::mutex mutex;
   std::vector<std::string> reports;
   std::unique_ptr<acknowledger> capture;
@@ -175,6 +190,36 @@ BOOST_AUTO_TEST_CASE(s02_a_wait_ended_from_outside_is_counted_said_and_captured_
                         [&] { return w.said().find("without Kafka's confirmation") != std::string::npos; }),
              w.said());
   BOOST_TEST(eventually(patience, [&] { return w.capture->rows() == 1; }));
+}
+
+BOOST_AUTO_TEST_CASE(r8_waits_that_the_node_ends_itself_are_not_said_to_be_anybody_elses_doing) {
+  world w;
+  const auto released = [&] {
+    return std::stoull(w.server.query("SHOW STATUS LIKE 'Rpl_semi_sync_master_no_tx'").front().at(1).value());
+  };
+  w.capture->hold();
+  std::vector<std::future<void>> commits;
+  for (int id = 1; id <= 8; ++id)
+    commits.push_back(w.commit(id));
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return w.server.value("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE "
+                          "'Waiting for semi-sync%' OR state IN ('Commit', 'Writing to binlog')") == "9";
+  })); // the probe, too
+  const auto before = released();
+  BOOST_REQUIRE(end_waiting_commits(w.local, *w.endings));
+  for (auto& commit : commits)
+    BOOST_CHECK_THROW(commit.get(), fixture::sql_error);
+  const auto own = released();
+  BOOST_TEST(own > before);
+  // Somebody else's are told as before, and they alone.
+  auto commit = w.commit(9);
+  BOOST_REQUIRE(eventually(patience, [&] {
+    w.kill_waiters();
+    return commit.wait_for(0ms) == std::future_status::ready;
+  }));
+  commit.get();
+  BOOST_TEST(eventually(patience, [&] { return w.told() > 0 && w.told() == released() - own; }),
+             fmt::format("{} told, {} and {} released", w.told(), own - before, released() - own));
 }
 
 BOOST_AUTO_TEST_CASE(s04_semi_sync_switched_off_and_on_is_said_and_holds_again) {

@@ -71,6 +71,30 @@ BOOST_AUTO_TEST_CASE(r35_foreign_writes_are_kept_set_right_once_and_then_park_th
   BOOST_TEST(writes_there(other, account) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(
+    r35_what_was_acknowledged_before_a_death_is_no_foreign_write_when_the_mailstore_returns) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "tail", 1);
+  world.enrol(names, 0, 1);
+  const auto account = world.id_of(names[0]);
+  for (int i = 0; i < 5; ++i)
+    write_once(source, account); // in Kafka; the node's checkpoint doesn't cover all of it
+  source.die();
+  BOOST_REQUIRE(eventually(
+      patience, [&] { return other.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0; }));
+  BOOST_TEST(writes_there(other, account) == 5u);
+  write_once(other, account);
+  source.db.restart();
+  source.start_and_wait();
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(report_of(source).empty());
+  BOOST_TEST(!source.logged("they are kept in"));
+  BOOST_TEST(!source.logged("without Kafka's confirmation"));
+}
+
 BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_ok) {
   node_world world;
   auto& source = world.at(0);
@@ -88,6 +112,7 @@ BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_
   BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
   BOOST_TEST(held.get() != "");
   BOOST_TEST(source.logged("waiting commits are ended (R8, R19)"));
+  BOOST_TEST(!source.logged("without Kafka's confirmation")); // nobody but the node ended it
   // It is committed on that mailstore all the same: found, kept, and never merged.
   BOOST_TEST(eventually(patience, [&] { return report_of(source).size() == 1; }));
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));

@@ -231,7 +231,8 @@ BOOST_AUTO_TEST_CASE(r8_a_leader_and_its_followers_all_lose_their_connection) {
                "SELECT COUNT(*) FROM information_schema.processlist WHERE state='Commit' OR "
                "state LIKE 'Waiting for semi-sync ACK%'")) == "5";
   }));
-  BOOST_TEST(need(end_waiting_commits(local)) == 5u);
+  commit_endings endings;
+  BOOST_TEST(need(end_waiting_commits(local, endings)) == 5u);
   for (auto& writer : writers)
     writer.join();
   BOOST_TEST(lost == 5); // a follower whose leader is killed first is told OK (tried)
