@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 
@@ -19,6 +20,7 @@ struct settings {
   std::string other_socket;
   std::vector<std::filesystem::path> records;
   std::string only;
+  std::vector<std::string> names;
   std::vector<std::string> accounts;
   std::vector<std::string> skipped;
   bool quiet = false;
@@ -67,9 +69,14 @@ struct totals {
 
 int compare_record(const settings& s) {
   const auto record = record::read_record(s.records);
-  const auto only = s.only.empty() ? std::set<std::string>{} : names_in(s.only);
+  auto only = s.only.empty() ? std::set<std::string>{} : names_in(s.only);
+  only.insert(s.names.begin(), s.names.end());
   fixture::sql_client sql(s.server);
   totals all;
+  for (const auto& name : s.names)
+    if (std::none_of(record.begin(), record.end(),
+                     [&](const auto& entry) { return entry.second.name == name; }))
+      throw std::runtime_error("the record doesn't speak of " + name);
   for (const auto& [id, account] : record)
     if (only.empty() || only.contains(account.name))
       all.add(compare::judge(account, compare::read_account(sql, id, account)));
@@ -129,6 +136,7 @@ int main(int argc, char** argv) {
   record->add_option("--user", s.server.user)->capture_default_str();
   record->add_option("--password", s.server.password);
   record->add_option("--only", s.only, "a file of account names: compare only these");
+  record->add_option("--accounts", s.names, "account names, a@x,b@y: compare only these")->delimiter(',');
   record->add_option("records", s.records, "record files of mailsim, in order")->required();
   auto* same = app.add_subcommand("same", "two mailstores' rows of an account, byte for byte");
   std::vector<std::string> sockets;
