@@ -153,10 +153,6 @@ struct replica_loaded {
   kafka_offset request{-1}; ///< the newest one that it answers
 };
 
-/// Why a replica needs a new snapshot begins with this when it mustn't be made before whoever writes to it
-/// here has stopped (R35).
-inline constexpr std::string_view parked_mark = "parked: ";
-
 /// The replica of this account stopped: with the error, its coordinates and what to do.
 struct replica_stopped {
   account_id account;

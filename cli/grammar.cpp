@@ -201,7 +201,10 @@ result<void> parser::take_value(const word& w, const std::string& text, std::siz
   }
   auto list = parse_account_list(text);
   if (!list.bad.empty() && (!made_.global.skip_invalid || list.accounts.empty()))
-    return wrong(place, describe(list.bad, "entry"), "write the accounts as a@x,b@y");
+    return wrong(place, describe(list.bad, "entry"),
+                 list.accounts.empty()
+                     ? "write the accounts as a@x,b@y"
+                     : "nothing was done; correct it, or leave bad ones out with --skip-invalid");
   if (w.field == "accounts") {
     made_.accounts = std::move(list);
     return {};
@@ -222,6 +225,8 @@ result<void> parser::take_words() {
         break;
       return wrong(arguments_.size() + 1, fmt::format("{} is missing its {}", row.name, w.name));
     }
+    if (w.labelled && words_[at].text == w.field && at + 1 < words_.size())
+      ++at;
     if (auto taken = take_value(w, words_[at].text, words_[at].place); !taken)
       return taken;
     ++at;

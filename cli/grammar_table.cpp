@@ -86,11 +86,12 @@ std::vector<command_row> commands() {
        .help = "Shows how far an operation is; with --progress until it has ended.",
        .example = "understudy ha monitor 0b0c7a4e-6f5e-4a8c-9d7c-1f2a3b4c5d6e",
        .form = reply_form::progress,
-       .words = {{"OPERATION_UUID", "operation", word_kind::uuid},
+       .words = {{.name = "OPERATION_UUID", .field = "operation", .kind = word_kind::uuid, .labelled = true},
                  {.name = "OPERATION_HOST",
                   .field = "operation_host",
                   .kind = word_kind::host,
-                  .optional = true}}},
+                  .optional = true,
+                  .labelled = true}}},
   };
 }
 

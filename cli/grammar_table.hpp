@@ -27,6 +27,7 @@ struct word {
   std::vector<std::string_view> choices = {};
   bool optional = false;      ///< of positional words: may be left out, with all behind it
   std::string_view help = {}; ///< of keywords: what the value does, where the name doesn't say it
+  bool labelled = false;      ///< of positional words: `field` may stand before it
 };
 
 /// An option: `--name`, or `--name VALUE` if `value` has a name.

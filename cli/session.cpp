@@ -58,6 +58,15 @@ boost::json::object monitor_command(const std::string& operation, const std::str
   return {{"namespace", "ha"}, {"command", "monitor"}, {"parameters", std::move(parameters)}};
 }
 
+/// How many accounts it would be about, or why none.
+boost::json::object summary_command(const invocation& what) {
+  auto json = command_json(what, {});
+  auto& parameters = json["parameters"].as_object();
+  parameters["dry_run"] = true;
+  parameters["summary"] = true;
+  return json;
+}
+
 /// Nothing → the input file's accounts are in `what_`.
 std::optional<exit_status> session::read_accounts() {
   if (what_.input_file) {
@@ -94,7 +103,14 @@ std::optional<exit_status> session::confirm() {
   auto count = what_.accounts ? what_.accounts->accounts.size() : 0;
   if (source.empty() && count <= accounts_without_question)
     return std::nullopt;
-  auto whose = source.empty() ? fmt::format("{} accounts", count) : fmt::format("all accounts of {}", source);
+  auto whose = fmt::format("{} accounts", count);
+  if (!source.empty()) {
+    // Nobody is asked about a mailstore that isn't there.
+    auto look = ask(summary_command(what_), reply_form::promotion, false);
+    if (look.status != exit_status::done)
+      return look.status;
+    whose = fmt::format("all {} accounts of {}", number_of(look.last_page, "total"), source);
+  }
   if (!ports_.in_is_terminal)
     return failed(exit_status::wrong_usage, {fmt::format("promoting {} needs a confirmation", whose),
                                              "give --yes, or look at it with --dry-run first"});

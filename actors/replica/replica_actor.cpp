@@ -1,6 +1,7 @@
 #include "actors/replica/replica_actor.hpp"
 
 #include "actors/messages.hpp"
+#include "events/control/control_state.hpp"
 
 #include <caf/send.hpp>
 

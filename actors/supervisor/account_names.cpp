@@ -1,5 +1,7 @@
 #include "actors/supervisor/account_names.hpp"
 
+#include <fmt/ranges.h>
+
 namespace understudy {
 
 std::string folded_name(std::string_view name) {
@@ -39,6 +41,28 @@ named_accounts find_named(const control_state& state, const std::vector<std::str
     if (wanted.contains(folded_name(text)))
       found.unknown.push_back(text);
   return found;
+}
+
+std::vector<account_to_enrol> homes_of(const std::string& name, const registries_asked& asked) {
+  const auto wanted = folded_name(name);
+  std::vector<account_to_enrol> homes;
+  for (const auto& [node, accounts] : asked.answers)
+    for (const auto& account : accounts)
+      if (!account.is_replica &&
+          (folded_name(account.name) == wanted || folded_name(account.account.value) == wanted))
+        homes.push_back({account.account, account.name, node});
+  return homes;
+}
+
+std::string no_mailstore_has_it(const registries_asked& asked) {
+  if (asked.silent.empty())
+    return "no mailstore has this account";
+  return fmt::format("no mailstore that answers has this account ({} didn't answer)",
+                     fmt::join(asked.silent, ", "));
+}
+
+std::string why_not_replicated(const std::string& name, const registries_asked& asked) {
+  return homes_of(name, asked).empty() ? no_mailstore_has_it(asked) : std::string(not_replicated_text);
 }
 
 } // namespace understudy

@@ -1,10 +1,12 @@
 // Which enrolled accounts a command means by addresses, UUIDs, domains or hosts. Pure.
 #pragma once
 #include "actors/supervisor/requests.hpp"
+#include "events/control/commands.hpp"
 #include "events/control/control_state.hpp"
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace understudy {
@@ -18,6 +20,18 @@ struct named_accounts {
 /// unknown. One pass over all accounts.
 named_accounts find_named(const control_state& state, const std::vector<std::string>& accounts,
                           const std::string& source_host);
+
+/// What the registries of all mailstores say of some names.
+struct registries_asked {
+  std::vector<std::pair<node_name, std::vector<found_account>>> answers;
+  std::vector<node_name> silent; ///< nodes, or their MariaDBs, that didn't answer
+};
+/// The mailboxes of an address or UUID that aren't replicas: of more than one none is its home for sure.
+std::vector<account_to_enrol> homes_of(const std::string& name, const registries_asked& asked);
+/// Why a name means no replicated account: the same sentence whatever was asked.
+std::string why_not_replicated(const std::string& name, const registries_asked& asked);
+/// No registry has the name.
+std::string no_mailstore_has_it(const registries_asked& asked);
 
 /// Lower case of ASCII letters: addresses are compared that way.
 std::string folded_name(std::string_view name);

@@ -1,11 +1,12 @@
 #include "actors/supervisor/node_questions.hpp"
 
-#include "actors/supervisor/account_names.hpp"
+#include "actors/supervisor/reply.hpp"
 #include "storage/state/logged_state.hpp"
 #include "storage/state/mailbox_probe.hpp"
 #include "storage/state/mailstore_queries.hpp"
 
 #include <boost/json.hpp>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <set>
@@ -95,19 +96,19 @@ std::vector<account_figures> figures_here(node_parts& parts, const std::vector<a
   return all;
 }
 
-std::vector<found_account> find_here(node_parts& parts, const std::vector<std::string>& names) {
+result<std::vector<found_account>> find_here(node_parts& parts, const std::vector<std::string>& names) {
   std::vector<found_account> all;
   auto session = sql_session::open(parts.local);
   if (!session)
-    return all;
+    return tl::make_unexpected(static_cast<const error&>(session.error()));
   mailstore_queries queries(*session, parts.rules);
   logged_state state(*session);
   std::vector<account_id> ids;
   for (const auto& name : names)
     ids.emplace_back(name);
-  const auto add = [&](const result<std::vector<registered_account>>& found) {
+  for (const auto& found : {queries.find_by_name(names), queries.find_by_id(ids)}) {
     if (!found)
-      return;
+      return tl::make_unexpected(found.error());
     for (const auto& account : *found) {
       const auto replica = state.replica_of(account.account);
       const auto role = state.role_of(account.account);
@@ -116,22 +117,14 @@ std::vector<found_account> find_here(node_parts& parts, const std::vector<std::s
       const bool source = role && *role && (*role)->role == account_role::source;
       all.push_back({account.account, account.name, elsewhere && !source});
     }
-  };
-  add(queries.find_by_name(names));
-  add(queries.find_by_id(ids));
+  }
   return all;
 }
 
-bool wanted(const request_body& body, const account_state& account, const std::set<std::string>& names,
-            const std::set<std::string>& domains) {
-  if (account.is_withdrawn)
-    return false;
+bool wanted(const request_body& body, const account_state& account, const std::set<std::string>& domains) {
   if (!body.mail_host.empty() && account.primary().value != body.mail_host)
     return false;
   if (!body.replica_server.empty() && account.destination(node_name(body.replica_server)) == nullptr)
-    return false;
-  if (!names.empty() && !names.contains(folded_name(account.name)) &&
-      !names.contains(folded_name(account.id.value)))
     return false;
   if (!domains.empty() && !domains.contains(domain_of(account.name)))
     return false;
@@ -193,6 +186,40 @@ void fill_in(account_status& shown, const everybodys_figures& figures, const lea
   }
 }
 
+/// Accounts and domains asked for by name that control has no account of. Blocking.
+void tell_unknown(node_parts& parts, const request_body& body, const std::set<std::string>& known_names,
+                  const std::set<std::string>& known_domains, status_page& page) {
+  std::vector<std::string> names;
+  for (const auto& name : body.accounts)
+    if (!known_names.contains(folded_name(name)))
+      names.push_back(name);
+  if (!names.empty()) {
+    const auto asked = find_everywhere(parts, known_peers(parts), names);
+    for (const auto& name : names)
+      page.unknown_accounts.push_back({name, why_not_replicated(name, asked)});
+  }
+  for (const auto& domain : body.domains)
+    if (!known_domains.contains(folded_name(domain)))
+      page.unknown_domains.push_back({domain, "no replicated account is in this domain"});
+}
+
+/// An empty listing says so.
+std::string nothing_listed(const request_body& body) {
+  std::vector<std::string> filters;
+  const auto add = [&](std::string_view name, const std::string& value) {
+    if (!value.empty())
+      filters.push_back(fmt::format("{} {}", name, value));
+  };
+  add("mailHost", body.mail_host);
+  add("replicaServer", body.replica_server);
+  add("accounts", fmt::format("{}", fmt::join(body.accounts, ",")));
+  add("domains", fmt::format("{}", fmt::join(body.domains, ",")));
+  add("accountStatus", body.account_status);
+  add("replicaStatus", body.replica_status);
+  return filters.empty() ? "no accounts are replicated yet: setAccountDestination first"
+                         : fmt::format("no accounts with {}", fmt::join(filters, " and "));
+}
+
 status_page make_page(node_parts& parts, const request_body& body, std::string& more) {
   std::set<std::string> names;
   for (const auto& name : body.accounts)
@@ -202,16 +229,24 @@ status_page make_page(node_parts& parts, const request_body& body, std::string& 
     domains.insert(folded_name(domain));
   // Sorted by name, then id; a page begins behind the last one's end.
   std::map<std::string, account_status> listed;
-  std::set<std::string> seen;
+  std::set<std::string> known_names;
+  std::set<std::string> known_domains;
   parts.control->ask([&](const control_state& state) {
     for (const auto& account : state.accounts()) {
       const auto& id = account.id;
-      if (!wanted(body, account, names, domains))
+      if (!domains.empty())
+        known_domains.insert(domain_of(account.name));
+      if (account.is_withdrawn)
         continue;
       if (!names.empty()) {
-        seen.insert(folded_name(account.name));
-        seen.insert(folded_name(id.value));
+        auto by_name = folded_name(account.name);
+        auto by_id = folded_name(id.value);
+        if (!names.contains(by_name) && !names.contains(by_id))
+          continue;
+        known_names.insert({std::move(by_name), std::move(by_id)});
       }
+      if (!wanted(body, account, domains))
+        continue;
       auto key = folded_name(account.name) + '\0' + id.value;
       if (!body.next.empty() && key <= body.next)
         continue;
@@ -232,10 +267,8 @@ status_page make_page(node_parts& parts, const request_body& body, std::string& 
     ids.push_back(status.account);
     page.accounts.push_back(std::move(status));
   }
-  if (body.next.empty())
-    for (const auto& name : body.accounts)
-      if (!seen.contains(folded_name(name)))
-        page.unknown.push_back(name);
+  if (more.empty()) // the listing's exit status is that of its last page
+    tell_unknown(parts, body, known_names, known_domains, page);
   const auto figures =
       ids.empty() ? everybodys_figures{} : figures_everywhere(parts, known_peers(parts), ids);
   page.unreachable = figures.silent;
@@ -249,6 +282,9 @@ status_page make_page(node_parts& parts, const request_body& body, std::string& 
           });
       return !any;
     });
+  if (page.accounts.empty() && page.unknown_accounts.empty() && page.unknown_domains.empty() &&
+      body.next.empty() && more.empty())
+    page.statement = nothing_listed(body);
   return page;
 }
 
@@ -264,19 +300,20 @@ std::vector<peers::address> known_peers(const node_parts& parts) {
   });
 }
 
-std::vector<std::pair<node_name, std::vector<found_account>>>
-find_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
-                const std::vector<std::string>& names) {
-  std::vector<std::pair<node_name, std::vector<found_account>>> all;
-  all.emplace_back(parts.config.node.name, find_here(parts, names));
-  for (const auto& answer : parts.others->ask(whom, peer_command("find", names))) {
-    if (!answer.body) {
-      spdlog::warn("{} can't be asked: {}", answer.node, answer.body.error().what);
-      continue;
+registries_asked find_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
+                                 const std::vector<std::string>& names) {
+  registries_asked all;
+  const auto take = [&](const node_name& node, result<std::vector<found_account>> found) {
+    if (found) {
+      all.answers.emplace_back(node, std::move(*found));
+      return;
     }
-    if (auto found = parse_found(*answer.body))
-      all.emplace_back(answer.node, std::move(*found));
-  }
+    spdlog::warn("{} can't be asked for accounts: {}", node, found.error().what);
+    all.silent.push_back(node);
+  };
+  take(parts.config.node.name, find_here(parts, names));
+  for (const auto& answer : parts.others->ask(whom, peer_command("find", names)))
+    take(answer.node, answer.body ? parse_found(*answer.body) : tl::make_unexpected(answer.body.error()));
   return all;
 }
 
@@ -339,8 +376,10 @@ bool answer_question(const std::shared_ptr<node_parts>& parts, const request_bod
   if (body.space != "peer")
     return false;
   if (body.name == "find") {
-    parts->questions->submit(
-        [parts, body, answer] { answer({0, write_found(find_here(*parts, body.accounts)), {}}); });
+    parts->questions->submit([parts, body, answer] {
+      const auto found = find_here(*parts, body.accounts);
+      reply_with(answer, found ? command_reply{0, write_found(*found)} : write_error(1, found.error()));
+    });
     return true;
   }
   if (body.name == "figures") {

@@ -1,11 +1,10 @@
 // Questions that change nothing: getAccountStatus, and what nodes ask each other. Answered on the questions
 // pool, from the folded control, the local MariaDB and the other nodes (with a deadline).
 #pragma once
+#include "actors/supervisor/account_names.hpp"
 #include "actors/supervisor/node_parts.hpp"
-#include "actors/supervisor/requests.hpp"
 #include "storage/profile/volume.hpp"
 
-#include <utility>
 #include <vector>
 
 namespace understudy {
@@ -17,10 +16,9 @@ bool answer_question(const std::shared_ptr<node_parts>& parts, const request_bod
 /// All nodes that announced themselves, but this one.
 std::vector<peers::address> known_peers(const node_parts& parts);
 
-/// Which registries hold these addresses or UUIDs. Blocking; silent nodes are left out.
-std::vector<std::pair<node_name, std::vector<found_account>>>
-find_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
-                const std::vector<std::string>& names);
+/// Which registries hold these addresses or UUIDs. Blocking.
+registries_asked find_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
+                                 const std::vector<std::string>& names);
 
 struct everybodys_figures {
   std::map<node_name, std::vector<account_figures>> answers;

@@ -131,7 +131,7 @@ void operations::find_end(operation& op, const account_id& id, kafka_offset deci
       return;
     }
     if (entry->state == term_state::activated) {
-      close_account(op, id, true, fmt::format("active on {}", entry->primary.get()));
+      close_account(op, id, true, fmt::format("it is active on {}", entry->primary.get()));
       return;
     }
     if (entry->state == term_state::decided && account->terms.current() != &*entry && account->origin) {
@@ -144,7 +144,7 @@ void operations::find_end(operation& op, const account_id& id, kafka_offset deci
     return;
   }
   if (op.wanted.name != "setAccountDestination") {
-    close_account(op, id, true, "done");
+    close_account(op, id, true, what_was_done(op.wanted));
     return;
   }
   const auto* wanted = account == nullptr || account->is_withdrawn
@@ -168,7 +168,7 @@ void operations::answer_from_control(const operation_state& known, const answer_
     replies.push_back({name_of(outcome.account), outcome.ok ? "done" : "failed", outcome.text, {}, {}});
   for (const auto& [id, open] : known.open)
     replies.push_back({open.target.name, "accepted", {}, {}, {}});
-  reply_with(answer, write_change_reply(known.started.id, replies, false));
+  reply_with(answer, write_change_reply(known.started.id, replies));
 }
 
 bool operations::concerns(const account_id& account) const {

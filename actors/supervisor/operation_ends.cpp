@@ -24,8 +24,14 @@ void operations::look_for_ends(operation& op, const control_record& record, cons
     else if (std::holds_alternative<destination_removed>(body))
       close_account(op, account, false, "its destination was removed meanwhile");
   } else {
-    close_account(op, account, true, "done");
+    close_account(op, account, true, what_was_done(op.wanted));
   }
+}
+
+std::string operations::what_was_done(const request_body& wanted) {
+  if (wanted.name == "removeAccountDestination")
+    return fmt::format("not replicated to {} any more", wanted.destination);
+  return wanted.name == "pauseReplicas" ? "its replicas are paused" : "its replicas go on";
 }
 
 /// A command that waits (for a claim, an answer) isn't carried out behind a promotion that came first.
@@ -45,7 +51,7 @@ void operations::promotion_ends(operation& op, const account_id& id, const activ
   const auto* account = state().account(id);
   const auto* entry = account->terms.find(begun.term);
   if (entry == nullptr || decided_by(op, id, *entry) || !account->origin)
-    close_account(op, id, true, fmt::format("active on {}", account->primary()));
+    close_account(op, id, true, fmt::format("it is active on {}", account->primary()));
   else
     lose(op, id, what_won(id, *account->origin, fmt::format("it is active on {}", account->primary())),
          *account->origin);

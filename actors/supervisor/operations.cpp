@@ -1,6 +1,6 @@
 #include "actors/supervisor/operations.hpp"
 
-#include "actors/supervisor/account_names.hpp"
+#include "actors/supervisor/node_names.hpp"
 #include "actors/supervisor/node_questions.hpp"
 #include "actors/supervisor/reply.hpp"
 #include "actors/support/uuid.hpp"
@@ -36,6 +36,13 @@ void operations::on_command(command_received received) {
     reply_with(received.answer, write_error(2, body.error()));
     return;
   }
+  if (body->name != "monitor") {
+    fold_node_names(*body, state());
+    if (const auto wrong = why_no_such_node(*body, state())) {
+      reply_with(received.answer, write_error(1, *wrong));
+      return;
+    }
+  }
   if (is_change(body->name))
     begin_change(std::move(*body), std::move(received));
   else if (body->name == "monitor")
@@ -65,17 +72,28 @@ void operations::begin_change(request_body body, command_received received) {
   op->give_up = time_to_give_up();
   auto named = find_named(state(), body.accounts, body.source_host);
   op->typed = std::move(named.known);
+  if (body.accounts.empty() && body.source_host.empty()) {
+    reply_with(op->answers.front(), write_error(2, {"no accounts are named", "see docs/cli.md"}));
+    return;
+  }
+  if (body.accounts.empty() && op->typed.empty()) {
+    reply_with(op->answers.front(),
+               write_error(1, {fmt::format("{} is the mail host of no replicated account", body.source_host),
+                               "see getAccountStatus for who is where"}));
+    return;
+  }
+  if (body.dry_run && body.summary) {
+    reply_with(op->answers.front(), write_dry_run_total(op->typed.size()));
+    return;
+  }
   if (!body.accept_loss.empty())
     for (const auto& [id, typed] : find_named(state(), body.accept_loss, {}).known)
       op->accept_loss.insert(id);
   op->wanted = std::move(body);
-  if (!named.unknown.empty() && op->wanted.name == "setAccountDestination") {
+  if (named.unknown.empty())
+    resolved(op);
+  else
     look_for(op, std::move(named.unknown));
-    return;
-  }
-  for (const auto& name : named.unknown)
-    op->unknown.push_back({name, "refused", "isn't replicated: setAccountDestination first", {}, {}});
-  resolved(op);
 }
 
 void operations::look_for(std::shared_ptr<operation> op, std::vector<std::string> names) {
@@ -90,27 +108,22 @@ void operations::look_for(std::shared_ptr<operation> op, std::vector<std::string
 }
 
 void operations::take_found(operation& op, const std::vector<std::string>& names,
-                            const std::vector<std::pair<node_name, std::vector<found_account>>>& found) {
+                            const registries_asked& found) {
   for (const auto& name : names) {
-    const auto wanted = folded_name(name);
-    std::vector<account_to_enrol> homes;
-    for (const auto& [node, accounts] : found)
-      for (const auto& account : accounts)
-        if (!account.is_replica &&
-            (folded_name(account.name) == wanted || folded_name(account.account.value) == wanted))
-          homes.push_back({account.account, account.name, node});
-    if (homes.size() == 1) {
+    const auto refused = [&](std::string why) {
+      op.unknown.push_back({name, "refused", std::move(why), {}, {}});
+    };
+    const auto homes = homes_of(name, found);
+    if (op.wanted.name != "setAccountDestination") {
+      refused(why_not_replicated(name, found));
+    } else if (homes.size() == 1) {
       op.typed.emplace(homes.front().id, name);
       op.to_enrol.emplace(homes.front().id, homes.front());
     } else if (homes.empty()) {
-      op.unknown.push_back({name, "refused", "no mailstore has this account", {}, {}});
+      refused(no_mailstore_has_it(found));
     } else {
-      op.unknown.push_back({name,
-                            "refused",
-                            fmt::format("has a mailbox on {} and on {}: remove the one that isn't its home",
-                                        homes[0].home, homes[1].home),
-                            {},
-                            {}});
+      refused(fmt::format("it has a mailbox on {} and on {}: remove the one that isn't its home",
+                          homes[0].home, homes[1].home));
     }
   }
 }
@@ -118,10 +131,14 @@ void operations::take_found(operation& op, const std::vector<std::string>& names
 void operations::resolved(std::shared_ptr<operation> op) {
   const bool nothing_done = !op->unknown.empty() && !op->wanted.skip_invalid;
   if (nothing_done || op->typed.empty()) {
-    if (op->unknown.empty())
-      op->unknown.push_back({op->wanted.source_host, "refused", "has no replicated accounts", {}, {}});
+    const auto others = op->typed.size();
+    const auto statement =
+        others == 0 ? std::string{}
+                    : fmt::format("nothing was done for the other {} either: correct the list, or leave such "
+                                  "accounts out with --skip-invalid",
+                                  others == 1 ? std::string("account") : fmt::format("{} accounts", others));
     for (const auto& answer : op->answers)
-      reply_with(answer, write_change_reply(op->wanted.operation, op->unknown, nothing_done));
+      reply_with(answer, write_change_reply(op->wanted.operation, op->unknown, statement));
     return;
   }
   if (op->wanted.name == "promoteAccounts")
@@ -528,7 +545,7 @@ void operations::answer_if_complete(operation& op) {
     all.push_back(reply);
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.account < b.account; });
   for (const auto& answer : std::exchange(op.answers, {}))
-    reply_with(answer, write_change_reply(op.wanted.operation, all, false));
+    reply_with(answer, write_change_reply(op.wanted.operation, all));
 }
 
 void operations::monitor(const request_body& body, const command_received& received) const {

@@ -3,8 +3,8 @@
 // a pool.
 #pragma once
 #include "actors/messages.hpp"
+#include "actors/supervisor/account_names.hpp"
 #include "actors/supervisor/node_parts.hpp"
-#include "actors/supervisor/requests.hpp"
 #include "events/control/decide.hpp"
 
 #include <functional>
@@ -69,8 +69,7 @@ private:
   void begin_change(request_body body, command_received received);
   void resolved(std::shared_ptr<operation> op);
   void look_for(std::shared_ptr<operation> op, std::vector<std::string> names);
-  void take_found(operation& op, const std::vector<std::string>& names,
-                  const std::vector<std::pair<node_name, std::vector<found_account>>>& found);
+  void take_found(operation& op, const std::vector<std::string>& names, const registries_asked& found);
   void gather_facts(std::shared_ptr<operation> op, std::function<void()> then);
   void refresh_facts(const std::shared_ptr<operation>& op);
   void ask_for_declines(operation& op, const std::vector<decline_wanted>& declines);
@@ -88,6 +87,8 @@ private:
   void promotion_ends(operation& op, const account_id& account, const activated& begun);
   void given_up(operation& op, const account_id& account, epoch term, const std::string& why);
   void close_account(operation& op, const account_id& account, bool ok, const std::string& text);
+  /// Of a command that is carried out as soon as it's decided.
+  static std::string what_was_done(const request_body& wanted);
   bool decided_by(const operation& op, const account_id& account, const term_entry& entry) const;
   std::string what_won(const account_id& account, const change_origin& winner,
                        const std::string& otherwise) const;

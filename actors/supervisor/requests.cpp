@@ -170,7 +170,7 @@ result<request_body> parse_request(std::string_view text) {
 }
 
 command_reply write_change_reply(const operation_id& operation, const std::vector<account_reply>& accounts,
-                                 bool nothing_done) {
+                                 const std::string& statement) {
   json::array list;
   std::size_t good = 0;
   std::size_t bad = 0;
@@ -185,8 +185,10 @@ command_reply write_change_reply(const operation_id& operation, const std::vecto
                          {"node", account.winner_node}};
     list.push_back(std::move(entry));
   }
-  return {nothing_done ? 2 : status_by(good, bad),
-          json::serialize(json::object{{"operation", operation.value}, {"accounts", std::move(list)}})};
+  json::object reply{{"operation", operation.value}, {"accounts", std::move(list)}};
+  if (!statement.empty())
+    reply["statement"] = statement;
+  return {status_by(good, bad), json::serialize(reply)};
 }
 
 command_reply write_dry_run_reply(const std::vector<preview>& accounts) {
@@ -212,6 +214,11 @@ command_reply write_dry_run_reply(const std::vector<preview>& accounts) {
   }
   return {status_by(good, accounts.size() - good),
           json::serialize(json::object{{"dry_run", true}, {"accounts", std::move(list)}})};
+}
+
+command_reply write_dry_run_total(std::size_t accounts) {
+  return {0,
+          json::serialize(json::object{{"dry_run", true}, {"accounts", json::array{}}, {"total", accounts}})};
 }
 
 command_reply
@@ -337,13 +344,18 @@ command_reply write_status_reply(const status_page& page) {
     entry["replicas"] = std::move(replicas);
     list.push_back(std::move(entry));
   }
-  for (const auto& name : page.unknown)
-    list.push_back({{"accountName", name}, {"error", "isn't known"}});
+  for (const auto& unknown : page.unknown_accounts)
+    list.push_back({{"accountName", unknown.name}, {"error", unknown.why}});
+  for (const auto& unknown : page.unknown_domains)
+    list.push_back({{"domain", unknown.name}, {"error", unknown.why}});
   json::array silent;
   for (const auto& node : page.unreachable)
     silent.push_back(json::value(node.value));
-  return {status_by(page.accounts.size(), page.unknown.size()),
-          json::serialize(json::object{{"accounts", std::move(list)}, {"unreachable", std::move(silent)}})};
+  json::object reply{{"accounts", std::move(list)}, {"unreachable", std::move(silent)}};
+  if (!page.statement.empty())
+    reply["statement"] = page.statement;
+  return {status_by(page.accounts.size(), page.unknown_accounts.size() + page.unknown_domains.size()),
+          json::serialize(reply)};
 }
 
 command_reply write_error(int status, const error& why) {

@@ -53,9 +53,9 @@ struct command_reply {
   std::string body;
 };
 
-/// Status 0, 1 or 3 by the outcomes; 2 if `nothing_done` (an unknown account without skip_invalid).
+/// Status 0, 1 or 3 by the outcomes. `statement`: a sentence for all of it; empty: none.
 command_reply write_change_reply(const operation_id& operation, const std::vector<account_reply>& accounts,
-                                 bool nothing_done);
+                                 const std::string& statement = {});
 
 /// What a dry run shows of one account of a promotion (R32).
 struct preview {
@@ -67,6 +67,8 @@ struct preview {
   std::optional<bool> volumes_reachable;
 };
 command_reply write_dry_run_reply(const std::vector<preview>& accounts);
+/// A dry run's summary: how many accounts it is about.
+command_reply write_dry_run_total(std::size_t accounts);
 
 /// The step that an account of an operation has reached, and what there is to say of it.
 struct account_step {
@@ -123,10 +125,17 @@ struct account_status {
   std::optional<protection_gap> gap;
   std::vector<replica_status> replicas;
 };
+/// Something asked for by name that isn't there, and why.
+struct not_there {
+  std::string name;
+  std::string why;
+};
 struct status_page {
   std::vector<account_status> accounts;
-  std::vector<std::string> unknown; ///< names asked for that nobody knows
+  std::vector<not_there> unknown_accounts;
+  std::vector<not_there> unknown_domains;
   std::vector<node_name> unreachable;
+  std::string statement; ///< why there's nothing to list; else empty
 };
 command_reply write_status_reply(const status_page& page);
 

@@ -30,10 +30,12 @@ std::string account_text(const json::object& account, const render_style& style)
 
 std::string outcome_line(const json::object& account, const render_style& style) {
   auto text = account_text(account, style);
-  if (auto state = text_of(account, "state"); !state.empty())
-    text += fmt::format(": {}", printable(state));
-  if (auto outcome = text_of(account, "outcome"); !outcome.empty())
+  auto outcome = text_of(account, "outcome");
+  if (!outcome.empty())
     text += fmt::format(": {}", outcome_text(printable(outcome), style));
+  // What was done needs no step.
+  if (auto state = text_of(account, "state"); !state.empty() && state != outcome && outcome != "done")
+    text += fmt::format(" ({})", printable(state));
   if (auto reason = text_of(account, "reason"); !reason.empty())
     text += fmt::format(": {}", printable(reason, 500));
   if (const auto* winner = account.if_contains("winner"); winner && winner->is_object())
@@ -61,12 +63,11 @@ std::string gates_text(const json::object& account, const render_style& style) {
       text += fmt::format("    {}: {}\n", name, figure_of(account, name));
   for (const auto& gate : list_of(account, "gates")) {
     bool passed = gate.contains("passed") && figure_of(gate, "passed") == "true";
-    text +=
-        fmt::format("    {} {}", passed ? coloured("passed ", "32", style) : coloured("blocked", "31", style),
-                    printable(text_of(gate, "name")));
-    if (auto figures = figure_of(gate, "figures"); !figures.empty())
-      text += fmt::format(": {}", figures);
-    text += "\n";
+    // One that holds nothing up for good is waited for: a claim, another node's word.
+    auto verdict = passed ? coloured("passed ", "32", style)
+                   : can  ? coloured("waits  ", "33", style)
+                          : coloured("blocked", "31", style);
+    text += fmt::format("    {} {}\n", verdict, figure_of(gate, "figures"));
   }
   return text;
 }

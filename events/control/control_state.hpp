@@ -9,11 +9,16 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 namespace understudy {
+
+/// Why a replica needs a new snapshot begins with this when it mustn't be made before whoever writes to it
+/// there has stopped (R35).
+inline constexpr std::string_view parked_mark = "parked: ";
 
 /// A replica that should exist.
 struct destination_state {

@@ -32,8 +32,14 @@ bool all_passed(const account_decision& decided) {
 std::string first_blocked(const account_decision& decided) {
   for (const auto& g : decided.gates)
     if (!g.passed)
-      return fmt::format("{}{}{}: {}", g.name, g.about.empty() ? "" : " on ", g.about, g.figures);
+      return g.figures;
   return {};
+}
+
+gate destination_gate(const account_state& account, const node_name& node) {
+  const bool exists = account.destination(node) != nullptr;
+  return {"is a destination", node, exists,
+          fmt::format("{} {} a destination of this account", node, exists ? "is" : "is not")};
 }
 
 class decider {
@@ -101,9 +107,7 @@ private:
     kind_ = "reinitialise";
     auto decided = begin(body.account);
     if (const auto* account = known(decided, body.account)) {
-      const bool exists = account->destination(body.node) != nullptr;
-      decided.gates.push_back({"is a destination", body.node, exists,
-                               exists ? "it is" : "it is not a destination of this account"});
+      decided.gates.push_back(destination_gate(*account, body.node));
       not_being_promoted(decided, *account);
       if (all_passed(decided)) {
         decided.text = fmt::format("the replica on {} gets a new snapshot", body.node);
@@ -122,8 +126,10 @@ private:
     const node_name& home = is_new ? wanted.home : account->primary();
     node_known(decided, home);
     node_known(decided, body.destination);
-    decided.gates.push_back({"is not the source", body.destination, home != body.destination,
-                             fmt::format("its source is {}", home)});
+    const bool is_source = home == body.destination;
+    decided.gates.push_back({"is not the source", body.destination, !is_source,
+                             is_source ? fmt::format("{} is its source: choose another destination", home)
+                                       : fmt::format("its source is {}", home)});
     if (all_passed(decided)) {
       account_events events(wanted.id, account ? account->version : account_version{});
       const auto* old = is_new ? nullptr : account->destination(body.destination);
@@ -143,9 +149,7 @@ private:
   void unenrol_one(const account_id& id, const node_name& destination) {
     auto decided = begin(id);
     if (const auto* account = known(decided, id)) {
-      const bool exists = account->destination(destination) != nullptr;
-      decided.gates.push_back({"is a destination", destination, exists,
-                               exists ? "it is" : "it is not a destination of this account"});
+      decided.gates.push_back(destination_gate(*account, destination));
       not_being_promoted(decided, *account);
       if (all_passed(decided)) {
         account_events events(id, account->version);
@@ -165,9 +169,9 @@ private:
     for (const auto& id : accounts) {
       auto decided = begin(id);
       if (const auto* account = known(decided, id)) {
-        decided.text = pause                ? "paused"
+        decided.text = pause                ? "its replicas are paused"
                        : account->is_paused ? "its replicas go on"
-                                            : "it was active; what stopped of it is tried again";
+                                            : "it wasn't paused; what stopped of it is tried again";
         account_events events(id, account->version);
         if (!pause)
           events.add(result_.events, resumed{});
@@ -192,7 +196,11 @@ private:
   const account_state* known(account_decision& decided, const account_id& id) const {
     const auto* account = state_.account(id);
     const bool is_enrolled = account && !account->is_withdrawn;
-    decided.gates.push_back({"enrolled", {}, is_enrolled, is_enrolled ? "it is" : "it is not replicated"});
+    decided.gates.push_back(
+        {"enrolled",
+         {},
+         is_enrolled,
+         std::string(is_enrolled ? std::string_view("it is replicated") : not_replicated_text)});
     return is_enrolled && all_passed(decided) ? account : nullptr;
   }
 
@@ -201,8 +209,8 @@ private:
     const bool is_known = node && node->announced_at.value >= 0;
     decided.gates.push_back({"node known", name, is_known,
                              is_known
-                                 ? "it announced itself"
-                                 : "no node of this name ever announced itself: start understudyd there"});
+                                 ? fmt::format("{} is known", name)
+                                 : fmt::format("no node named {} is known: start understudyd there", name)});
   }
 
   static void not_being_promoted(account_decision& decided, const account_state& account) {
@@ -210,9 +218,10 @@ private:
     decided.gates.push_back({"no promotion under way",
                              {},
                              promotion == nullptr,
-                             promotion ? fmt::format("epoch {} on {} is not active yet{}", promotion->term,
-                                                     promotion->primary.get(), whose(*promotion))
-                                       : "none"});
+                             promotion
+                                 ? fmt::format("its promotion to {} in epoch {} is under way{}",
+                                               promotion->primary.get(), promotion->term, whose(*promotion))
+                                 : "no promotion of it is under way"});
   }
 
   void finish(account_decision decided) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -17,7 +18,7 @@ struct gate {
   std::string name; ///< stable, e.g. "snapshot ready"
   node_name about;  ///< the node that it judges; empty: the account itself
   bool passed = false;
-  std::string figures;
+  std::string figures; ///< a sentence that is true as it stands, passed or not; it names its node itself
   bool operator==(const gate&) const = default;
 };
 
@@ -58,6 +59,9 @@ struct live_facts {
   std::map<node_name, claim_facts> claims;
   std::unordered_map<account_id, account_facts> accounts;
 };
+
+/// Of an account that isn't enrolled: the same words wherever it's refused.
+inline constexpr std::string_view not_replicated_text = "it isn't replicated: setAccountDestination first";
 
 struct account_decision {
   account_id account;

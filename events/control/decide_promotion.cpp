@@ -17,7 +17,7 @@ bool holds_for_good(const gate& g) {
 }
 
 std::string figure(const std::optional<sequence>& number) {
-  return number ? fmt::format("{}", *number) : std::string("unknown");
+  return number ? fmt::format("sequence {}", *number) : std::string("an unknown sequence");
 }
 
 class promotion_judge {
@@ -66,27 +66,24 @@ private:
   void account_gates() {
     auto& gates = result_.gates;
     add(gates, "not paused", {}, !account_.is_paused,
-        account_.is_paused ? "it is paused: restartReplicas first" : "it is active");
+        account_.is_paused ? "its replicas are paused: restartReplicas first" : "its replicas aren't paused");
     if (planned()) {
       const auto* current = account_.terms.current();
       const bool settled = current && current->state == term_state::activated;
       add(gates, "no promotion under way", {}, settled,
-          settled
-              ? fmt::format("epoch {} is active", current->term)
-              : fmt::format("epoch {} on {} is not active yet{}: an unplanned promotion can supersede it",
-                            current ? current->term : epoch{}, current ? current->primary.get() : node_name{},
-                            current ? whose(*current) : std::string{}));
+          settled ? fmt::format("its epoch {} is active", current->term) : why_not_active(current));
     } else {
       const bool ok = account_.is_protected() || accept_loss_;
       add(gates, "protected", {}, ok,
           account_.is_protected()
               ? "every acknowledged write is in the log"
-              : fmt::format("unprotected since sequence {} ({}){}", account_.gap->since, account_.gap->reason,
-                            accept_loss_ ? ", loss accepted" : ": needs --accept-loss for this account"));
+              : fmt::format("it is unprotected since sequence {} ({}){}", account_.gap->since,
+                            account_.gap->reason,
+                            accept_loss_ ? ", and its loss was accepted" : ": give --accept-loss for it"));
     }
     if (facts_)
       add(gates, "figures", {}, true,
-          fmt::format("acknowledged {}, in the log {}", figure(facts_->acknowledged),
+          fmt::format("acknowledged up to {}, in the log up to {}", figure(facts_->acknowledged),
                       figure(facts_->in_log)));
   }
 
@@ -98,7 +95,7 @@ private:
     else
       candidates = by_priority();
     if (candidates.empty())
-      add(result_.gates, "is a destination", {}, false, "it has no destination");
+      add(result_.gates, "is a destination", {}, false, "it has no destination: setAccountDestination first");
     std::vector<gate> passed_over;
     for (const auto& node : candidates) {
       auto gates = destination_gates(node);
@@ -131,6 +128,15 @@ private:
     return candidates;
   }
 
+  static std::string why_not_active(const term_entry* current) {
+    if (!current)
+      return "it has no epoch yet";
+    if (current->origin == term_origin::enrolment)
+      return fmt::format("its first epoch on {} isn't active yet", current->primary.get());
+    return fmt::format("its promotion to {} in epoch {} is under way{}", current->primary.get(),
+                       current->term, whose(*current));
+  }
+
   bool lives(const node_name& node) const {
     const auto known = live_.nodes.find(node);
     return known != live_.nodes.end() && known->second.lease_runs && !known->second.sick;
@@ -140,7 +146,8 @@ private:
   void explain(const std::vector<gate>& passed_over) {
     for (const auto& g : passed_over)
       if (!g.passed)
-        add(result_.gates, "passed over", g.about, true, fmt::format("{}: {}", g.name, g.figures));
+        add(result_.gates, "passed over", g.about, true,
+            fmt::format("{} is passed over: {}", g.about, g.figures));
   }
 
   std::vector<gate> destination_gates(const node_name& node) {
@@ -152,12 +159,13 @@ private:
     const bool goes_back =
         is_source && !planned() && account_.terms.active() && current->state != term_state::activated;
     add(gates, "is not the source", node, !is_source || goes_back,
-        is_source && !goes_back ? "it is its source already"
-                                : fmt::format("its source is {}", account_.primary()));
-    if (!goes_back) {
-      add(gates, "is a destination", node, destination != nullptr || is_source,
-          destination ? fmt::format("priority {}", destination->priority)
-                      : "it is not a destination of this account");
+        goes_back   ? fmt::format("{} is its source, and has everything: it goes back there", node)
+        : is_source ? fmt::format("{} is its source already", node)
+                    : fmt::format("its source is {}", account_.primary()));
+    if (!is_source) {
+      add(gates, "is a destination", node, destination != nullptr,
+          destination ? fmt::format("{} is a destination with priority {}", node, destination->priority)
+                      : fmt::format("{} is not a destination of this account", node));
       if (destination)
         add(gates, "snapshot ready", node, destination->ready, readiness(*destination));
     }
@@ -166,7 +174,8 @@ private:
         !planned() && pending && pending->primary == node && pending->origin == term_origin::unplanned;
     if (under_way)
       add(gates, "not under way already", node, false,
-          fmt::format("epoch {} is being carried out there{}", pending->term, whose(*pending)));
+          fmt::format("its promotion to {} in epoch {} is being carried out already{}", node, pending->term,
+                      whose(*pending)));
     node_alive(gates, node);
     if (facts_)
       if (const auto replica = facts_->replicas.find(node); replica != facts_->replicas.end())
@@ -174,11 +183,21 @@ private:
     return gates;
   }
 
-  static std::string readiness(const destination_state& destination) {
+  std::string readiness(const destination_state& destination) const {
+    const auto& node = destination.node.get();
     if (destination.ready)
-      return fmt::format("whole since sequence {}", destination.from);
-    return destination.reset_why ? fmt::format("a new snapshot is on its way: {}", *destination.reset_why)
-                                 : "its first snapshot is not complete";
+      return fmt::format("the copy on {} is whole since sequence {}", node, destination.from);
+    const auto* why = destination.reset_why.get();
+    if (why && why->starts_with(parked_mark))
+      return fmt::format("the copy on {} is {}", node, *why);
+    // Nobody asked for a snapshot for the old source yet: it does so itself, if it needs one (R33, R34).
+    if (!why && account_.terms.primary_until_ms(node))
+      return fmt::format("{} was its source before, and {}", node,
+                         lives(node) ? "isn't known to have a whole copy yet"
+                                     : "has to come back first: what it holds isn't known to be whole");
+    return fmt::format("the snapshot for {} {}{}", node,
+                       lives(node) ? "isn't complete yet" : "waits until that node is up",
+                       why ? fmt::format(" ({})", *why) : std::string{});
   }
 
   void node_alive(std::vector<gate>& gates, const node_name& node) {
@@ -186,24 +205,30 @@ private:
     const bool runs = known != live_.nodes.end() && known->second.lease_runs;
     const bool sick = known != live_.nodes.end() && known->second.sick;
     add(gates, "node alive", node, runs && !sick,
-        sick   ? *known->second.sick
-        : runs ? "its lease runs"
-               : "its lease does not run");
+        sick   ? fmt::format("{} reports its mailstore sick: {}", node, *known->second.sick)
+        : runs ? fmt::format("{} is up: its lease runs", node)
+               : fmt::format("{} isn't up: its lease doesn't run", node));
   }
 
   void replica_gates(std::vector<gate>& gates, const node_name& node, const replica_facts& replica) {
     add(gates, "replica running", node, !replica.stopped,
-        replica.stopped ? *replica.stopped : fmt::format("applied {}", figure(replica.applied)));
+        replica.stopped
+            ? fmt::format("the replica on {} can't take over: {}", node, *replica.stopped)
+            : fmt::format("the replica on {} has applied up to {}", node, figure(replica.applied)));
     add(gates, "volumes reachable", node, replica.missing_volumes.empty(),
-        replica.missing_volumes.empty()
-            ? "all"
-            : fmt::format("not reachable: {}", fmt::join(replica.missing_volumes, ", ")));
+        replica.missing_volumes.empty() ? fmt::format("{} reaches the account's volumes", node)
+                                        : fmt::format("{} doesn't reach the account's volumes {}", node,
+                                                      fmt::join(replica.missing_volumes, ", ")));
     const bool loaded = replica.mailbox_loaded.value_or(false);
     add(gates, "mailbox not in memory", node, !loaded,
-        loaded ? "its mail server still has an old copy of the mailbox in memory: restart it, or unload the "
-                 "mailbox"
-        : replica.mailbox_loaded ? "it is not"
-                                 : "unknown");
+        loaded ? fmt::format("the mail server on {} still has an old copy of the mailbox in memory: restart "
+                             "it, or unload the mailbox",
+                             node)
+        : replica.mailbox_loaded
+            ? fmt::format("the mail server on {} has no old copy of the mailbox in memory", node)
+            : fmt::format(
+                  "whether the mail server on {} has an old copy of the mailbox in memory isn't known",
+                  node));
   }
 
   /// Nobody named another destination: one that is being carried out by a living node isn't superseded.
@@ -227,18 +252,19 @@ private:
       const auto* current = account_.terms.current();
       if (may_decline && lives(node) && !claimed && carried_out(*open)) {
         add(result_.gates, "not under way already", node, false,
-            fmt::format("epoch {} is being carried out there{}: name another destination to supersede it",
-                        open->term, whose(*open)));
+            fmt::format("its promotion to {} in epoch {} is being carried out{}: name another destination to "
+                        "supersede it",
+                        node, open->term, whose(*open)));
       } else if (may_decline && lives(node) && !claimed) {
         result_.declines.push_back({account_.id, node, open->term, destination});
         add(result_.gates, std::string(decline_gate_name), node, false,
-            fmt::format("epoch {} was given to it{} and it is alive: it is asked to decline", open->term,
+            fmt::format("{} was to begin epoch {}{} and is up: it is asked to decline", node, open->term,
                         whose(*open)));
       } else if (open == active && lives(node) && !claimed && current != active &&
                  current->origin == term_origin::planned) {
         // Only it knows whether it handed the fence over (R28).
         add(result_.gates, std::string(answer_gate_name), node, false,
-            fmt::format("it was to hand epoch {} over{}: its abort, or its fence, is waited for",
+            fmt::format("{} was to hand over to epoch {}{}: its abort, or its fence, is waited for", node,
                         current->term, whose(*current)));
       } else if (open == active && lives(node) && !claimed && declined_behind_its_fence(*open, *current)) {
         add(result_.gates, std::string(fence_gate_name), node, false,
@@ -246,7 +272,11 @@ private:
                         current->primary.get(), current->term, open->term));
       } else if (lives(node) && !claimed) {
         add(result_.gates, "source gone", node, false,
-            "its lease runs: promote as planned, or stop it first");
+            open == current && open->origin == term_origin::enrolment
+                ? fmt::format("its first epoch on {} isn't active yet: try again in a moment", node)
+                : fmt::format(
+                      "{} may still write it, its lease runs: try again in a moment, or stop that node",
+                      node));
       } else {
         claim_gate(node, claimed ? &claim->second : nullptr);
       }
@@ -263,7 +293,9 @@ private:
   void claim_gate(const node_name& node, const claim_facts* claim) {
     const bool ready = claim && claim->ready;
     add(result_.gates, std::string(claim_gate_name), node, ready,
-        claim ? fmt::format("claim at {}: {}", claim->offset, claim->figures) : "not claimed yet");
+        claim ? fmt::format("{} is claimed (at {}): {}", node, claim->offset, claim->figures)
+              : fmt::format("{} isn't claimed yet: that comes first, and takes a little more than a lease",
+                            node));
     if (ready)
       add_claim({node, claim->offset});
     else

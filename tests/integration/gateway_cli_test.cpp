@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(a_command_goes_to_the_node_of_the_configuration_with_its_ow
   auto promoted = run("ha promoteAccounts accounts a@x");
   BOOST_TEST(promoted.status == 0);
   BOOST_TEST_CONTEXT(promoted.text)
-  BOOST_TEST((promoted.text.find("a@x: activated: done (0.02 s)") != std::string::npos));
+  BOOST_TEST((promoted.text.find("a@x: done (0.02 s)") != std::string::npos));
 }
 
 BOOST_AUTO_TEST_CASE(configured_material_is_used_by_both_sides) {
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_status_2_and_asks_nobody) {
   auto got = run("ha promoteAccounts accounts 'john*@x'");
   BOOST_TEST(got.status == 2);
   BOOST_TEST_CONTEXT(got.text) BOOST_TEST((got.text.find("is a pattern") != std::string::npos));
-  BOOST_TEST(run("ha promoteAccounts source_mail_host mailstore1").status == 2);
+  BOOST_TEST(run("ha promoteAccounts accounts a@x,b@x,c@x,d@x,e@x,f@x,g@x,h@x,i@x,j@x,k@x").status == 2);
   BOOST_TEST(run("--help").status == 0);
 }
 

@@ -49,30 +49,96 @@ struct with_world {
 
 BOOST_FIXTURE_TEST_SUITE(node_input, with_world)
 
-BOOST_AUTO_TEST_CASE(names_that_nobody_has) {
+BOOST_AUTO_TEST_CASE(accounts_that_nobody_has_are_answered_alike_by_every_command) {
   const std::string nobody = "nobody@example.test";
-  refused({"ha", "setAccountDestination", there, "10", "accounts", nobody}, 2,
-          "no mailstore has this account");
-  refused({"ha", "setAccountDestination", there, "10", "accounts", one + "," + nobody}, 2,
-          "no mailstore has this account");
-  refused({"ha", "promoteAccounts", "accounts", nobody}, 2, "isn't replicated: setAccountDestination first");
-  refused({"ha", "removeAccountDestination", there, "accounts", nobody}, 2, "isn't replicated");
-  refused({"ha", "pauseReplicas", "accounts", nobody}, 2, "isn't replicated");
-  refused({"ha", "getAccountStatus", "accounts", nobody}, 1, "isn't known");
-  refused({"ha", "getAccountStatus", "accounts", one + "," + nobody}, 3, "isn't known");
-  refused({"ha", "setAccountDestination", "nowhere.example.test", "10", "accounts", one}, 1,
-          "no node of this name ever announced itself");
-  refused({"ha", "promoteAccounts", "accounts", one, "destination", "nowhere.example.test"}, 1,
-          "it is not a destination of this account");
-  refused({"ha", "promoteAccounts", "source_mail_host", "nowhere.example.test"}, 1,
-          "has no replicated accounts");
+  const std::string lone = world.create_accounts(0, "lone", 1)[0]; // there, but not replicated
+  const auto everywhere = [&](const std::string& account, int status, const std::string& sentence) {
+    refused({"ha", "promoteAccounts", "accounts", account}, status, sentence);
+    refused({"ha", "promoteAccounts", "accounts", account, "--dry-run"}, status, sentence);
+    refused({"ha", "removeAccountDestination", there, "accounts", account}, status, sentence);
+    refused({"ha", "pauseReplicas", "accounts", account}, status, sentence);
+    refused({"ha", "restartReplicas", "accounts", account}, status, sentence);
+    refused({"ha", "getAccountStatus", "accounts", account}, status, sentence);
+  };
+  everywhere(nobody, 1, "\"no mailstore has this account\"");
+  refused({"ha", "setAccountDestination", there, "10", "accounts", nobody}, 1,
+          "\"no mailstore has this account\"");
+  everywhere(lone, 1, "\"it isn't replicated: setAccountDestination first\"");
+  refused({"ha", "getAccountStatus", "accounts", one + "," + nobody}, 3, "no mailstore has this account");
+  const auto shown = node.cli({"ha", "getAccountStatus", "accounts", one + "," + nobody});
+  BOOST_TEST(shown.says(one));
+}
+
+BOOST_AUTO_TEST_CASE(one_bad_entry_stops_the_good_ones_and_that_is_said) {
+  const words list{"ha", "pauseReplicas", "accounts", one + "," + two + ",nobody@example.test"};
+  refused(list, 1, "nothing was done for the other 2 accounts either");
+  refused({"ha", "pauseReplicas", "accounts", one + ",nobody*@example.test"}, 2, "nothing was done");
+  BOOST_TEST(!node.cli({"ha", "pauseReplicas", "accounts", "nobody@example.test"}).says("nothing was done"));
+}
+
+BOOST_AUTO_TEST_CASE(nodes_that_nobody_has) {
+  const std::string nowhere = "nowhere.example.test";
+  const auto unknown = fmt::format("no node named {} is known", nowhere);
+  const std::vector<words> commands{
+      {"ha", "getAccountStatus", "mailHost", nowhere},
+      {"ha", "getAccountStatus", "replicaServer", nowhere},
+      {"ha", "setAccountDestination", nowhere, "10", "accounts", one},
+      {"ha", "removeAccountDestination", nowhere, "accounts", one},
+      {"ha", "promoteAccounts", "accounts", one, "destination", nowhere},
+      {"ha", "promoteAccounts", "source_mail_host", nowhere},
+      {"ha", "promoteAccounts", "source_mail_host", nowhere, "--dry-run"},
+  };
+  for (const auto& command : commands) {
+    refused(command, 1, unknown);
+    refused(command, 1, here); // one of the known ones
+  }
+  refused({"ha", "promoteAccounts", "source_mail_host", there}, 1,
+          "is the mail host of no replicated account");
   refused({"ha", "monitor", "0b0c7a4e-6f5e-4a8c-9d7c-1f2a3b4c5d6e"}, 1, "isn't known");
+  refused({"ha", "monitor", "operation", "0b0c7a4e-6f5e-4a8c-9d7c-1f2a3b4c5d6e"}, 1, "isn't known");
+}
+
+BOOST_AUTO_TEST_CASE(a_listing_of_nothing_says_so) {
+  refused({"ha", "getAccountStatus", "domains", "nowhere.test"}, 1,
+          "no replicated account is in this domain");
+  const auto some = node.cli({"ha", "getAccountStatus", "domains", "example.test,nowhere.test"});
+  BOOST_TEST_CONTEXT(some.text) {
+    BOOST_TEST(some.status == 3);
+    BOOST_TEST(some.says(one));
+    BOOST_TEST(some.says("no replicated account is in this domain"));
+  }
+  refused({"ha", "getAccountStatus", "mailHost", there}, 0, "no accounts with mailHost " + there);
+  refused({"ha", "getAccountStatus", "replicaServer", here}, 0, "no accounts with replicaServer " + here);
+  refused({"ha", "getAccountStatus", "accounts", one, "mailHost", there}, 0, "no accounts with mailHost");
+  refused({"ha", "getAccountStatus", "domains", "example.test", "accountStatus", "paused"}, 0,
+          "no accounts with domains example.test and accountStatus paused");
+}
+
+BOOST_AUTO_TEST_CASE(host_names_have_no_case) {
+  const auto upper = [](std::string text) {
+    for (auto& c : text)
+      c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return text;
+  };
+  BOOST_TEST(node.cli({"ha", "getAccountStatus", "mailHost", upper(here)}).says(one));
+  BOOST_TEST(node.cli({"ha", "getAccountStatus", "replicaServer", upper(there)}).says(one));
+  const auto shown = node.cli(
+      {"ha", "promoteAccounts", "source_mail_host", upper(here), "destination", upper(there), "--dry-run"});
+  BOOST_TEST_CONTEXT(shown.text) {
+    BOOST_TEST(shown.status == 0);
+    BOOST_TEST((shown.about(one).at("to") == boost::json::value(there)));
+  }
+  const auto set = node.cli({"ha", "setAccountDestination", upper(there), "10", "accounts", one});
+  BOOST_TEST_CONTEXT(set.text) BOOST_TEST(set.status == 0);
+  BOOST_TEST(node.status(one).at("replicas").as_array().size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_destination_that_is_the_source) {
-  refused({"ha", "setAccountDestination", here, "10", "accounts", one}, 1, "is not the source");
-  refused({"ha", "promoteAccounts", "accounts", one, "destination", here}, 1, "it is its source already");
-  refused({"ha", "removeAccountDestination", here, "accounts", one}, 1, "it is not a destination");
+  refused({"ha", "setAccountDestination", here, "10", "accounts", one}, 1, here + " is its source");
+  refused({"ha", "promoteAccounts", "accounts", one, "destination", here}, 1,
+          here + " is its source already");
+  refused({"ha", "removeAccountDestination", here, "accounts", one}, 1,
+          here + " is not a destination of this account");
 }
 
 BOOST_AUTO_TEST_CASE(lists_and_files_with_the_place_of_what_is_wrong) {
@@ -92,7 +158,7 @@ BOOST_AUTO_TEST_CASE(lists_and_files_with_the_place_of_what_is_wrong) {
   refused(in(file("binary", one + "\n" + std::string("\0\1\2", 3))), 2, "is binary");
   refused(in(file("bad_line", "# accounts\n" + one + "\n\nnot an address\n")), 2, "line 4");
   refused(in(file("twice", one + "\r\n" + two + "\r\n" + one + "\r\n")), 2, "line 3");
-  refused(in(file("unknown_line", one + "\nnobody@example.test\n")), 2, "no mailstore has this account");
+  refused(in(file("unknown_line", one + "\nnobody@example.test\n")), 1, "no mailstore has this account");
 }
 
 BOOST_AUTO_TEST_CASE(no_node_to_ask) {

@@ -117,14 +117,14 @@ BOOST_AUTO_TEST_CASE(p10_what_is_not_promotable_says_why) {
   auto refused = promote(account, 1, 0);
   BOOST_TEST_CONTEXT(refused.text) {
     BOOST_TEST(refused.status == 1);
-    BOOST_TEST(refused.says("it is paused: restartReplicas first"));
+    BOOST_TEST(refused.says("its replicas are paused: restartReplicas first"));
   }
   BOOST_TEST(world.at(0).cli({"ha", "restartReplicas", "accounts", account}).status == 0);
   // No destination, and its snapshot not complete: the new destination's MariaDB hangs.
   refused = promote(account, 2, 0);
   BOOST_TEST_CONTEXT(refused.text) {
     BOOST_TEST(refused.status == 1);
-    BOOST_TEST(refused.says("it is not a destination of this account"));
+    BOOST_TEST(refused.says("ms3.example.test is not a destination of this account"));
   }
   world.at(2).db.suspend();
   const auto enrolled =
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(p10_what_is_not_promotable_says_why) {
   world.at(2).db.resume();
   BOOST_TEST_CONTEXT(refused.text) {
     BOOST_TEST(refused.status == 1);
-    BOOST_TEST(refused.says("snapshot ready on ms3.example.test"));
+    BOOST_TEST(refused.says("the snapshot for ms3.example.test"));
   }
   BOOST_TEST(home(account, 0) == world.at(0).name);
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 2, 0); }));
@@ -195,6 +195,12 @@ BOOST_AUTO_TEST_CASE(r31_a_dead_mailstores_accounts_go_on_elsewhere) {
   check_nothing_lost(world.compare(1, "orphan"), 50);
   write_once(world.at(1), world.id_of(account));
   BOOST_TEST(world.become_same({account}, 1, 2));
+  // Nobody can promote it to the mailstore that is still dead, and what is said of that is true.
+  const auto dead = promote(account, 0, 1, {"--dry-run"});
+  BOOST_TEST_CONTEXT(dead.text) {
+    BOOST_TEST(dead.status == 1);
+    BOOST_TEST(dead.says("has to come back first"));
+  }
   // What it committed and couldn't get into Kafka isn't the account's: its replica is made anew (R33).
   world.at(0).db.restart();
   world.at(0).start_and_wait();

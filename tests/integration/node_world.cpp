@@ -193,7 +193,7 @@ void node_world::enrol(const std::vector<std::string>& names, std::size_t from, 
   const bool taken = eventually_asked([&] {
     done = at(from).cli({"ha", "setAccountDestination", at(to).name, std::to_string(priority), "accounts",
                          fmt::format("{}", fmt::join(names, ","))});
-    return done.status == 0 || !done.says("ever announced itself"); // nodes that have just begun
+    return done.status == 0 || !done.says("no node named"); // nodes that have just begun
   });
   if (!taken || done.status != 0)
     throw std::runtime_error("setAccountDestination: " + done.text);

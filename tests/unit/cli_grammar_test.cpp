@@ -58,6 +58,14 @@ BOOST_AUTO_TEST_CASE(each_command_of_design_6_becomes_its_wire_form) {
              R"({"operation":"6f9619ff-8b86-d011-b42d-00cf4fc964ff","operation_host":"m1"}})");
 }
 
+BOOST_AUTO_TEST_CASE(monitor_takes_its_words_with_their_names_too) {
+  const std::string id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+  const auto bare = parsed({"ha", "monitor", id, "m1"});
+  BOOST_TEST(parsed({"ha", "monitor", "operation", id, "operation_host", "m1"}) == bare);
+  BOOST_TEST(parsed({"ha", "monitor", "operation", id}) == parsed({"ha", "monitor", id}));
+  refused({"ha", "monitor", "operation"}, "must be a UUID");
+}
+
 BOOST_AUTO_TEST_CASE(an_input_file_is_named_not_read) {
   auto made = parse_arguments({"ha", "pauseReplicas", "input_file", "/tmp/none"});
   BOOST_REQUIRE(made);
@@ -108,7 +116,7 @@ BOOST_AUTO_TEST_CASE(o06_account_lists) {
              R"({"namespace":"ha","command":"pauseReplicas","parameters":{"accounts":["a@x","b@x"]}})");
   refused({"ha", "pauseReplicas", "accounts", "a@x,,b@x,"},
           "argument 4 (\"a@x,,b@x,\"): entry 2: is empty; entry 4");
-  refused({"ha", "pauseReplicas", "accounts", "a@x,", "b@x"}, "entry 2: is empty");
+  refused({"ha", "pauseReplicas", "accounts", "a@x,", "b@x"}, "nothing was done; correct it");
   refused({"ha", "pauseReplicas", "accounts", "a@x,b@x,A@X"}, "entry 3: \"A@X\" was already named at 1");
   refused({"ha", "pauseReplicas", "accounts", "john*@x"}, "\"john*@x\" is a pattern");
   refused({"ha", "pauseReplicas", "accounts", "?ohn@x"}, "\"?ohn@x\" is a pattern");

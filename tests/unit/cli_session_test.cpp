@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(promote_accounts_follows_the_operation_to_its_end) {
   BOOST_CHECK(s.run({"ha", "promoteAccounts", "accounts", "a@x", "--progress"}) == exit_status::failed);
   BOOST_REQUIRE(s.asked.size() == 4);
   BOOST_TEST(s.asked[1].at("parameters").at("summary").as_bool());
-  BOOST_TEST((s.out.str().find("a@x: decided: failed: m2 died (0.041 s)") != std::string::npos));
+  BOOST_TEST((s.out.str().find("a@x: failed (decided): m2 died (0.041 s)") != std::string::npos));
   BOOST_TEST((s.err.str().find("0 of 1 accounts") != std::string::npos));
 }
 
@@ -163,18 +163,23 @@ BOOST_AUTO_TEST_CASE(promote_accounts_refused_as_a_whole_is_shown_with_the_winne
 
 BOOST_AUTO_TEST_CASE(many_accounts_change_hands_only_after_a_question) {
   std::vector<std::string> words{"ha", "promoteAccounts", "source_mail_host", "m1", "--no-wait"};
+  const auto total = ok(R"({"dry_run":true,"accounts":[],"total":20})");
   scripted script;
+  script.replies = {total};
   BOOST_CHECK(script.run(words) == exit_status::wrong_usage);
-  BOOST_TEST(script.asked.empty());
   scripted no;
   no.terminal = true;
   no.typed = "no";
+  no.replies = {total};
   BOOST_CHECK(no.run(words) == exit_status::failed);
-  BOOST_TEST(no.asked.empty());
+  BOOST_TEST_REQUIRE(no.asked.size() == 1u);
+  BOOST_TEST(no.asked[0].at("parameters").at("summary").as_bool()); // nothing but a look
+  BOOST_TEST(no.asked[0].at("parameters").at("dry_run").as_bool());
+  BOOST_TEST((no.err.str().find("Promote all 20 accounts of m1?") != std::string::npos));
   scripted yes;
   yes.terminal = true;
   yes.typed = "yes";
-  yes.replies = {ok(R"({"operation":"op","accounts":[]})")};
+  yes.replies = {total, ok(R"({"operation":"op","accounts":[]})")};
   BOOST_CHECK(yes.run(words) == exit_status::done);
   words.push_back("--yes");
   scripted given;
@@ -182,15 +187,52 @@ BOOST_AUTO_TEST_CASE(many_accounts_change_hands_only_after_a_question) {
   BOOST_CHECK(given.run(words) == exit_status::done);
 }
 
+BOOST_AUTO_TEST_CASE(nobody_is_asked_about_a_mailstore_that_is_not_there) {
+  for (const bool terminal : {false, true}) {
+    scripted s;
+    s.terminal = terminal;
+    s.typed = "yes";
+    s.replies = {ok(R"({"error":"no node named m9 is known","todo":"correct the name"})", 1)};
+    BOOST_CHECK(s.run({"ha", "promoteAccounts", "source_mail_host", "m9"}) == exit_status::failed);
+    BOOST_TEST(s.asked.size() == 1u);
+    BOOST_TEST(s.err.str() == "understudy: no node named m9 is known: correct the name\n");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_outcome_is_said_once) {
+  scripted s;
+  s.replies = {ok(R"({"operation":"op","finished":true,"accounts":[)"
+                  R"({"account":"a@x","state":"done","outcome":"done","reason":"it is active on m2"},)"
+                  R"({"account":"b@x","state":"failed","outcome":"failed","reason":"m2 died"},)"
+                  R"({"account":"c@x","state":"waiting","outcome":"pending","reason":"not decided yet"}]})",
+                  3)};
+  BOOST_CHECK(s.run({"ha", "monitor", "6f9619ff-8b86-d011-b42d-00cf4fc964ff"}) == exit_status::partly);
+  BOOST_TEST((s.out.str().find("a@x: done: it is active on m2\nb@x: failed: m2 died\n"
+                               "c@x: pending (waiting): not decided yet\n") != std::string::npos));
+}
+
 BOOST_AUTO_TEST_CASE(p10_a_dry_run_shows_the_statement_and_each_gate) {
   scripted s;
-  s.replies = {
-      ok(R"({"dry_run":true,"accounts":[{"account":"a@x","from":"m1","to":"m2","kind":"planned",)"
-         R"("allowed":false,"gates":[{"name":"snapshot complete","passed":false,"figures":"3 of 9"}],)"
-         R"("acknowledged":5,"inLog":5,"applied":4,"volumesReachable":"unknown"}]})",
-         1)};
+  s.replies = {ok(
+      R"({"dry_run":true,"accounts":[{"account":"a@x","from":"m1","to":"m2","kind":"planned",)"
+      R"("allowed":false,"gates":[{"name":"snapshot ready","passed":false,"figures":"the copy isn't whole"},)"
+      R"({"name":"not paused","passed":true,"figures":"its replicas aren't paused"}],)"
+      R"("acknowledged":5,"inLog":5,"applied":4,"volumesReachable":"unknown"}]})",
+      1)};
   BOOST_CHECK(s.run({"ha", "promoteAccounts", "accounts", "a@x", "--dry-run"}) == exit_status::failed);
   BOOST_TEST(s.out.str() ==
              "a@x: would be refused (planned from m1 to m2)\n    acknowledged: 5\n    inLog: 5\n"
-             "    applied: 4\n    volumesReachable: unknown\n    blocked snapshot complete: 3 of 9\n");
+             "    applied: 4\n    volumesReachable: unknown\n    blocked the copy isn't whole\n"
+             "    passed  its replicas aren't paused\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_gate_that_time_opens_is_not_shown_as_a_refusal) {
+  scripted s;
+  s.replies = {
+      ok(R"({"dry_run":true,"accounts":[{"account":"a@x","from":"m1","to":"m2","kind":"unplanned",)"
+         R"("allowed":true,"gates":[{"name":"claim ready","passed":false,"figures":"m1 isn't claimed)"
+         R"( yet"}]}]})")};
+  BOOST_CHECK(s.run({"ha", "promoteAccounts", "accounts", "a@x", "--dry-run"}) == exit_status::done);
+  BOOST_TEST(s.out.str() ==
+             "a@x: would be done (unplanned from m1 to m2)\n    waits   m1 isn't claimed yet\n");
 }

@@ -104,6 +104,49 @@ BOOST_FIXTURE_TEST_CASE(f01_a_stopped_or_dead_replica_is_passed_over_and_named, 
   BOOST_TEST(blocked_by(run(planned(three)), "node alive"));
 }
 
+BOOST_FIXTURE_TEST_CASE(p10_each_gate_is_a_true_sentence_whether_it_passes_or_not, ready) {
+  const auto why = [&](command_body body) { return run(std::move(body)).accounts.front().text; };
+  const auto says = [&](const decision& decided, std::string_view name) {
+    return find(decided, name)->figures;
+  };
+  BOOST_TEST(why(planned(one)) == "mailstore1 is its source already");
+  BOOST_TEST(find(run(planned(one)), "is a destination") == nullptr); // it needn't be one
+  BOOST_TEST(why(enrol{{{anna, "a@x", one}}, one, 1}) ==
+             "mailstore1 is its source: choose another destination");
+  BOOST_TEST(why(planned(node_name{"mailstore9"})) == "mailstore9 is not a destination of this account");
+  BOOST_TEST(why(unenrol{{anna}, node_name{"mailstore9"}}) ==
+             "mailstore9 is not a destination of this account");
+  BOOST_TEST(why(pause_replicas{{bert}}) == not_replicated_text);
+  const auto passed = run(planned(two));
+  BOOST_TEST(says(passed, "not paused") == "its replicas aren't paused");
+  BOOST_TEST(says(passed, "is not the source") == "its source is mailstore1");
+  BOOST_TEST(says(passed, "is a destination") == "mailstore2 is a destination with priority 10");
+  BOOST_TEST(says(passed, "snapshot ready") == "the copy on mailstore2 is whole since sequence 5");
+  say(two, anna, replica_reset{two, "gap"});
+  BOOST_TEST(why(planned(two)) == "the snapshot for mailstore2 isn't complete yet (gap)");
+  facts.nodes[two].lease_runs = false;
+  BOOST_TEST(why(planned(two)) == "the snapshot for mailstore2 waits until that node is up (gap)");
+  say(two, anna, replica_reset{two, "parked: foreign writes again"});
+  BOOST_TEST(why(planned(two)) == "the copy on mailstore2 is parked: foreign writes again");
+  facts.nodes[three].lease_runs = false;
+  BOOST_TEST(why(planned(three)) == "mailstore3 isn't up: its lease doesn't run");
+  take(run(pause_replicas{{anna}}));
+  BOOST_TEST(why(planned(two)) == "its replicas are paused: restartReplicas first");
+}
+
+BOOST_FIXTURE_TEST_CASE(p10_an_old_source_that_was_killed_is_not_said_to_wait_for_its_first_snapshot, ready) {
+  source_dies({kafka_offset{7}, true, "4 s of 4 s waited"});
+  take(run(unplanned()));
+  const auto term = at(anna).promotion()->term;
+  BOOST_TEST(say(two, anna, activated{term, kafka_offset{9}, sequence{8}, ""}));
+  BOOST_TEST(run(planned(one)).accounts.front().text ==
+             "mailstore1 was its source before, and has to come back first: what it holds isn't known to be "
+             "whole");
+  facts.nodes[one].lease_runs = true;
+  BOOST_TEST(run(planned(one)).accounts.front().text ==
+             "mailstore1 was its source before, and isn't known to have a whole copy yet");
+}
+
 BOOST_FIXTURE_TEST_CASE(not_promotable_says_why, ready) {
   BOOST_TEST(blocked_by(run(planned(one)), "is not the source"));
   BOOST_TEST(blocked_by(run(planned(node_name{"mailstore9"})), "is a destination"));
