@@ -36,7 +36,12 @@ void partition_reading::clear(const account_id& account, feed& f) {
 
 void partition_reading::set_position(const account_id& account, feed& f, const replay_point& at) {
   clear(account, f);
-  f.line = account_line(line_position{at.term, at.number, std::nullopt});
+  line_position where{at.term, at.number, std::nullopt};
+  const auto decided = decisions_.about(account);
+  const auto* term = decided.terms ? decided.terms->find(at.term) : nullptr;
+  if (term != nullptr && term->fence.value >= 0 && term->fence.next() == at.next)
+    where.cut = at.number;
+  f.line = account_line(where);
   f.placed = true;
   f.next = at.next;
 }

@@ -70,7 +70,7 @@ bool account_line::resolve(const account_terms& terms) {
     begin_.reset();
   }
   if (position_.term < terms.first()) { // enrolled anew: numbers may begin anew too
-    position_ = {terms.first(), std::nullopt, std::nullopt};
+    position_ = {terms.first(), std::nullopt, std::nullopt, std::nullopt};
     recent_.clear();
   }
   return true;
@@ -111,6 +111,15 @@ line_verdict account_line::step(const writer& from, const transaction_event& eve
 }
 
 line_verdict account_line::accept(const transaction_event& event) {
+  // No repeat of anything: every record of this epoch lies behind its fence. Ignored, it would be lost.
+  if (position_.cut && event.number <= *position_.cut)
+    return stop(
+        {fmt::format("sequence {} of epoch {}, GTID {}, isn't behind the cut of that epoch, sequence "
+                     "{}: its source gives numbers that were given before",
+                     event.number, event.term, event.id.text(), *position_.cut),
+         "what it acknowledges reaches no replica: stop the account's clients, then re-initialise its "
+         "replicas from it",
+         false});
   const auto known =
       std::find_if(recent_.begin(), recent_.end(), [&](const seen& s) { return s.number == event.number; });
   if (known != recent_.end()) {
@@ -172,9 +181,10 @@ line_verdict account_line::step(const writer& from, const snapshot_event& event,
   if (auto verdict = judge_writer(from, event.term, control))
     return *verdict;
   const auto last = position_.number.value_or(event.number);
-  if (event.number > last)
-    return ignore(
-        fmt::format("snapshot {} is behind sequence {}, the line is at {}", event.id, event.number, last));
+  if (event.number > last) // its view has transactions that were left out of the log
+    return stop({fmt::format("gap: snapshot {} lies behind sequence {}, the log ends at {}", event.id,
+                             event.number, last),
+                 "re-initialise the replica", false});
   position_.number = last;
   return line_snapshot{event, last.value - event.number.value};
 }
@@ -220,6 +230,7 @@ line_verdict account_line::step(const writer& from, const fence_event& event, ka
       return ignore(std::move(why));
   open_.reset(); // parts that aren't whole before the fence are void (R13)
   position_.term = event.term;
+  position_.cut = position_.number;
   return line_fence{event.account,         event.term,         event.decision,
                     decided->primary,      event.is_protected, position_.number.value_or(sequence{}),
                     why_not_the_cut(event)};

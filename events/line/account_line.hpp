@@ -14,6 +14,7 @@ struct line_position {
   epoch term;                     ///< in force
   std::optional<sequence> number; ///< of the last transaction; none: not known yet, any may follow
   std::optional<gtid> id;         ///< of the last transaction, if it was read
+  std::optional<sequence> cut{};  ///< what the epoch in force began behind, if its fence was read
   bool operator==(const line_position&) const = default;
 };
 

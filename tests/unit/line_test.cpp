@@ -207,6 +207,35 @@ BOOST_FIXTURE_TEST_CASE(r16_a_marker_that_is_not_before_the_fence_is_void, world
   BOOST_TEST(is<line_ignore>(read(one, marker)));
 }
 
+/// The view has transactions that the log lacks, so a replica that reads on would lack them too.
+BOOST_FIXTURE_TEST_CASE(r16_a_marker_ahead_of_the_log_is_a_gap, world) {
+  write(one, 1, 1, 10);
+  const snapshot_event marker{anna, epoch{1}, sequence{3}, "snap", partition_id{0}, kafka_offset{0}};
+  const auto verdict = read(one, marker);
+  BOOST_TEST_REQUIRE(is<line_stop>(verdict));
+  BOOST_TEST(std::get<line_stop>(verdict).why.what ==
+             "gap: snapshot snap lies behind sequence 3, the log ends at 1");
+}
+
+BOOST_FIXTURE_TEST_CASE(r11_a_number_that_an_epoch_before_used_up_stops_the_account, world) {
+  write(one, 1, 1, 10);
+  for (std::uint64_t number = 2; number <= 9; ++number)
+    write(one, 1, number, 10 + number);
+  fence(one, 2, promote(two, promotion_kind::planned));
+  const auto before = line;
+  for (const std::uint64_t number : {1U, 4U, 9U}) {
+    const auto verdict = write(two, 2, number, 100);
+    BOOST_TEST_REQUIRE(is<line_stop>(verdict));
+    const auto& why = std::get<line_stop>(verdict).why.what;
+    BOOST_TEST((why.find(fmt::format("sequence {} of epoch 2, GTID 0-1-100", number)) == 0), why);
+    BOOST_TEST((why.find("the cut of that epoch, sequence 9") != std::string::npos), why);
+    line = before;
+  }
+  BOOST_TEST(is<line_ignore>(write(one, 1, 9, 19))); // of the epoch that was cut, read behind its fence
+  BOOST_TEST(is<line_deliver>(write(two, 2, 10, 101)));
+  BOOST_TEST(is<line_ignore>(write(two, 2, 10, 101))); // its process began anew, and wrote it again
+}
+
 BOOST_FIXTURE_TEST_CASE(a_stored_position_is_continued, world) {
   line.follow(anna, {epoch{1}, sequence{41}, id(7)});
   BOOST_TEST(is<line_ignore>(write(one, 1, 40, 6)));
