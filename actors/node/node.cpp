@@ -510,8 +510,11 @@ result<void> node::start_gateway() {
 void node::keep_checkpoint() {
   if (!parts_->source->has_place())
     return;
-  const auto taken = parts_->settle->take_checkpoint();
-  const auto changed = parts_->accounts->changed_accounts(taken.place);
+  auto now = parts_->settle->take_checkpoint();
+  const auto* taken = history_.renew(std::move(now), parts_->log->oldest_missing());
+  if (taken == nullptr)
+    return;
+  const auto changed = parts_->accounts->changed_accounts(taken->place);
   if (!checkpoints_ || !checkpoints_->connected()) {
     auto opened = sql_session::open(parts_->local);
     if (!opened)
@@ -522,9 +525,9 @@ void node::keep_checkpoint() {
   if (!store)
     return;
   // The offsets first: reading from an older place than the settled one is right, the other way round isn't.
-  auto kept = store->store_capture_offsets(taken.read_from);
+  auto kept = store->store_capture_offsets(taken->read_from);
   if (kept)
-    kept = store->store_capture({taken.settled, taken.place}, changed);
+    kept = store->store_capture({taken->settled, taken->place}, changed);
   if (!kept)
     spdlog::warn("the checkpoint couldn't be stored: {}", kept.error().what);
 }

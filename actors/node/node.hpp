@@ -5,6 +5,7 @@
 #include "actors/gateway/gateway_server.hpp"
 #include "actors/metrics/http_server.hpp"
 #include "actors/node/mariadb_watch.hpp"
+#include "actors/source/checkpoint_history.hpp"
 #include "actors/supervisor/node_parts.hpp"
 
 #include <caf/actor_system.hpp>
@@ -65,6 +66,7 @@ private:
   std::string waiting_for_ = "starting";
   std::optional<error> stuck_;
   std::optional<sql_session> checkpoints_;
+  checkpoint_history history_;
 };
 
 } // namespace understudy

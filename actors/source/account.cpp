@@ -75,22 +75,24 @@ void account_actor::produce(slice_captured& slice) {
   const bool holds = protected_;
   if (holds)
     busy().in_flight.emplace(last_, slice.check);
-  else
-    around_->settle->release(slice.check);
   around_->log->produce(partition_, std::move(event),
-                        [settle = around_->settle, check = slice.check, self = account_handle(this), holds,
+                        [settle = around_->settle, check = slice.check, self = account_handle(this),
                          number = last_, partition = partition_](const delivery_outcome& outcome) {
                           if (outcome.refused) {
                             tell(self, slice_refused{number, outcome.refused->what});
                           } else {
-                            if (holds)
-                              settle->delivered(check, {partition, outcome.offset, outcome.stamp});
+                            settle->delivered(check, {partition, outcome.offset, outcome.stamp});
                             tell(self, slice_confirmed{number});
                           }
-                        });
+                        },
+                        {slice.check->number, holds});
+  // Behind produce(): whoever sees it settled finds it in the log, or among what the log lacks.
+  if (!holds)
+    around_->settle->release(slice.check);
 }
 
 void account_actor::on(const slice_refused& refused) {
+  around_->confirmed(account_, refused.number); // it is used up: a next life must not give it again
   caf::anon_send(around_->supervisor, account_refused{account_, term_, refused.number, refused.reason});
 }
 

@@ -10,7 +10,6 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -25,6 +24,21 @@ struct delivery_outcome {
       refused; ///< Kafka refused it for good: this account can't be protected any longer (R3)
 };
 
+/// The captured transaction that an event is of.
+struct captured_from {
+  settlement::ticket transaction = 0; ///< 0: of none
+  /// False: it settles without Kafka, so that what waits of its account is bounded by `most_waiting_bytes`
+  /// alone.
+  bool holds_commit = true;
+};
+
+/// An account of whose events some were left out of the log, for want of room (P7).
+struct left_out {
+  account_id account;
+  epoch term;
+  sequence last; ///< of those left out so far
+};
+
 class account_log {
 public:
   struct options {
@@ -34,7 +48,7 @@ public:
     std::size_t max_message_bytes = 1'000'000; ///< of the topic: larger events are split (R13)
     /// Asks Kafka for that limit: somebody may lower it (case P02). Called on a thread of ours; may block.
     std::function<result<std::size_t>()> topic_limit;
-    /// What may wait in memory in all, where partitions can't be written and their commits aren't held (R4).
+    /// What may wait in memory of events whose commits aren't held: MariaDB goes on without them (R3, P7).
     std::size_t most_waiting_bytes = std::size_t{128} << 20;
     /// A problem of the producer, in words; any thread.
     std::function<void(const std::string&)> report;
@@ -54,9 +68,11 @@ public:
 
   /// Produces the event behind everything produced before it to the same partition: first this life's
   /// incarnation record and the shapes it needs. Keeps it until confirmed and produces it again, in order,
-  /// with a new producer if librdkafka gives up (case P01).
-  /// Virtual for the test build that reports too early (tests/tools/early_ack).
-  virtual void produce(partition_id partition, account_event_body body, on_delivery done);
+  /// with a new producer if librdkafka gives up (case P01). A transaction that doesn't hold its commit is
+  /// left out while there's no room, and so are those of its account behind it until resume(): then `done` is
+  /// never called. Virtual for the test build that reports too early (tests/tools/early_ack).
+  virtual void produce(partition_id partition, account_event_body body, on_delivery done,
+                       captured_from from = {});
 
   /// Shapes of this partition are said again before the next event (R14: at a snapshot, at an epoch).
   void repeat_shapes(partition_id partition);
@@ -71,9 +87,15 @@ public:
   std::map<partition_id, std::uint64_t> oldest_unconfirmed() const;
   /// The number of what was produced last.
   std::uint64_t last_number() const;
-  /// R4, P7: while a partition can't be written, and its commits aren't held, what waits for it in memory is
-  /// bounded: events beyond are refused.
-  void bound(partition_id partition, bool on);
+  /// The oldest captured transaction that isn't in Kafka: unconfirmed, or left out and not said yet.
+  std::optional<settlement::ticket> oldest_missing() const;
+
+  std::vector<left_out> left_out_now() const;
+  bool leaves_out(const account_id& account) const;
+  /// There is room again for what was left out before.
+  bool has_room() const;
+  /// Control says that the account's replicas are made anew: its events are written again.
+  void resume(const account_id& account);
 
   std::size_t in_flight() const;
   std::size_t in_flight_bytes() const;
@@ -89,7 +111,9 @@ private:
     account_event_body body; ///< kept until confirmed: a new life must write it anew
     std::size_t records = 1; ///< the event, or its parts
     std::size_t confirmed = 0;
-    std::size_t bytes = 0;
+    std::size_t bytes = 0;        ///< of its records
+    std::size_t unheld_bytes = 0; ///< in memory, if its commit isn't held
+    captured_from from;
     delivery_outcome outcome;
     on_delivery done;
     std::chrono::steady_clock::time_point since;
@@ -111,6 +135,7 @@ private:
   void run_maintenance();
   void replace_producer();
   void look_at_limit(std::unique_lock<std::mutex>& lock);
+  bool leave_out_locked(const account_event_body& body, const captured_from& from);
   result<encoded> encode_body(const account_event_body& body, incarnation life) const;
   void write_locked(std::uint64_t number, encoded records);
   void say_first_locked(partition_id partition, const account_event_body& body);
@@ -128,9 +153,15 @@ private:
   std::uint64_t next_number_ = 1;
   std::map<std::uint64_t, pending> pending_; ///< not confirmed yet, in the order of producing
   std::size_t pending_bytes_ = 0;
+  std::size_t unheld_bytes_ = 0; ///< in memory, of events whose commits aren't held
+  struct omission {
+    settlement::ticket first = 0; ///< transaction
+    epoch term;
+    sequence last;
+  };
+  std::unordered_map<account_id, omission> left_out_;
   std::deque<unsent> backlog_; ///< the producer's queue was full
   std::unordered_map<partition_id, partition_state> partitions_;
-  std::set<partition_id> bounded_;
   bool fatal_ = false;
   std::atomic<std::size_t> limit_; ///< of the topic, as last known; only ever lowered
   bool limit_doubted_ = false;     ///< Kafka refused a record that kept to it

@@ -40,6 +40,7 @@ void settlement::idle_at(const binlog_place& place) {
 settlement::ticket settlement::begin(gtid id, binlog_place end, std::uint32_t slices, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   const auto number = tracker_.begin(id, end, slices);
+  next_ = number + 1;
   open_.push_back({number, id, std::move(end), std::chrono::steady_clock::now(), bytes, {}});
   outstanding_bytes_ += bytes;
   if (slices == 0)
@@ -117,7 +118,7 @@ std::chrono::steady_clock::duration settlement::oldest_wait() const {
 
 settlement::checkpoint settlement::take_checkpoint() const {
   const std::lock_guard lock(mutex_);
-  checkpoint taken{acknowledged_, released_, {}};
+  checkpoint taken{acknowledged_, released_, {}, open_.empty() ? next_ : open_.front().number};
   for (const auto& [partition, offset] : confirmed_up_to_)
     taken.read_from[partition] = offset.next();
   for (const auto& transaction : open_)

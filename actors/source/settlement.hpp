@@ -94,6 +94,7 @@ public:
     gtid_position settled;
     binlog_place place; ///< the same as a place; empty before the first release
     std::map<partition_id, kafka_offset> read_from;
+    ticket next = 1; ///< the first transaction that isn't in it
   };
   checkpoint take_checkpoint() const;
 
@@ -107,6 +108,7 @@ private:
   std::condition_variable room_;
   ack_tracker tracker_;
   std::size_t outstanding_bytes_ = 0;
+  ticket next_ = 1; ///< that begin() gives
   bool stopped_ = false;
   bool waiting_at_start_;
   struct waiting_report {

@@ -41,8 +41,13 @@ void supervisor::attend_protection(const account_state& account, const term_entr
                                           parts_->accounts->confirmed_of(account.id).next(), true});
     return;
   }
-  if (!node_gap_.empty() || lost)
+  // Asked of the log itself, behind whatever it left out before commits were held.
+  const bool lacks_events = parts_->log->leaves_out(account.id);
+  if (!node_gap_.empty() || lost || lacks_events) {
+    if (!holds)
+      give_up_holding(account.id);
     return;
+  }
   // What was left out of the log only replicas have that were made anew behind it.
   const bool none_missing = account.gap->missing == sequence{};
   const bool replicas_whole = std::all_of(account.destinations.begin(), account.destinations.end(),
@@ -53,6 +58,15 @@ void supervisor::attend_protection(const account_state& account, const term_entr
     append_fact(account.id, protected_again{active.term});
   else
     waiting_.insert(account.id);
+}
+
+/// What was asked for protection's sake isn't kept up without it: Kafka may be away again (R3).
+void supervisor::give_up_holding(const account_id& id) {
+  auto& doing = work(id);
+  if (!std::exchange(doing.hold_asked, false))
+    return;
+  doing.unheld_up_to.reset();
+  parts_->accounts->set_protected(id, false);
 }
 
 bool supervisor::holds_commits(const account_state& account) {
@@ -91,26 +105,18 @@ void supervisor::look_at_partitions() {
         "partition {} of understudy.accounts can't be written: its accounts become unprotected, the "
         "others' commits go on",
         partition);
-    parts_->log->bound(partition, true);
     concerned.insert(partition);
   }
   for (const auto partition : found.back) {
     spdlog::info("partition {} of understudy.accounts is written again", partition);
-    parts_->log->bound(partition, false);
     concerned.insert(partition);
   }
-  std::vector<account_id> incomplete;
   for (const auto& account : state().accounts()) {
-    const auto& id = account.id;
     const auto* active = account.terms.active();
-    if (account.is_withdrawn || active == nullptr || !is_self(active->primary) ||
-        !concerned.contains(account.partition))
-      continue;
-    waiting_.insert(id);
-    if (account.gap && account.gap->missing != sequence{} && !patience_.is_lost(account.partition))
-      incomplete.push_back(id);
+    if (!account.is_withdrawn && active != nullptr && is_self(active->primary) &&
+        concerned.contains(account.partition))
+      waiting_.insert(account.id);
   }
-  reset_replicas(incomplete, "events were refused while their partition couldn't be written");
 }
 
 void supervisor::look_for_uncovered() {

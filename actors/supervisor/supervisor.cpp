@@ -103,8 +103,10 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
     unstored_.operations[id] = std::nullopt;
   for (std::size_t i = 0; i < outcome.events.size(); ++i) {
     const auto* change = std::get_if<account_change>(&record.events[i]);
-    if (change != nullptr && is_self(record.from.node))
+    if (change != nullptr && is_self(record.from.node)) {
       note_own_reset(*change);
+      note_left_out(*change, outcome.events[i].applied);
+    }
     if (std::holds_alternative<node_announced>(record.events[i]))
       peers_changed_ = true;
     if (!outcome.events[i].applied)
@@ -210,6 +212,7 @@ void supervisor::on_tick() {
         waiting_.insert(account.id);
   }
   look_at_partitions();
+  attend_left_out();
   look_for_uncovered();
   const auto again = std::exchange(waiting_, {});
   for (const auto& account : again)

@@ -133,7 +133,10 @@ private:
   void attend_protection(const account_state& account, const term_entry& active);
   /// True once commits are held again and what was produced before is in Kafka.
   bool holds_commits(const account_state& account);
+  void give_up_holding(const account_id& id);
   void look_at_partitions();
+  void attend_left_out();
+  void note_left_out(const account_change& change, bool applied);
   void look_for_uncovered();
   /// With `watched`: its rows are replaced from the next marker on (see replica_side).
   void follow(const account_state& account, std::function<void(const result<void>&)> watched = {});
@@ -200,6 +203,9 @@ private:
   bool counting_uncovered_ = false; ///< accounts of this mailstore that no enrolment covers
   std::chrono::steady_clock::time_point next_uncovered_{};
   partition_patience patience_;
+  /// Accounts of which the log leaves events out: up to which number that is on its way to control; 0: it
+  /// isn't.
+  std::unordered_map<account_id, sequence> left_out_;
   std::optional<lost_place> lost_;
   bool peers_changed_ = true; ///< since they were left for the command line
   bool stepping_down_ = false;

@@ -1,4 +1,5 @@
-// An event that Kafka refuses is its account's trouble alone, is seen, and heals (P6, R3).
+// An event that Kafka refuses is its account's trouble alone, is seen, and heals (P6, R3); and what such an
+// account writes while Kafka is away is bounded in memory and not lost with it (P7, R4).
 #include "tests/integration/node_world.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -12,23 +13,13 @@ using fixture::eventually;
 
 namespace {
 
+/// Three of them.
+constexpr auto too_long_for_a_checkpoint = 1500ms;
+
 enrolled_world& shared_world() {
-  static enrolled_world one("pair", 2);
+  static enrolled_world one("pair", 2, {.first = {.memory = "16MiB"}});
   return one;
 }
-
-struct with_world {
-  enrolled_world& e = shared_world();
-  node_world& world = e.world;
-  mailstore& source = world.at(0);
-  const std::string one = e.names[0], two = e.names[1];
-
-  bool is_protected(const std::string& account) { return source.status(account).at("protected") == true; }
-  bool follows_again() {
-    return eventually(patience, [&] { return world.follows(e.names, 1, 0); }) &&
-           world.become_same(e.names, 0, 1);
-  }
-};
 
 /// What one message of the accounts' topic may hold from now on. Kafka sets what isn't named to its default,
 /// so what a timestamp must be is named too.
@@ -48,19 +39,47 @@ void limit_messages(const std::string& brokers, const std::string& bytes) {
   rd_kafka_destroy(client);
 }
 
+struct with_world {
+  enrolled_world& e = shared_world();
+  node_world& world = e.world;
+  mailstore& source = world.at(0);
+  const std::string one = e.names[0], two = e.names[1];
+
+  bool is_protected(const std::string& account) { return source.status(account).at("protected") == true; }
+  std::future<void> write_large(const std::string& section, unsigned bytes, unsigned times = 1) {
+    return std::async(std::launch::async, [=, this] {
+      const auto mailbox = source.db.value(
+          fmt::format("SELECT id FROM zimbra.mailbox WHERE account_id='{}'", world.id_of(one)));
+      auto client = source.db.connect();
+      for (unsigned i = 0; i < times; ++i)
+        client.query(fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) "
+                                 "VALUES ({}, '{} {}', REPEAT('x', {}))",
+                                 mailbox, section, i, bytes));
+    });
+  }
+  /// Account one isn't protected, and its commits aren't held: an event of it is missing from the log. Each
+  /// time below the limit that the node knows.
+  void refuse_one(const std::string& section, const std::string& limit) {
+    limit_messages(world.kafka.bootstrap(), limit);
+    auto large = write_large(section, 50'000);
+    BOOST_REQUIRE(eventually(patience, [&] { return !is_protected(one); }));
+    BOOST_REQUIRE((large.wait_for(patience) == std::future_status::ready));
+    limit_messages(world.kafka.bootstrap(), "1048588");
+  }
+  std::int64_t sequence_of_one() { return source.status(one).at("sequence").to_number<std::int64_t>(); }
+  bool follows_again() {
+    return eventually(patience, [&] { return world.follows(e.names, 1, 0); }) &&
+           world.become_same(e.names, 0, 1);
+  }
+};
+
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(node_refused, with_world)
 
 BOOST_AUTO_TEST_CASE(r3_an_event_that_kafka_refuses_makes_its_account_unprotected_and_holds_nobody_else) {
   limit_messages(world.kafka.bootstrap(), "20000");
-  const auto mailbox =
-      source.db.value(fmt::format("SELECT id FROM zimbra.mailbox WHERE account_id='{}'", world.id_of(one)));
-  auto large = std::async(std::launch::async, [&] {
-    source.db.query(fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) "
-                                "VALUES ({}, 'large', REPEAT('x', 50000))",
-                                mailbox));
-  });
+  auto large = write_large("large", 50'000);
   BOOST_TEST(eventually(patience, [&] { return !is_protected(one); }));
   BOOST_TEST((large.wait_for(patience) == std::future_status::ready));
   const auto shown = source.status(one);
@@ -78,6 +97,50 @@ BOOST_AUTO_TEST_CASE(r3_an_event_that_kafka_refuses_makes_its_account_unprotecte
   // Kafka takes it again: a new snapshot brings what the log lacks.
   limit_messages(world.kafka.bootstrap(), "1048588");
   write_once(source, world.id_of(one));
+  BOOST_TEST(eventually(patience, [&] { return is_protected(one); }));
+  BOOST_TEST(follows_again());
+}
+
+/// 12 MB of an account whose commits aren't held, at a node that may keep 4 MiB of them.
+BOOST_AUTO_TEST_CASE(p7_r3_what_an_unprotected_account_writes_without_kafka_is_bounded_and_heals) {
+  refuse_one("before the bound", "15000");
+  world.kafka.suspend();
+  constexpr unsigned writes = 400;
+  auto many = write_large("many", 30'000, writes);
+  BOOST_TEST((many.wait_for(patience) == std::future_status::ready)); // none waits for Kafka
+  BOOST_TEST(eventually(patience, [&] { return source.logged("there was no more room"); }));
+  BOOST_TEST(source.metric("understudy_errors_total{kind=\"left_out\"}") == 1);
+  const auto waiting = source.metric("understudy_inflight_events");
+  BOOST_TEST(waiting > 20);
+  BOOST_TEST(waiting < writes / 2);
+  world.kafka.resume();
+  BOOST_TEST(eventually(patience, [&] { return is_protected(one); }));
+  BOOST_TEST(follows_again());
+  BOOST_TEST(source.metric("understudy_errors_total{kind=\"left_out\"}") == 1); // said once
+  auto held = write_async(source, world.id_of(one));
+  BOOST_TEST(eventually(patience, [&] { return ended(held); }));
+  BOOST_TEST(follows_again());
+}
+
+/// Its commits returned while its events were in the node's memory alone: the binlog still has them.
+BOOST_AUTO_TEST_CASE(r4_r7_what_kafka_lacks_is_read_from_the_binlog_again_after_kill_9) {
+  refuse_one("before the kill", "10000");
+  const auto before = sequence_of_one();
+  world.kafka.suspend();
+  const auto number_in = [&](const std::string& query) {
+    const auto position = source.db.value(query);
+    return std::stoull(position.substr(position.rfind('-') + 1));
+  };
+  const auto first = number_in("SELECT @@gtid_binlog_pos") + 1;
+  constexpr unsigned writes = 10;
+  auto some = write_large("some", 100, writes);
+  BOOST_REQUIRE((some.wait_for(patience) == std::future_status::ready));
+  BOOST_TEST(!eventually(too_long_for_a_checkpoint,
+                         [&] { return number_in("SELECT gtid FROM understudy.capture") >= first; }));
+  source.node.kill9();
+  world.kafka.resume();
+  source.start_and_wait();
+  BOOST_TEST(eventually(patience, [&] { return sequence_of_one() >= before + writes; }));
   BOOST_TEST(eventually(patience, [&] { return is_protected(one); }));
   BOOST_TEST(follows_again());
 }

@@ -32,6 +32,7 @@ struct cli_answer {
 struct mailstore_options {
   std::vector<std::string> mariadb{}; ///< further options of mariadbd
   std::string brokers{};              ///< instead of the world's
+  std::string memory = "512MiB";      ///< of [limits]
   std::string program{};              ///< instead of understudyd
   bool starts = true;                 ///< the node is started at once
 };
@@ -123,8 +124,9 @@ private:
 
 /// A world whose first mailstore has accounts that are replicated to the second.
 struct enrolled_world {
-  enrolled_world(const std::string& prefix, unsigned accounts)
-      : names(world.create_accounts(0, prefix, accounts)) {
+  enrolled_world(const std::string& prefix, unsigned accounts, const world_options& options = {})
+      : world(options)
+      , names(world.create_accounts(0, prefix, accounts)) {
     world.enrol(names, 0, 1);
   }
   node_world world;

@@ -218,6 +218,18 @@ BOOST_AUTO_TEST_CASE(r3_what_kafka_refuses_holds_its_commit_until_control_says_u
   BOOST_TEST(numbers(w.cluster.read()) == (list{1, 3}), boost::test_tools::per_element());
 }
 
+/// Its offset is one that a restart must read from, if the transaction's ACK still waits for another's.
+BOOST_AUTO_TEST_CASE(r4_r12_what_settled_without_kafka_is_reported_all_the_same) {
+  world w({anna, epoch(1), sequence(0), {}, only, false});
+  const auto ahead = w.settle->begin(id(100), place(0), 1, 100); // somebody else's, not in Kafka yet
+  w.capture();
+  BOOST_TEST(eventually(deadline, [&] { return w.confirmed == 1; }));
+  const auto kept = w.settle->take_checkpoint();
+  BOOST_TEST(kept.next == ahead);
+  BOOST_REQUIRE(kept.read_from.contains(only));
+  BOOST_TEST(kept.read_from.at(only).value == 2); // behind the incarnation and the shape: the event itself
+}
+
 BOOST_AUTO_TEST_CASE(r20_a_closed_epoch_settles_what_waits_and_produces_no_more) {
   world w;
   w.tell(snapshot_opening{"view"});

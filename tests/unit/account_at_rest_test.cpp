@@ -18,7 +18,7 @@ class prompt_log final : public account_log {
 public:
   prompt_log()
       : account_log(options{}) {}
-  void produce(partition_id, account_event_body body, on_delivery done) override {
+  void produce(partition_id, account_event_body body, on_delivery done, captured_from) override {
     const auto* transaction = std::get_if<transaction_event>(&body);
     done({transaction != nullptr ? transaction->account : account_id{}, kafka_offset(1), broker_time{1}, {}});
   }

@@ -27,9 +27,12 @@ transaction_event event_of(const std::string& account, std::uint64_t number,
 }
 
 struct world {
-  explicit world(std::size_t limit = 1'000'000) {
+  explicit world(std::size_t limit = 1'000'000, std::string brokers = {}) {
     account_log::options options;
     options.kafka = cluster.settings();
+    if (!brokers.empty())
+      options.kafka.brokers = std::move(brokers);
+    options.most_waiting_bytes = 30'000;
     options.node = node_name("ms1");
     options.first_life = incarnation(100);
     options.max_message_bytes = limit;
@@ -38,9 +41,10 @@ struct world {
     log = std::make_unique<account_log>(std::move(options));
     BOOST_REQUIRE(log->start());
   }
-  void produce(account_event_body body) {
-    log->produce(only, std::move(body),
-                 [this](const delivery_outcome& outcome) { ++(outcome.refused ? refused : confirmed); });
+  void produce(account_event_body body, captured_from from = {}) {
+    log->produce(
+        only, std::move(body),
+        [this](const delivery_outcome& outcome) { ++(outcome.refused ? refused : confirmed); }, from);
   }
 
   /// Everything produced so far has had its outcome told.
@@ -180,4 +184,53 @@ BOOST_AUTO_TEST_CASE(r3_a_refusal_is_told_for_its_event_and_the_log_goes_on) {
   BOOST_TEST(w.confirmed == 2U);
   BOOST_TEST(w.log->in_flight() == 0U);
   BOOST_TEST(w.log->in_flight_bytes() == 0U);
+}
+
+/// Nobody listens there: Kafka is away for good.
+BOOST_AUTO_TEST_CASE(p7_without_kafka_what_holds_no_commit_is_kept_up_to_the_bound_and_then_left_out) {
+  world w(1'000'000, "127.0.0.1:1");
+  const auto table = items();
+  for (std::uint64_t i = 1; i <= 100; ++i)
+    w.produce(event_of("a", i, table, std::string(1000, 'x')), {i, false});
+  const auto kept = w.log->in_flight();
+  BOOST_TEST(kept > 5U);
+  BOOST_TEST(kept < 11U);
+  const auto bytes = w.log->in_flight_bytes();
+  BOOST_TEST(bytes < 12'000U);
+  const auto omitted = w.log->left_out_now();
+  BOOST_REQUIRE(omitted.size() == 1U);
+  BOOST_TEST(omitted[0].account.value == "a");
+  BOOST_TEST(omitted[0].term.value == 1U);
+  BOOST_TEST(omitted[0].last.value == 100U);
+  BOOST_TEST(w.log->leaves_out(account_id("a")));
+  BOOST_TEST(!w.log->has_room());
+  // A commit that waits is never let go of for want of room; nor is what ends an epoch.
+  w.produce(event_of("b", 1, table, std::string(1000, 'x')), {101, true});
+  w.produce(fence_event{account_id("a"), epoch(2), kafka_offset(7), false, sequence(100), std::nullopt});
+  BOOST_TEST(w.log->in_flight() == kept + 2);
+  BOOST_TEST(w.log->oldest_missing().value() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(p7_an_account_whose_events_were_left_out_is_written_again_once_that_is_said) {
+  world w;
+  const auto table = items();
+  w.produce(event_of("b", 1, table));
+  BOOST_REQUIRE(w.all_told(1));
+  BOOST_TEST(!w.log->oldest_missing());
+  const std::string larger_than_all(20'000, 'x'); // taken while there's room: nothing else waits
+  w.cluster.answer_next_produce(RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION); // so that it waits a moment
+  w.produce(event_of("a", 1, table, larger_than_all), {1, false});
+  w.produce(event_of("a", 2, table), {2, false});
+  BOOST_REQUIRE(w.log->leaves_out(account_id("a")));
+  BOOST_REQUIRE(w.all_told(2));
+  BOOST_TEST(w.log->has_room());
+  w.produce(event_of("a", 3, table), {3, false}); // no gap is seen before control has said why
+  BOOST_TEST(w.log->left_out_now()[0].last.value == 3U);
+  BOOST_TEST(w.log->oldest_missing().value() == 2U); // a restart begins before it
+  w.log->resume(account_id("a"));
+  BOOST_TEST(!w.log->oldest_missing());
+  w.produce(event_of("a", 4, table), {4, false});
+  BOOST_REQUIRE(w.all_told(3));
+  std::vector<std::uint64_t> expected{1, 1, 4};
+  BOOST_TEST(numbers(w.cluster.read()) == expected, boost::test_tools::per_element());
 }

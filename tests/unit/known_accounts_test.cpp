@@ -27,7 +27,7 @@ class held_log final : public account_log {
 public:
   held_log()
       : account_log(options{}) {}
-  void produce(partition_id, account_event_body body, on_delivery done) override {
+  void produce(partition_id, account_event_body body, on_delivery done, captured_from) override {
     const std::lock_guard lock(mutex_);
     events_.push_back(std::move(body));
     waiting_.push_back(std::move(done));

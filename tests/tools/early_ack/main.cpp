@@ -11,14 +11,15 @@ class early_log final : public account_log {
 public:
   using account_log::account_log;
 
-  void produce(partition_id partition, account_event_body body, on_delivery done) override {
+  void produce(partition_id partition, account_event_body body, on_delivery done,
+               captured_from from) override {
     if (const auto* transaction = std::get_if<transaction_event>(&body)) {
       delivery_outcome untrue;
       untrue.account = transaction->account;
       done(untrue); // its stamp is older than any renewal's, so it counts as long as the lease runs
       done = [](const delivery_outcome&) {};
     }
-    account_log::produce(partition, std::move(body), std::move(done));
+    account_log::produce(partition, std::move(body), std::move(done), from);
   }
 };
 
