@@ -98,7 +98,7 @@ void apply_queue::drop_queue(slot& s) {
   events_ -= s.queue.size();
   fences_ -= static_cast<std::size_t>(std::ranges::count_if(s.queue, is_fence));
   s.queued_bytes = 0;
-  s.queue = {}; // gives its memory back: an account at rest has no blocks of a deque
+  s.queue.clear();
 }
 
 void apply_queue::make_ready(const account_id& account, slot& s) {
@@ -151,8 +151,7 @@ void apply_queue::fill(slot& s, taken& out, std::size_t& events, std::size_t& by
   if (const auto* fence = std::get_if<queued_fence>(&s.queue.front())) {
     out.fences.emplace_back(s.where, *fence);
     s.taken = behind(s.queue.front());
-    s.in_flight.push_back(std::move(s.queue.front()));
-    s.queue.pop_front();
+    s.in_flight.splice(s.in_flight.end(), s.queue, s.queue.begin());
     --fences_;
     ++events;
     return;
@@ -168,8 +167,7 @@ void apply_queue::fill(slot& s, taken& out, std::size_t& events, std::size_t& by
     s.flight_bytes += event->bytes;
     bytes += event->bytes;
     ++events;
-    s.in_flight.push_back(std::move(s.queue.front()));
-    s.queue.pop_front();
+    s.in_flight.splice(s.in_flight.end(), s.queue, s.queue.begin());
   }
   out.batches.push_back(std::move(batch));
 }
@@ -192,7 +190,7 @@ void apply_queue::land(slot& s) {
   bytes_ -= s.flight_bytes;
   events_ -= s.in_flight.size();
   s.flight_bytes = 0;
-  s.in_flight = {};
+  s.in_flight.clear();
 }
 
 bool apply_queue::settle(const account_id& account, slot& s) {

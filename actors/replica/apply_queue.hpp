@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <deque>
+#include <list>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -115,8 +116,8 @@ private:
     account_placement where;
     replay_point applied;
     replay_point taken;
-    std::deque<queued_item> queue;
-    std::deque<queued_item> in_flight;
+    std::list<queued_item> queue; ///< lists: an empty deque has 576 bytes of its own
+    std::list<queued_item> in_flight;
     std::size_t queued_bytes = 0;
     std::size_t flight_bytes = 0;
     bool ready = false;   ///< in its lane's list

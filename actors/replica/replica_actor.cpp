@@ -19,24 +19,11 @@ void replica::begin(std::shared_ptr<replica_services> around, account_id account
 }
 
 caf::behavior replica::make_behavior() {
-  return {
-      [this](const replica_located& located) { on_located(located); },
-      [this](const events_applied& applied) { on_applied(applied); },
-      [this](const fence_turn& turn) { on_fence(turn); },
-      [this](marker_read& read) { on_marker(read); },
-      [this](const reading_halted& halted) { on_halted(halted); },
-      [this](load_ended& ended) { on_loaded(ended); },
-      [this](const shape_searched& searched) { on_searched(searched); },
-      [this](const want_snapshot& wanted) { on_want_snapshot(wanted); },
-      [this](const park_replica& park) { on_park(park.reason); },
-      [this](pause_replica) { on_pause(); },
-      [this](resume_replica) { on_resume(); },
-      [this](leave_replica) { self_->quit(); },
-  };
+  return {[this](replica_message& message) { std::visit([this](auto& each) { on(each); }, message); }};
 }
 
 /// At a start, when the account is followed, and when a stopped one is to go on.
-void replica::on_located(const replica_located& located) {
+void replica::on(const replica_located& located) {
   settle_at(located);
   around_->taken_up();
 }
@@ -64,7 +51,7 @@ void replica::settle_at(const replica_located& located) {
     return become(phase::waiting_for_snapshot);
   }
   if (lost && located.stopped.find(parked_mark) == needs_snapshot_mark.size())
-    return on_park(located.stopped.substr(needs_snapshot_mark.size()));
+    return on(park_replica{located.stopped.substr(needs_snapshot_mark.size())});
   const auto why = lost ? located.stopped.substr(needs_snapshot_mark.size())
                         : std::string("there is no copy of the account here");
   around_->reader().need_snapshot(partition_, account_, why);
@@ -79,7 +66,7 @@ void replica::begin_at(const account_placement& where, const replay_point& at) {
   show(at);
 }
 
-void replica::on_applied(const events_applied& applied) {
+void replica::on(const events_applied& applied) {
   show(applied.at);
   around_->board().change(account_, [&](replica_board::entry& e) { e.now.lag_us = applied.lag_us; });
   if (!applied.stopped)
@@ -88,7 +75,7 @@ void replica::on_applied(const events_applied& applied) {
   stop(*applied.stopped, false);
 }
 
-void replica::on_fence(const fence_turn& turn) {
+void replica::on(const fence_turn& turn) {
   const auto& fence = turn.fence;
   if (fence.offset <= last_fence_)
     return; // read again after being parked
@@ -99,15 +86,15 @@ void replica::on_fence(const fence_turn& turn) {
 }
 
 /// Also a load under way ends: what it wrote may have been changed by the same hand.
-void replica::on_park(const std::string& reason) {
-  parked_ = reason;
+void replica::on(const park_replica& parked) {
+  parked_ = parked.reason;
   snapshot_.clear();
   around_->board().change(account_, [](replica_board::entry& e) { e.loading.clear(); });
-  around_->reader().need_snapshot(partition_, account_, reason);
-  become(phase::stopped, reason);
+  around_->reader().need_snapshot(partition_, account_, parked_);
+  become(phase::stopped, parked_);
 }
 
-void replica::on_marker(marker_read& read) {
+void replica::on(marker_read& read) {
   if (!parked_.empty()) // another destination's
     return around_->reader().need_snapshot(partition_, account_, parked_);
   needs_snapshot_ = false;
@@ -118,7 +105,7 @@ void replica::on_marker(marker_read& read) {
   around_->pool().close(account_, [around = around_, met = std::move(read.met)] { around->load(met); });
 }
 
-void replica::on_halted(const reading_halted& halted) {
+void replica::on(const reading_halted& halted) {
   switch (halted.kind) {
   case halt::lacks_shape:
     around_->say(log_level::warning, fmt::format("account {}: {}", account_, halted.why.what));
@@ -131,7 +118,7 @@ void replica::on_halted(const reading_halted& halted) {
   }
 }
 
-void replica::on_loaded(load_ended& ended) {
+void replica::on(load_ended& ended) {
   if (phase_ != phase::loading || ended.met.marker.id != snapshot_)
     return;
   snapshot_.clear();
@@ -149,14 +136,14 @@ void replica::on_loaded(load_ended& ended) {
               replica_loaded{account_, ended.met.marker.id, ended.met.then.number, ended.met.marker.request});
 }
 
-void replica::on_searched(const shape_searched& searched) {
+void replica::on(const shape_searched& searched) {
   if (searched.found)
     around_->reader().release(account_);
   else
     stop(searched.found.error(), false);
 }
 
-void replica::on_want_snapshot(const want_snapshot& wanted) {
+void replica::on(const want_snapshot& wanted) {
   parked_.clear();
   if (phase_ != phase::loading) {
     around_->reader().watch(partition_, account_);
@@ -166,7 +153,11 @@ void replica::on_want_snapshot(const want_snapshot& wanted) {
   around_->report_watched(partition_, wanted.report);
 }
 
-void replica::on_pause() {
+void replica::on(const leave_replica&) {
+  self_->quit();
+}
+
+void replica::on(const pause_replica&) {
   if (std::exchange(paused_, true))
     return;
   if (phase_ == phase::ready)
@@ -174,7 +165,7 @@ void replica::on_pause() {
   become(phase_);
 }
 
-void replica::on_resume() {
+void replica::on(const resume_replica&) {
   const bool was_paused = std::exchange(paused_, false);
   if (!parked_.empty())
     return;

@@ -22,17 +22,18 @@ public:
 private:
   enum class phase : std::uint8_t { waiting_for_snapshot, loading, ready, stopped };
 
-  void on_located(const replica_located& located);
-  void on_applied(const events_applied& applied);
-  void on_fence(const fence_turn& turn);
-  void on_marker(marker_read& read);
-  void on_halted(const reading_halted& halted);
-  void on_loaded(load_ended& ended);
-  void on_searched(const shape_searched& searched);
-  void on_want_snapshot(const want_snapshot& wanted);
-  void on_park(const std::string& reason);
-  void on_pause();
-  void on_resume();
+  void on(const replica_located& located);
+  void on(const events_applied& applied);
+  void on(const fence_turn& turn);
+  void on(marker_read& read);
+  void on(const reading_halted& halted);
+  void on(load_ended& ended);
+  void on(const shape_searched& searched);
+  void on(const want_snapshot& wanted);
+  void on(const park_replica& parked);
+  void on(const leave_replica&);
+  void on(const pause_replica&);
+  void on(const resume_replica&);
   void settle_at(const replica_located& located);
 
   void begin_at(const account_placement& where, const replay_point& at);

@@ -38,7 +38,7 @@ void replica_services::take_up(replica_side::followed what) {
     if (reading_begun_)
       begin_partition(partition);
     if (wants)
-      caf::anon_send(there, want_snapshot{report});
+      understudy::tell(there, want_snapshot{report});
     return;
   }
   replica_board::entry made;
@@ -134,9 +134,9 @@ void replica_services::pause(const account_id& account, bool on) {
   chores_->submit([this, account, on] {
     if (const auto actor = board_.actor_of(account)) {
       if (on)
-        caf::anon_send(actor, pause_replica{});
+        understudy::tell(actor, pause_replica{});
       else
-        caf::anon_send(actor, resume_replica{});
+        understudy::tell(actor, resume_replica{});
     }
   });
 }
@@ -144,7 +144,7 @@ void replica_services::pause(const account_id& account, bool on) {
 void replica_services::park(const account_id& account, const std::string& reason) {
   chores_->submit([this, account, reason] {
     if (const auto actor = board_.actor_of(account))
-      caf::anon_send(actor, park_replica{reason});
+      understudy::tell(actor, park_replica{reason});
   });
 }
 
@@ -255,7 +255,7 @@ void replica_services::search(const account_id& account, std::uint64_t fingerpri
 void replica_services::leave(const account_id& account, bool remove_rows, std::function<void()> done) {
   chores_->submit([this, account, remove_rows, done = std::move(done)] {
     if (const auto actor = board_.actor_of(account))
-      caf::anon_send(actor, leave_replica{});
+      understudy::tell(actor, leave_replica{});
     board_.remove(account);
     reader_->forget(account);
     pool_->close(account, [this, account, remove_rows, done] {

@@ -5,6 +5,9 @@
 #include "actors/replica/progress_store.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/send.hpp>
+
+#include <variant>
 
 namespace understudy {
 
@@ -90,17 +93,18 @@ struct resume_replica {};
 /// The account isn't replicated here any more; the actor ends.
 struct leave_replica {};
 
+// --- all that a replica takes
+// -------------------------------------------------------------------------------
+
+/// One type with one handler: CAF keeps a handler of each type in each actor, and there may be a million.
+using replica_message =
+    std::variant<replica_located, events_applied, fence_turn, marker_read, reading_halted, load_ended,
+                 shape_searched, want_snapshot, park_replica, pause_replica, resume_replica, leave_replica>;
+
+inline void tell(const caf::actor& replica, replica_message message) {
+  caf::anon_send(replica, std::move(message));
+}
+
 } // namespace understudy
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::replica_located)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::events_applied)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::fence_turn)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::marker_read)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::reading_halted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::load_ended)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::shape_searched)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::want_snapshot)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::park_replica)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::pause_replica)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::resume_replica)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::leave_replica)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::replica_message)

@@ -1,8 +1,6 @@
 // How the parts are put together, started and stopped; see replica_chores.cpp for the work that blocks.
 #include "actors/replica/replica_services.hpp"
 
-#include <caf/send.hpp>
-
 namespace understudy {
 
 replica_services::replica_services(replica_side::options o)
@@ -14,15 +12,10 @@ replica_services::~replica_services() {
   stop();
 }
 
-template <class Message>
-void replica_services::tell(const account_id& account, Message message) {
+void replica_services::tell(const account_id& account, replica_message message) {
   if (const auto actor = board_.actor_of(account))
-    caf::anon_send(actor, std::move(message));
+    understudy::tell(actor, std::move(message));
 }
-
-template void replica_services::tell(const account_id&, replica_located);
-template void replica_services::tell(const account_id&, load_ended);
-template void replica_services::tell(const account_id&, shape_searched);
 
 void replica_services::say(log_level level, const std::string& text) const {
   if (options_.observe.report)
@@ -136,7 +129,7 @@ void replica_services::stop() {
   storing_->stop();
   store(reader_->last_progress());
   for (const auto& actor : board_.actors())
-    caf::anon_send(actor, leave_replica{});
+    understudy::tell(actor, leave_replica{});
 }
 
 } // namespace understudy

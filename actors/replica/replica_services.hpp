@@ -47,8 +47,7 @@ private:
   void make_pool();
   void make_reader(std::set<std::uint64_t> stored_shapes);
   result<std::set<std::uint64_t>> know_shapes();
-  template <class Message>
-  void tell(const account_id& account, Message message);
+  void tell(const account_id& account, replica_message message);
   void store(reading_progress reached);
   void take_up(replica_side::followed what);
   void locate_now(const account_id& account);
