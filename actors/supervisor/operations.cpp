@@ -309,7 +309,8 @@ void operations::dry_run(operation& op) {
       }
       if (const auto* account = state().account(decided.account))
         shown.from = account->primary();
-      shown.planned = promotion == nullptr || promotion->kind == promotion_kind::planned;
+      if (promotion != nullptr)
+        shown.planned = promotion->kind == promotion_kind::planned;
       if (const auto known = facts.accounts.find(decided.account); known != facts.accounts.end()) {
         shown.acknowledged = known->second.acknowledged;
         shown.in_log = known->second.in_log;
@@ -371,7 +372,7 @@ void operations::take_decision(operation& op, const decision& made) {
       answered.outcome = "accepted";
       op.facts_wanted = op.facts_wanted || waits_for_figures(account);
     } else {
-      refuse(op, account.account, account.text);
+      refuse(op, account.account, account.waits ? fmt::format("given up: {}", account.text) : account.text);
     }
   }
   if (boot_now() < op.give_up)

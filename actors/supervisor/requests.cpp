@@ -199,18 +199,21 @@ command_reply write_dry_run_reply(const std::vector<preview>& accounts) {
     json::array gates;
     for (const auto& gate : account.decided.gates)
       gates.push_back({{"name", gate.name}, {"passed", gate.passed}, {"figures", gate.figures}});
-    list.push_back({{"account", account.account},
-                    {"accountId", account.decided.account.value},
-                    {"from", account.from.value},
-                    {"to", account.decided.destination.value},
-                    {"kind", account.planned ? "planned" : "unplanned"},
-                    {"allowed", account.decided.decided},
-                    {"text", account.decided.text},
-                    {"gates", std::move(gates)},
-                    {"acknowledged", or_unknown(account.acknowledged)},
-                    {"inLog", or_unknown(account.in_log)},
-                    {"applied", or_unknown(account.applied)},
-                    {"volumesReachable", or_unknown(account.volumes_reachable)}});
+    json::object entry{{"account", account.account},
+                       {"accountId", account.decided.account.value},
+                       {"allowed", account.decided.decided},
+                       {"text", account.decided.text},
+                       {"gates", std::move(gates)}};
+    if (account.planned) {
+      entry["from"] = account.from.value;
+      entry["to"] = account.decided.destination.value;
+      entry["kind"] = *account.planned ? "planned" : "unplanned";
+      entry["acknowledged"] = or_unknown(account.acknowledged);
+      entry["inLog"] = or_unknown(account.in_log);
+      entry["applied"] = or_unknown(account.applied);
+      entry["volumesReachable"] = or_unknown(account.volumes_reachable);
+    }
+    list.push_back(std::move(entry));
   }
   return {status_by(good, accounts.size() - good),
           json::serialize(json::object{{"dry_run", true}, {"accounts", std::move(list)}})};

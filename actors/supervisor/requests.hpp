@@ -62,7 +62,7 @@ struct preview {
   std::string account;
   account_decision decided;
   node_name from;
-  bool planned = true;
+  std::optional<bool> planned; ///< none: it's no promotion, and the figures below don't apply
   std::optional<sequence> acknowledged, in_log, applied;
   std::optional<bool> volumes_reachable;
 };

@@ -125,7 +125,8 @@ private:
     const bool is_new = !account || account->is_withdrawn;
     const node_name& home = is_new ? wanted.home : account->primary();
     node_known(decided, home);
-    node_known(decided, body.destination);
+    if (home != body.destination)
+      node_known(decided, body.destination);
     const bool is_source = home == body.destination;
     decided.gates.push_back({"is not the source", body.destination, !is_source,
                              is_source ? fmt::format("{} is its source: choose another destination", home)

@@ -146,8 +146,7 @@ private:
   void explain(const std::vector<gate>& passed_over) {
     for (const auto& g : passed_over)
       if (!g.passed)
-        add(result_.gates, "passed over", g.about, true,
-            fmt::format("{} is passed over: {}", g.about, g.figures));
+        add(result_.gates, "passed over", g.about, true, fmt::format("passed over: {}", g.figures));
   }
 
   std::vector<gate> destination_gates(const node_name& node) {
@@ -162,6 +161,8 @@ private:
         goes_back   ? fmt::format("{} is its source, and has everything: it goes back there", node)
         : is_source ? fmt::format("{} is its source already", node)
                     : fmt::format("its source is {}", account_.primary()));
+    if (is_source && !goes_back)
+      return gates; // nothing else of it would tell more
     if (!is_source) {
       add(gates, "is a destination", node, destination != nullptr,
           destination ? fmt::format("{} is a destination with priority {}", node, destination->priority)

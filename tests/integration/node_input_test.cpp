@@ -133,6 +133,17 @@ BOOST_AUTO_TEST_CASE(host_names_have_no_case) {
   BOOST_TEST(node.status(one).at("replicas").as_array().size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_dry_run_of_another_command_shows_what_applies_to_it) {
+  const auto shown = node.cli({"ha", "removeAccountDestination", there, "accounts", one, "--dry-run"});
+  BOOST_TEST_CONTEXT(shown.text) {
+    BOOST_TEST(shown.status == 0);
+    BOOST_TEST(shown.says(there + " is a destination of this account"));
+    for (const auto* figure : {"from", "to", "kind", "acknowledged", "inLog", "applied", "volumesReachable"})
+      BOOST_TEST(!shown.about(one).contains(figure), figure);
+  }
+  BOOST_TEST((node.status(one).at("replicas").as_array().size() == 1u));
+}
+
 BOOST_AUTO_TEST_CASE(a_destination_that_is_the_source) {
   refused({"ha", "setAccountDestination", here, "10", "accounts", one}, 1, here + " is its source");
   refused({"ha", "promoteAccounts", "accounts", one, "destination", here}, 1,
