@@ -200,12 +200,13 @@ result<void> parser::take_value(const word& w, const std::string& text, std::siz
     return {};
   }
   auto list = parse_account_list(text);
-  if (!list.bad.empty() && (!made_.global.skip_invalid || list.accounts.empty()))
+  const bool may_skip = w.field == "accounts"; // whoever accepts a loss must mean exactly these
+  if (!list.bad.empty() && (!may_skip || !made_.global.skip_invalid || list.accounts.empty()))
     return wrong(place, describe(list.bad, "entry"),
-                 list.accounts.empty()
-                     ? "write the accounts as a@x,b@y"
-                     : "nothing was done; correct it, or leave bad ones out with --skip-invalid");
-  if (w.field == "accounts") {
+                 list.accounts.empty() ? "write the accounts as a@x,b@y"
+                 : may_skip ? "nothing was done; correct it, or leave bad ones out with --skip-invalid"
+                            : "nothing was done; correct it");
+  if (may_skip) {
     made_.accounts = std::move(list);
     return {};
   }

@@ -2,7 +2,16 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <unordered_map>
+
 namespace understudy {
+namespace {
+
+/// More names than a line holds help nobody to find the wrong ones.
+constexpr std::size_t most_names_told = 8;
+
+} // namespace
 
 std::string folded_name(std::string_view name) {
   std::string folded(name);
@@ -27,12 +36,12 @@ named_accounts find_named(const control_state& state, const std::vector<std::str
     const auto& id = account.id;
     if (account.is_withdrawn)
       continue;
-    auto named = wanted.find(folded_name(id.value));
-    if (named == wanted.end())
-      named = wanted.find(folded_name(account.name));
-    if (named != wanted.end()) {
-      found.known.emplace(id, named->second);
-      wanted.erase(named);
+    const auto by_id = wanted.extract(folded_name(id.value));
+    const auto by_name = wanted.extract(folded_name(account.name));
+    if (by_id || by_name) {
+      found.known.emplace(id, by_name ? by_name.mapped() : by_id.mapped());
+      if (by_id && by_name)
+        found.twice.emplace_back(by_id.mapped(), by_name.mapped());
     } else if (!source_host.empty() && account.primary().value == source_host) {
       found.known.emplace(id, account.name);
     }
@@ -43,13 +52,48 @@ named_accounts find_named(const control_state& state, const std::vector<std::str
   return found;
 }
 
+result<std::set<account_id>> accepted_losses(const control_state& state, const request_body& body,
+                                             const std::map<account_id, std::string>& chosen) {
+  std::set<account_id> accepted;
+  if (body.accept_loss.empty())
+    return accepted;
+  const auto found = find_named(state, body.accept_loss, {});
+  if (!found.twice.empty())
+    return failure(fmt::format("--accept-loss names {} twice, also as {}", found.twice.front().second,
+                               found.twice.front().first),
+                   "name it once; nothing was done");
+  auto others = found.unknown;
+  for (const auto& [id, typed] : found.known)
+    if (chosen.contains(id))
+      accepted.insert(id);
+    else
+      others.push_back(typed);
+  // Who is refused as an account of the promotion is said there.
+  std::erase_if(others, [&](const std::string& name) {
+    return std::any_of(body.accounts.begin(), body.accounts.end(),
+                       [&](const std::string& account) { return folded_name(account) == folded_name(name); });
+  });
+  if (others.empty())
+    return accepted;
+  const auto told = std::min(others.size(), most_names_told);
+  auto names = fmt::format("{}", fmt::join(others.begin(), others.begin() + told, ", "));
+  if (others.size() > told)
+    names += fmt::format(" and {} more", others.size() - told);
+  return failure(fmt::format("--accept-loss names {}, which {} among the accounts to promote", names,
+                             others.size() == 1 ? "isn't" : "aren't"),
+                 "correct one of the two lists; nothing was done");
+}
+
 std::vector<account_to_enrol> homes_of(const std::string& name, const registries_asked& asked) {
   const auto wanted = folded_name(name);
   std::vector<account_to_enrol> homes;
   for (const auto& [node, accounts] : asked.answers)
     for (const auto& account : accounts)
       if (!account.is_replica &&
-          (folded_name(account.name) == wanted || folded_name(account.account.value) == wanted))
+          (folded_name(account.name) == wanted || folded_name(account.account.value) == wanted) &&
+          std::none_of(homes.begin(), homes.end(), [&](const account_to_enrol& home) {
+            return home.home == node && home.id == account.account; // found by address and by UUID
+          }))
         homes.push_back({account.account, account.name, node});
   return homes;
 }

@@ -5,6 +5,7 @@
 #include "events/control/control_state.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,12 +15,18 @@ namespace understudy {
 struct named_accounts {
   std::map<account_id, std::string> known; ///< with the text that named them
   std::vector<std::string> unknown;
+  std::vector<std::pair<std::string, std::string>> twice; ///< UUIDs, with the address that was named, too
 };
 
 /// `accounts` by address (case-blind) or UUID; `source_host`: all whose primary it is. Withdrawn accounts are
 /// unknown. One pass over all accounts.
 named_accounts find_named(const control_state& state, const std::vector<std::string>& accounts,
                           const std::string& source_host);
+
+/// The accounts whose loss --accept-loss accepts (R32), all among `chosen`, whom the promotion is about. One
+/// that isn't, or is named twice, is an error: whoever accepts a loss must mean exactly these.
+result<std::set<account_id>> accepted_losses(const control_state& state, const request_body& body,
+                                             const std::map<account_id, std::string>& chosen);
 
 /// What the registries of all mailstores say of some names.
 struct registries_asked {

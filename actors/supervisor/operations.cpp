@@ -18,6 +18,10 @@ bool is_change(const std::string& name) {
 /// Figures of the nodes are asked for again so often while a source's word is waited for.
 constexpr std::chrono::milliseconds facts_age{1000};
 
+std::string same_account_as(const std::string& name) {
+  return fmt::format("it is the same account as {}: name it once", name);
+}
+
 /// Something that the nodes' figures tell.
 bool waits_for_figures(const account_decision& account) {
   return std::any_of(account.gates.begin(), account.gates.end(), [](const gate& g) {
@@ -72,6 +76,8 @@ void operations::begin_change(request_body body, command_received received) {
   op->give_up = time_to_give_up();
   auto named = find_named(state(), body.accounts, body.source_host);
   op->typed = std::move(named.known);
+  for (auto& [id, name] : named.twice)
+    op->refused.push_back({std::move(id), "refused", same_account_as(name), {}, {}});
   if (body.accounts.empty() && body.source_host.empty()) {
     reply_with(op->answers.front(), write_error(2, {"no accounts are named", "see docs/cli.md"}));
     return;
@@ -82,13 +88,16 @@ void operations::begin_change(request_body body, command_received received) {
                                "see getAccountStatus for who is where"}));
     return;
   }
+  auto accepted = accepted_losses(state(), body, op->typed);
+  if (!accepted) {
+    reply_with(op->answers.front(), write_error(1, accepted.error()));
+    return;
+  }
+  op->accept_loss = std::move(*accepted);
   if (body.dry_run && body.summary) {
     reply_with(op->answers.front(), write_dry_run_total(op->typed.size()));
     return;
   }
-  if (!body.accept_loss.empty())
-    for (const auto& [id, typed] : find_named(state(), body.accept_loss, {}).known)
-      op->accept_loss.insert(id);
   op->wanted = std::move(body);
   if (named.unknown.empty())
     resolved(op);
@@ -111,14 +120,16 @@ void operations::take_found(operation& op, const std::vector<std::string>& names
                             const registries_asked& found) {
   for (const auto& name : names) {
     const auto refused = [&](std::string why) {
-      op.unknown.push_back({name, "refused", std::move(why), {}, {}});
+      op.refused.push_back({name, "refused", std::move(why), {}, {}});
     };
     const auto homes = homes_of(name, found);
     if (op.wanted.name != "setAccountDestination") {
       refused(why_not_replicated(name, found));
     } else if (homes.size() == 1) {
-      op.typed.emplace(homes.front().id, name);
-      op.to_enrol.emplace(homes.front().id, homes.front());
+      if (const auto [named, first] = op.typed.emplace(homes.front().id, name); !first)
+        refused(same_account_as(named->second));
+      else
+        op.to_enrol.emplace(homes.front().id, homes.front());
     } else if (homes.empty()) {
       refused(no_mailstore_has_it(found));
     } else {
@@ -129,7 +140,7 @@ void operations::take_found(operation& op, const std::vector<std::string>& names
 }
 
 void operations::resolved(std::shared_ptr<operation> op) {
-  const bool nothing_done = !op->unknown.empty() && !op->wanted.skip_invalid;
+  const bool nothing_done = !op->refused.empty() && !op->wanted.skip_invalid;
   if (nothing_done || op->typed.empty()) {
     const auto others = op->typed.size();
     const auto statement =
@@ -138,7 +149,7 @@ void operations::resolved(std::shared_ptr<operation> op) {
                                   "accounts out with --skip-invalid",
                                   others == 1 ? std::string("account") : fmt::format("{} accounts", others));
     for (const auto& answer : op->answers)
-      reply_with(answer, write_change_reply(op->wanted.operation, op->unknown, statement));
+      reply_with(answer, write_change_reply(op->wanted.operation, op->refused, statement));
     return;
   }
   if (op->wanted.name == "promoteAccounts")
@@ -541,7 +552,7 @@ void operations::answer_if_complete(operation& op) {
   });
   if (decides_again)
     return;
-  std::vector<account_reply> all = op.unknown;
+  std::vector<account_reply> all = op.refused;
   for (const auto& [id, reply] : op.replies)
     all.push_back(reply);
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.account < b.account; });

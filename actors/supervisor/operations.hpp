@@ -47,9 +47,9 @@ private:
     std::map<account_id, account_to_enrol> to_enrol;
     std::set<account_id> accept_loss;
     std::map<account_id, account_reply> replies;
-    std::vector<account_reply> unknown;
-    std::set<account_id> undecided; ///< waits for claims, declines, a source's word
-    std::set<account_id> open;      ///< decided, its end not seen
+    std::vector<account_reply> refused; ///< names that mean no account of it
+    std::set<account_id> undecided;     ///< waits for claims, declines, a source's word
+    std::set<account_id> open;          ///< decided, its end not seen
     /// The operation whose decision the account stood at when it was decided: another winner is a rival.
     std::map<account_id, operation_id> decided_on;
     std::set<std::string> records;                       ///< appended, not read back

@@ -76,6 +76,32 @@ BOOST_AUTO_TEST_CASE(one_bad_entry_stops_the_good_ones_and_that_is_said) {
   BOOST_TEST(!node.cli({"ha", "pauseReplicas", "accounts", "nobody@example.test"}).says("nothing was done"));
 }
 
+BOOST_AUTO_TEST_CASE(one_account_by_address_and_by_uuid_is_a_duplicate) {
+  const auto both = one + "," + world.id_of(one);
+  refused({"ha", "pauseReplicas", "accounts", both}, 1, "it is the same account as " + one);
+  refused({"ha", "promoteAccounts", "accounts", both, "--dry-run"}, 1, "it is the same account as " + one);
+  const std::string fresh = world.create_accounts(0, "fresh", 1)[0];
+  refused({"ha", "setAccountDestination", there, "10", "accounts", fresh + "," + world.id_of(fresh)}, 1,
+          "it is the same account as");
+  refused({"ha", "getAccountStatus", "accounts", fresh}, 1, "it isn't replicated");
+}
+
+BOOST_AUTO_TEST_CASE(r32_a_loss_is_accepted_for_accounts_of_the_promotion_and_nobody_else) {
+  const auto promote = [&](words more, const std::string& sentence) {
+    words command{"ha", "promoteAccounts"};
+    command.insert(command.end(), more.begin(), more.end());
+    refused(command, 1, sentence);
+    command.push_back("--dry-run");
+    refused(command, 1, sentence);
+  };
+  for (const auto& other : {two, std::string("nobody@example.test")})
+    promote({"accounts", one, "--accept-loss", other},
+            fmt::format("--accept-loss names {}, which isn't among the accounts to promote", other));
+  promote({"accounts", one, "--accept-loss", one + "," + world.id_of(one)}, "twice");
+  // Nobody is asked about a whole mailstore before.
+  promote({"source_mail_host", here, "--accept-loss", "nobody@example.test"}, "isn't among the accounts");
+}
+
 BOOST_AUTO_TEST_CASE(nodes_that_nobody_has) {
   const std::string nowhere = "nowhere.example.test";
   const auto unknown = fmt::format("no node named {} is known", nowhere);

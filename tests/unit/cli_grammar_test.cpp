@@ -127,6 +127,12 @@ BOOST_AUTO_TEST_CASE(o06_account_lists) {
       R"({"namespace":"ha","command":"pauseReplicas","parameters":{"accounts":["a@x"],"skip_invalid":true}})");
 }
 
+BOOST_AUTO_TEST_CASE(r32_whose_loss_is_accepted_is_never_left_out_silently) {
+  for (const auto* list : {"b@x,john*@x", "b@x,B@X", "b@x,"})
+    refused({"ha", "promoteAccounts", "accounts", "a@x,b@x", "--accept-loss", list, "--skip-invalid"},
+            "entry 2");
+}
+
 BOOST_AUTO_TEST_CASE(help_and_version_need_nothing_else) {
   BOOST_TEST(parse_arguments({"--version"})->global.version);
   BOOST_TEST(parse_arguments({"--help"})->global.help);

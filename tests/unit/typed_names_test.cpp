@@ -59,3 +59,48 @@ BOOST_AUTO_TEST_CASE(an_account_nobody_has_and_one_that_is_not_replicated_are_tw
   BOOST_TEST(why_not_replicated("bert@x", asked) ==
              "no mailstore that answers has this account (mailstore3 didn't answer)");
 }
+
+BOOST_FIXTURE_TEST_CASE(an_account_named_by_address_and_by_uuid_is_named_twice, control_world) {
+  announce_all();
+  decide(one, anna, enrolled{"Anna@x", one, partition_id{3}});
+  const auto found = find_named(state, {anna.value, "anna@X", "bert@x"}, {});
+  BOOST_TEST((found.known == std::map<account_id, std::string>{{anna, "anna@X"}}));
+  BOOST_TEST((found.twice == std::vector<std::pair<std::string, std::string>>{{anna.value, "anna@X"}}));
+  BOOST_TEST(found.unknown == std::vector<std::string>{"bert@x"});
+  BOOST_TEST(find_named(state, {anna.value}, {}).twice.empty());
+  // Both ways to the same mailbox, in the answer of its mailstore.
+  registries_asked asked;
+  asked.answers = {{one, {{bert, "bert@x", false}, {bert, "bert@x", false}}}};
+  BOOST_TEST(homes_of("bert@x", asked).size() == 1u);
+  BOOST_TEST(homes_of(bert.value, asked).size() == 1u);
+  asked.answers.push_back({two, {{bert, "bert@x", false}}});
+  BOOST_TEST(homes_of("bert@x", asked).size() == 2u);
+}
+
+BOOST_FIXTURE_TEST_CASE(r32_a_loss_is_accepted_for_accounts_of_the_promotion_and_nobody_else, control_world) {
+  announce_all();
+  decide(one, anna, enrolled{"anna@x", one, partition_id{3}});
+  decide(one, bert, enrolled{"bert@x", one, partition_id{4}});
+  request_body body;
+  body.accounts = {"anna@x", "gone@x"};
+  const auto chosen = find_named(state, body.accounts, {}).known;
+  const auto told = [&](std::vector<std::string> accept_loss) {
+    body.accept_loss = std::move(accept_loss);
+    const auto accepted = accepted_losses(state, body, chosen);
+    return accepted ? fmt::format("{} accepted", accepted->size()) : accepted.error().what;
+  };
+  BOOST_TEST(told({}) == "0 accepted");
+  BOOST_TEST(told({"ANNA@x"}) == "1 accepted");
+  BOOST_TEST(told({anna.value}) == "1 accepted");
+  BOOST_TEST(told({"anna@x", "bert@x"}) ==
+             "--accept-loss names bert@x, which isn't among the accounts to promote");
+  BOOST_TEST(told({"nobody@x", "bert@x"}) ==
+             "--accept-loss names nobody@x, bert@x, which aren't among the accounts to promote");
+  BOOST_TEST(told({"anna@x", anna.value}) ==
+             "--accept-loss names anna@x twice, also as 11111111-1111-1111-1111-111111111111");
+  BOOST_TEST(told({"Gone@x"}) == "0 accepted"); // refused as an account of the promotion
+  std::vector<std::string> many;
+  for (int number = 0; number < 20; ++number)
+    many.push_back(fmt::format("u{}@x", number));
+  BOOST_TEST(told(many).ends_with("u7@x and 12 more, which aren't among the accounts to promote"));
+}
