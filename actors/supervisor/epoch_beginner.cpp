@@ -71,7 +71,7 @@ void epoch_beginner::write(std::vector<epoch_start> batch) {
     auto& account = each.account;
     const auto here = std::ranges::find(*found, account.account, &registered_account::account);
     if (here == found->end()) {
-      each.done(failure(fmt::format("account {} has no mailbox in this mailstore", account.account)));
+      each.done(failure("it has no mailbox in this mailstore"));
       return true;
     }
     account.mailbox = here->mailbox;

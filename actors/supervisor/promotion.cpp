@@ -17,7 +17,7 @@ result<registered_account> look_up(sql_session& session, const std::shared_ptr<c
   if (!found)
     return tl::make_unexpected(found.error());
   if (found->empty())
-    return failure(fmt::format("account {} has no mailbox in this mailstore", account));
+    return failure("it has no mailbox in this mailstore");
   return std::move(found->front());
 }
 

@@ -110,7 +110,8 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
     if (std::holds_alternative<node_announced>(record.events[i]))
       peers_changed_ = true;
     if (!outcome.events[i].applied)
-      spdlog::info("control, offset {}: event {} of {} is void: {}", outcome.offset, i, record.from.node,
+      spdlog::info("control, offset {}: event {} of {} is void: {}{}", outcome.offset, i, record.from.node,
+                   change == nullptr ? "" : fmt::format("account {}: ", change->account),
                    outcome.events[i].why);
     else if (change != nullptr) {
       count_promotion(*change, outcome.offset);

@@ -9,7 +9,7 @@ namespace understudy {
 
 struct event_outcome {
   bool applied = false;
-  std::string why;      ///< void: one sentence
+  std::string why;      ///< void: one sentence; about an account: "it …", whoever shows it adds the name
   change_origin winner; ///< void by version: who changed the account before; empty operation: a fact did
 };
 

@@ -17,7 +17,7 @@ public:
 
   std::string operator()(const enrolled& event) {
     if (account_.version.value > 0 && !account_.is_withdrawn)
-      return "it is enrolled already";
+      return "it is replicated already";
     if (account_.partition.value >= 0 && account_.partition != event.partition)
       return fmt::format("its partition is {} and never moves", account_.partition);
     account_.name = event.name;
@@ -242,7 +242,7 @@ private:
   std::string why_not_primary(epoch term) const {
     const auto* entry = account_.terms.current();
     if (!entry || account_.is_withdrawn)
-      return "it is not enrolled";
+      return "it is not replicated";
     if (entry->term != term)
       return fmt::format("it speaks of epoch {}, epoch {} was decided", term, entry->term);
     if (entry->state == term_state::declined)
@@ -255,7 +255,7 @@ private:
   std::string why_not(const promotion_decided& event) const {
     const auto* current = account_.terms.current();
     if (!current)
-      return "it is not enrolled";
+      return "it is not replicated";
     if (event.term != account_.terms.next_term())
       return fmt::format("epoch {} is not the next one", event.term);
     if (event.from != account_.primary())
@@ -316,21 +316,20 @@ event_outcome apply_account_change(control_state& state, const account_change& c
   const auto* known = state.account(change.account);
   const bool enrols = std::holds_alternative<enrolled>(change.body);
   if (!known && !enrols)
-    return {false, fmt::format("account {} is not enrolled", change.account), {}};
+    return {false, "it is not replicated", {}};
   const auto version = known ? known->version : account_version{};
   if (is_decision(change.body) && version != change.expected) {
     event_outcome outcome{false, {}, known && known->origin ? *known->origin : change_origin{}};
-    outcome.why = fmt::format("account {} was changed meanwhile (version {}, decided on {})", change.account,
+    outcome.why = fmt::format("it was changed meanwhile: its version is {}, this was decided on version {}",
                               version, change.expected);
     return outcome;
   }
   if (known && known->is_withdrawn && !enrols)
-    return {false, fmt::format("account {} is not enrolled any more", change.account), {}};
+    return {false, "it is not replicated any more", {}};
   auto& account = state.edit_account(change.account);
   account_folder fold(state, account, record, offset);
   if (auto why = std::visit(fold, change.body); !why.empty())
-    return {false, fmt::format("account {}: {}", change.account, why),
-            account.origin ? *account.origin : change_origin{}};
+    return {false, std::move(why), account.origin ? *account.origin : change_origin{}};
   account.version = account.version.next();
   if (is_decision(change.body))
     account.origin = state.share(record.origin);

@@ -72,6 +72,25 @@ BOOST_FIXTURE_TEST_CASE(r25_each_account_of_a_record_stands_or_falls_alone, read
   BOOST_TEST(result.accounts.size() == 1u);
 }
 
+BOOST_FIXTURE_TEST_CASE(p10_why_a_decision_is_void_is_said_without_the_accounts_uuid, ready) {
+  const auto void_of = [&](account_id account, account_version expected, account_change_body body) {
+    const auto outcome =
+        append(two, {account_change{std::move(account), expected, std::move(body)}}).events.front();
+    BOOST_TEST(!outcome.applied);
+    return outcome.why;
+  };
+  const auto version = at(anna).version;
+  BOOST_TEST(
+      void_of(anna, account_version{1}, paused{}) ==
+      fmt::format("it was changed meanwhile: its version is {}, this was decided on version 1", version));
+  BOOST_TEST(void_of(anna, version, destination_removed{one}) == "mailstore1 is not a destination of it");
+  BOOST_TEST(void_of(anna, version, activated{epoch{9}, {}, {}, {}}) ==
+             "it speaks of epoch 9, epoch 1 was decided");
+  BOOST_TEST(void_of(bert, account_version{1}, paused{}) == "it is not replicated");
+  decide(one, anna, withdrawn{});
+  BOOST_TEST(void_of(anna, at(anna).version, paused{}) == "it is not replicated any more");
+}
+
 BOOST_FIXTURE_TEST_CASE(r25_a_repeated_record_is_known_by_its_id, ready) {
   control_record record{{one, incarnation{1}}, "same", rules_version, {}, {}};
   record.events = {account_change{anna, {}, unprotected{epoch{1}, "poison", sequence{9}}}};
