@@ -149,7 +149,7 @@ void operations::resolved(std::shared_ptr<operation> op) {
                                   "accounts out with --skip-invalid",
                                   others == 1 ? std::string("account") : fmt::format("{} accounts", others));
     for (const auto& answer : op->answers)
-      reply_with(answer, write_change_reply(op->wanted.operation, op->refused, statement));
+      reply_with(answer, write_change_reply({}, op->refused, statement));
     return;
   }
   if (op->wanted.name == "promoteAccounts")

@@ -185,7 +185,10 @@ command_reply write_change_reply(const operation_id& operation, const std::vecto
                          {"node", account.winner_node}};
     list.push_back(std::move(entry));
   }
-  json::object reply{{"operation", operation.value}, {"accounts", std::move(list)}};
+  json::object reply;
+  if (!operation.empty())
+    reply["operation"] = operation.value;
+  reply["accounts"] = std::move(list);
   if (!statement.empty())
     reply["statement"] = statement;
   return {status_by(good, bad), json::serialize(reply)};

@@ -53,7 +53,8 @@ struct command_reply {
   std::string body;
 };
 
-/// Status 0, 1 or 3 by the outcomes. `statement`: a sentence for all of it; empty: none.
+/// Status 0, 1 or 3 by the outcomes. `operation`: what monitor can be asked for; empty: none was begun.
+/// `statement`: a sentence for all of it; empty: none.
 command_reply write_change_reply(const operation_id& operation, const std::vector<account_reply>& accounts,
                                  const std::string& statement = {});
 

@@ -102,6 +102,21 @@ BOOST_AUTO_TEST_CASE(r32_a_loss_is_accepted_for_accounts_of_the_promotion_and_no
   promote({"source_mail_host", here, "--accept-loss", "nobody@example.test"}, "isn't among the accounts");
 }
 
+BOOST_AUTO_TEST_CASE(what_a_reply_calls_an_operation_can_be_monitored) {
+  const std::string nobody = "nobody@example.test";
+  BOOST_TEST(node.cli({"ha", "pauseReplicas", "accounts", one + "," + nobody}).operation() == "");
+  BOOST_TEST(node.cli({"ha", "promoteAccounts", "accounts", nobody}).operation() == "");
+  // Decided, though against it: that is on record.
+  for (const auto& command : {words{"ha", "promoteAccounts", "accounts", one, "destination", here},
+                              words{"ha", "restartReplicas", "accounts", one}}) {
+    const auto answer = node.cli(command);
+    BOOST_TEST_CONTEXT(answer.text) {
+      BOOST_REQUIRE(answer.operation() != "");
+      BOOST_TEST(!node.cli({"ha", "monitor", answer.operation()}).says("isn't known"));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(nodes_that_nobody_has) {
   const std::string nowhere = "nowhere.example.test";
   const auto unknown = fmt::format("no node named {} is known", nowhere);
