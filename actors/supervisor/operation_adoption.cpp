@@ -1,6 +1,5 @@
 // Operations whose supervisor died go on at another one (R25), and accounts that hang are promoted on.
 #include "actors/supervisor/operations.hpp"
-#include "actors/supervisor/reply.hpp"
 #include "actors/support/uuid.hpp"
 
 #include <spdlog/spdlog.h>
@@ -156,19 +155,6 @@ void operations::find_end(operation& op, const account_id& id, kafka_offset deci
     close_account(op, id, true, fmt::format("the replica on {} is whole", op.wanted.destination));
   else
     op.open.insert(id);
-}
-
-void operations::answer_from_control(const operation_state& known, const answer_function& answer) const {
-  const auto name_of = [&](const account_id& id) {
-    const auto* account = state().account(id);
-    return account == nullptr ? id.value : account->name;
-  };
-  std::vector<account_reply> replies;
-  for (const auto& outcome : known.outcomes)
-    replies.push_back({name_of(outcome.account), outcome.ok ? "done" : "failed", outcome.text, {}, {}});
-  for (const auto& [id, open] : known.open)
-    replies.push_back({open.target.name, "accepted", {}, {}, {}});
-  reply_with(answer, write_change_reply(known.started.id, replies));
 }
 
 bool operations::concerns(const account_id& account) const {

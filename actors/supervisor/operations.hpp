@@ -66,21 +66,28 @@ private:
     bool started = false;      ///< its start was read back
   };
 
+  // from a command to its start in control (operation_beginning.cpp)
   void begin_change(request_body body, command_received received);
-  void resolved(std::shared_ptr<operation> op);
   void look_for(std::shared_ptr<operation> op, std::vector<std::string> names);
   void take_found(operation& op, const std::vector<std::string>& names, const registries_asked& found);
+  void resolved(std::shared_ptr<operation> op);
+  void start(std::shared_ptr<operation> op);
+  // what is decided on (operation_facts.cpp)
   void gather_facts(std::shared_ptr<operation> op, std::function<void()> then);
   void refresh_facts(const std::shared_ptr<operation>& op);
-  void ask_for_declines(operation& op, const std::vector<decline_wanted>& declines);
-  void start(std::shared_ptr<operation> op);
+  bool source_lives(const node_name& node) const;
+  live_facts facts_for(const operation& op) const;
+  // decided, and decided again (operation_decisions.cpp)
   void decide_now(operation& op);
+  std::vector<command> commands_of(const operation& op) const;
   void keep_to_turns(operation& op, promote& wanted) const;
   void take_decision(operation& op, const decision& made);
-  std::vector<command> commands_of(const operation& op) const;
-  void dry_run(operation& op);
   bool ends_later(const operation& op, const account_id& id) const;
-  void answer_if_complete(operation& op);
+  void ask_for_declines(operation& op, const std::vector<decline_wanted>& declines);
+  void renew_claims(operation& op);
+  /// Promotions that can't go on as decided, because the source of a planned one or the new primary died
+  /// meanwhile: they are decided again.
+  void take_back_stranded(operation& op);
   // how an account ends in an operation (operation_ends.cpp)
   void look_for_ends(operation& op, const control_record& record, const account_change& change);
   void look_for_rivals(operation& op, const account_change& undecided);
@@ -95,15 +102,12 @@ private:
   void refuse(operation& op, const account_id& account, const std::string& why);
   /// Another command has the account: its winner is named (R25).
   void lose(operation& op, const account_id& account, const std::string& what, const change_origin& winner);
-  void renew_claims(operation& op);
-  /// Promotions that can't go on as decided, because the source of a planned one or the new primary died
-  /// meanwhile: they are decided again.
-  void take_back_stranded(operation& op);
-  live_facts facts_for(const operation& op) const;
-  bool source_lives(const node_name& node) const;
+  // what the administrator is told (operation_replies.cpp)
+  void answer_if_complete(operation& op);
+  void answer_from_control(const operation_state& known, const answer_function& answer) const;
+  void dry_run(operation& op);
   void monitor(const request_body& body, const command_received& received) const;
   account_step step_of(const operation_state& operation, const operation_state::open_target& open) const;
-  void answer_from_control(const operation_state& known, const answer_function& answer) const;
   // operations of nodes that died (operation_adoption.cpp)
   void look_for_orphans();
   bool next_in_line(const operation_state& orphan) const;

@@ -1,0 +1,11 @@
+// getAccountStatus: which accounts are asked for, and what control and the nodes know of them.
+#pragma once
+#include "actors/supervisor/node_parts.hpp"
+#include "actors/supervisor/requests.hpp"
+
+namespace understudy {
+
+/// The page behind `body.next`. `more` is where the next one goes on; empty: it's the last. Blocking.
+status_page list_accounts(node_parts& parts, const request_body& body, std::string& more);
+
+} // namespace understudy

@@ -1,0 +1,129 @@
+// From a command to its start in control: whom its names mean, on this node or any other, and who is refused
+// before anything is decided.
+#include "actors/supervisor/node_questions.hpp"
+#include "actors/supervisor/operations.hpp"
+#include "actors/supervisor/reply.hpp"
+#include "actors/support/uuid.hpp"
+
+namespace understudy {
+namespace {
+
+std::string same_account_as(const std::string& name) {
+  return fmt::format("it is the same account as {}: name it once", name);
+}
+
+} // namespace
+
+void operations::begin_change(request_body body, command_received received) {
+  if (body.operation.empty())
+    body.operation = operation_id(new_uuid());
+  // The command line repeats a command whose answer it didn't get (R25): it is under way or done.
+  if (const auto known = running_.find(body.operation); known != running_.end()) {
+    known->second->answers.push_back(std::move(received.answer));
+    answer_if_complete(*known->second);
+    return;
+  }
+  if (const auto* done = state().operation(body.operation)) {
+    answer_from_control(*done, received.answer);
+    return;
+  }
+  auto op = std::make_shared<operation>();
+  op->origin = {body.operation, received.from.subject, wall_ms()};
+  op->answers.push_back(std::move(received.answer));
+  op->give_up = time_to_give_up();
+  auto named = find_named(state(), body.accounts, body.source_host);
+  op->typed = std::move(named.known);
+  for (auto& [id, name] : named.twice)
+    op->refused.push_back({std::move(id), "refused", same_account_as(name), {}, {}});
+  if (body.accounts.empty() && body.source_host.empty()) {
+    reply_with(op->answers.front(), write_error(2, {"no accounts are named", "see docs/cli.md"}));
+    return;
+  }
+  if (body.accounts.empty() && op->typed.empty()) {
+    reply_with(op->answers.front(),
+               write_error(1, {fmt::format("{} is the mail host of no replicated account", body.source_host),
+                               "see getAccountStatus for who is where"}));
+    return;
+  }
+  auto accepted = accepted_losses(state(), body, op->typed);
+  if (!accepted) {
+    reply_with(op->answers.front(), write_error(1, accepted.error()));
+    return;
+  }
+  op->accept_loss = std::move(*accepted);
+  if (body.dry_run && body.summary) {
+    reply_with(op->answers.front(), write_dry_run_total(op->typed.size()));
+    return;
+  }
+  op->wanted = std::move(body);
+  if (named.unknown.empty())
+    resolved(op);
+  else
+    look_for(op, std::move(named.unknown));
+}
+
+void operations::look_for(std::shared_ptr<operation> op, std::vector<std::string> names) {
+  auto parts = around_.parts;
+  parts->questions->submit([this, parts, op, names = std::move(names), peers = known_peers(*parts)] {
+    auto found = find_everywhere(*parts, peers, names);
+    around_.run_here([this, op, names, found = std::move(found)] {
+      take_found(*op, names, found);
+      resolved(op);
+    });
+  });
+}
+
+void operations::take_found(operation& op, const std::vector<std::string>& names,
+                            const registries_asked& found) {
+  for (const auto& name : names) {
+    const auto refused = [&](std::string why) {
+      op.refused.push_back({name, "refused", std::move(why), {}, {}});
+    };
+    const auto homes = homes_of(name, found);
+    if (op.wanted.name != "setAccountDestination") {
+      refused(why_not_replicated(name, found));
+    } else if (homes.size() == 1) {
+      if (const auto [named, first] = op.typed.emplace(homes.front().id, name); !first)
+        refused(same_account_as(named->second));
+      else
+        op.to_enrol.emplace(homes.front().id, homes.front());
+    } else if (homes.empty()) {
+      refused(no_mailstore_has_it(found));
+    } else {
+      refused(fmt::format("it has a mailbox on {} and on {}: remove the one that isn't its home",
+                          homes[0].home, homes[1].home));
+    }
+  }
+}
+
+void operations::resolved(std::shared_ptr<operation> op) {
+  const bool nothing_done = !op->refused.empty() && !op->wanted.skip_invalid;
+  if (nothing_done || op->typed.empty()) {
+    const auto others = op->typed.size();
+    const auto statement =
+        others == 0 ? std::string{}
+                    : fmt::format("nothing was done for the other {} either: correct the list, or leave such "
+                                  "accounts out with --skip-invalid",
+                                  others == 1 ? std::string("account") : fmt::format("{} accounts", others));
+    for (const auto& answer : op->answers)
+      reply_with(answer, write_change_reply({}, op->refused, statement));
+    return;
+  }
+  if (op->wanted.name == "promoteAccounts")
+    gather_facts(op, [this, op] { start(op); });
+  else
+    start(op);
+}
+
+void operations::start(std::shared_ptr<operation> op) {
+  if (op->wanted.dry_run) {
+    dry_run(*op);
+    return;
+  }
+  for (const auto& [id, typed] : op->typed)
+    op->undecided.insert(id);
+  running_[op->wanted.operation] = op;
+  around_.append(start_events(*op), op->origin); // decided once it was read back: then everybody knows it
+}
+
+} // namespace understudy

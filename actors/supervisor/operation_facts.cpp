@@ -1,0 +1,96 @@
+// What an operation is decided on: the figures of all nodes, leases and claims.
+#include "actors/supervisor/node_questions.hpp"
+#include "actors/supervisor/operations.hpp"
+
+namespace understudy {
+namespace {
+
+/// Figures of the nodes are asked for again so often while a source's word is waited for.
+constexpr std::chrono::milliseconds facts_age{1000};
+
+} // namespace
+
+void operations::gather_facts(std::shared_ptr<operation> op, std::function<void()> then) {
+  auto parts = around_.parts;
+  op->asking = true;
+  op->facts_taken = boot_now();
+  std::vector<account_id> ids;
+  for (const auto& [id, name] : op->typed)
+    ids.push_back(id);
+  parts->questions->submit([this, parts, op, ids, then, peers = known_peers(*parts)] {
+    auto figures = figures_everywhere(*parts, peers, ids, true);
+    around_.run_here([op, then, figures = std::move(figures)] {
+      op->asking = false;
+      for (const auto& [node, list] : figures.answers)
+        for (const auto& f : list) {
+          auto& facts = op->facts[f.account];
+          facts.fenced = std::max(facts.fenced, f.fenced);
+          facts.in_log = std::max(facts.in_log, f.in_log); // an empty one is less than any
+          if (f.state == "source") {
+            facts.acknowledged = f.number;
+          } else if (!f.state.empty()) {
+            auto& replica = facts.replicas[node];
+            replica.applied = f.number;
+            replica.mailbox_loaded = f.loaded;
+            replica.stopped = f.state == "stopped" ? std::optional(f.reason) : std::nullopt;
+          }
+        }
+      then();
+    });
+  });
+}
+
+void operations::refresh_facts(const std::shared_ptr<operation>& op) {
+  const auto age = boot_now().value - op->facts_taken.value;
+  if (op->asking || !op->facts_wanted || age < std::chrono::nanoseconds(facts_age).count())
+    return;
+  op->facts_wanted = false;
+  gather_facts(op, [] {});
+}
+
+bool operations::source_lives(const node_name& node) const {
+  if (node == self())
+    return around_.parts->lease->holds();
+  return around_.parts->lease->ask([&](const lease_view& view) {
+    const auto peer = view.peer(node);
+    return peer.last_renewal_read && !peer.resigned && !peer.claimed && !view.suspected(node, boot_now());
+  });
+}
+
+live_facts operations::facts_for(const operation& op) const {
+  live_facts facts;
+  facts.self = self();
+  facts.partitions = static_cast<std::uint32_t>(around_.parts->config.cluster.partitions);
+  facts.accounts = op.facts;
+  std::map<std::pair<node_name, node_name>, std::vector<std::string>> out_of_reach;
+  for (const auto& id : op.undecided) {
+    auto& known = facts.accounts[id];
+    known.fenced = std::max(known.fenced, around_.fence_written_here(id));
+    if (const auto here = around_.parts->replicas->figures_of(id))
+      known.fenced = std::max(known.fenced, here->term);
+    const auto* account = state().account(id);
+    if (account != nullptr && op.wanted.name == "promoteAccounts")
+      for (const auto& destination : account->destinations) {
+        const auto [names, first] = out_of_reach.try_emplace({account->primary(), destination.node.get()});
+        if (first)
+          names->second =
+              volumes_out_of_reach(state(), *around_.parts->rules, account->primary(), destination.node);
+        if (!names->second.empty())
+          known.replicas[destination.node].missing_volumes = names->second;
+      }
+    if (const auto couldnt = op.passed_over.find(id); couldnt != op.passed_over.end())
+      for (const auto& [node, why] : couldnt->second)
+        known.replicas[node].stopped = why;
+  }
+  for (const auto& [name, node] : state().nodes())
+    facts.nodes[name].lease_runs = source_lives(name);
+  for (const auto& [node, at] : op.claims) {
+    const auto status = around_.parts->lease->ask(
+        [&](const lease_view& view) { return view.claim_against(node, boot_now()); });
+    if (status.stage == claim_stage::waiting || status.stage == claim_stage::ready)
+      facts.claims[node] = {status.offset, status.stage == claim_stage::ready, status.why};
+  }
+  return facts;
+}
+
+} // namespace understudy

@@ -1,0 +1,105 @@
+// What the administrator is told of an operation: its reply, a dry run, how far it is.
+#include "actors/supervisor/operations.hpp"
+#include "actors/supervisor/reply.hpp"
+
+namespace understudy {
+
+void operations::answer_if_complete(operation& op) {
+  if (op.answers.empty() || !op.records.empty() || op.replies.size() < op.typed.size())
+    return;
+  const bool decides_again = std::any_of(op.undecided.begin(), op.undecided.end(), [&](const account_id& id) {
+    return op.replies.at(id).outcome != "accepted" || op.wanted.name != "promoteAccounts";
+  });
+  if (decides_again)
+    return;
+  std::vector<account_reply> all = op.refused;
+  for (const auto& [id, reply] : op.replies)
+    all.push_back(reply);
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.account < b.account; });
+  for (const auto& answer : std::exchange(op.answers, {}))
+    reply_with(answer, write_change_reply(op.wanted.operation, all));
+}
+
+void operations::answer_from_control(const operation_state& known, const answer_function& answer) const {
+  const auto name_of = [&](const account_id& id) {
+    const auto* account = state().account(id);
+    return account == nullptr ? id.value : account->name;
+  };
+  std::vector<account_reply> replies;
+  for (const auto& outcome : known.outcomes)
+    replies.push_back({name_of(outcome.account), outcome.ok ? "done" : "failed", outcome.text, {}, {}});
+  for (const auto& [id, open] : known.open)
+    replies.push_back({open.target.name, "accepted", {}, {}, {}});
+  reply_with(answer, write_change_reply(known.started.id, replies));
+}
+
+void operations::dry_run(operation& op) {
+  for (const auto& [id, typed] : op.typed)
+    op.undecided.insert(id);
+  const auto facts = facts_for(op);
+  std::vector<preview> previews;
+  for (const auto& wanted : commands_of(op)) {
+    const auto* promotion = std::get_if<promote>(&wanted.body);
+    for (const auto& decided : decide(state(), wanted, facts).accounts) {
+      preview shown;
+      shown.account = op.typed.at(decided.account);
+      shown.decided = decided;
+      if (decided.waits) {
+        shown.decided.decided = true; // nothing but what a dry run doesn't do: a claim, a question
+        shown.decided.text = fmt::format("promoted once this is past: {}", decided.text);
+      }
+      if (const auto* account = state().account(decided.account))
+        shown.from = account->primary();
+      if (promotion != nullptr)
+        shown.planned = promotion->kind == promotion_kind::planned;
+      if (const auto known = facts.accounts.find(decided.account); known != facts.accounts.end()) {
+        shown.acknowledged = known->second.acknowledged;
+        shown.in_log = known->second.in_log;
+        if (const auto replica = known->second.replicas.find(decided.destination);
+            replica != known->second.replicas.end()) {
+          shown.applied = replica->second.applied;
+          shown.volumes_reachable = replica->second.missing_volumes.empty();
+        }
+      }
+      previews.push_back(std::move(shown));
+    }
+  }
+  for (const auto& answer : op.answers)
+    reply_with(answer, write_dry_run_reply(previews));
+}
+
+void operations::monitor(const request_body& body, const command_received& received) const {
+  const auto* operation = state().operation(body.operation);
+  if (operation == nullptr) {
+    reply_with(received.answer, write_error(1, {fmt::format("operation {} isn't known", body.operation),
+                                                "look its UUID up where it was started"}));
+    return;
+  }
+  reply_with(received.answer,
+             write_monitor_reply(
+                 *operation, !body.summary,
+                 [this](const account_id& id) {
+                   const auto* account = state().account(id);
+                   return account == nullptr ? id.value : account->name;
+                 },
+                 [&](const operation_state::open_target& open) { return step_of(*operation, open); }));
+}
+
+/// As far as control and this node know it.
+account_step operations::step_of(const operation_state& operation,
+                                 const operation_state::open_target& open) const {
+  if (open.decided == kafka_offset{-1})
+    return {"waiting", "not decided yet"};
+  const auto& id = open.target.account;
+  if (operation.started.kind == "promoteAccounts")
+    return {around_.parts->fences->written(id) > epoch{} ? "fenced" : "decided", {}};
+  if (operation.started.kind != "setAccountDestination")
+    return {"decided", {}};
+  const auto replica =
+      operation.started.destination == self() ? around_.parts->replicas->figures_of(id) : std::nullopt;
+  if (!replica || replica->state != "loading")
+    return {"decided", fmt::format("its snapshot for {} is on its way", operation.started.destination)};
+  return {"loading", fmt::format("{} of {} rows", replica->rows_loaded, replica->rows_total)};
+}
+
+} // namespace understudy
