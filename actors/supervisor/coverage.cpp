@@ -10,6 +10,8 @@ result<std::uint64_t> count_uncovered(const node_parts& parts) {
   if (!session)
     return tl::make_unexpected(static_cast<const error&>(session.error()));
   const auto& self = parts.config.node.name;
+  // Account by account: one question about all would keep control from being folded while the registry is
+  // read, or copy a million ids.
   const auto is_covered = [&](const account_id& id) {
     return parts.control->ask([&](const control_state& state) {
       const auto* account = state.account(id);
