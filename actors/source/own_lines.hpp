@@ -1,5 +1,5 @@
-// How a source takes up its numbering (R12): what Kafka holds of its accounts, read up to its own
-// incarnation record in each of their partitions.
+// How a source takes up its numbering (R11, R12): what Kafka holds of its accounts, read up to its own
+// incarnation record in each of their partitions, and what the copies here hold.
 #pragma once
 #include "actors/source/account_log.hpp"
 #include "actors/source/known_accounts.hpp"
@@ -11,15 +11,17 @@
 
 namespace understudy {
 
-/// What Kafka holds of this node's accounts.
+/// Where this node's accounts stand.
 struct own_lines {
-  std::vector<known_account> accounts;
-  tail_check tail; ///< what the binlog must have behind the settled position (R9)
+  std::vector<known_account> accounts; ///< all that were given, also those that aren't sources here
+  tail_check tail;                     ///< what the binlog must have behind the settled position (R9)
 };
 
 /// Begins this process's life in the partition of each account that is a source here, reads them from `from`
 /// (absent: from the log's beginning) up to that record, and adds to each account what Kafka holds: its last
-/// sequence, and the events behind `settled` by GTID. Blocking; `stopping` ends it early with an error.
+/// sequence, and the events behind `settled` by GTID. An account whose whole copy here is newer than its role
+/// as the source here, or that is a replica here, takes its last sequence from that copy (`replicas`): should
+/// it be written here again, it goes on behind it. Blocking; `stopping` ends it early with an error.
 result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& log,
                                  std::vector<captured_account> accounts,
                                  const std::vector<replica_record>& replicas, const gtid_position& settled,
