@@ -4,6 +4,7 @@
 #pragma once
 #include "actors/control/control_link.hpp"
 #include "actors/gateway/messages.hpp"
+#include "actors/source/logged_fences.hpp"
 #include "actors/source/settlement.hpp"
 #include "events/model/account_event.hpp"
 #include "storage/state/account_role.hpp"
@@ -168,6 +169,8 @@ struct foreign_write {
   account_id account;
   gtid id;
   std::shared_ptr<const std::vector<row_change>> rows;
+  /// Where Kafka has it; none: nobody wrote it there as the account's.
+  std::optional<logged_place> logged{};
 };
 
 /// Capture can't vouch for what happened to these rows (statement-format DML, TRUNCATE, DDL): new snapshots.

@@ -400,11 +400,9 @@ result<void> node::start_capture() {
   };
   parts_->source = std::make_shared<capture>(std::move(options));
   parts_->why_unprotected = [this] { return watch_->why_unprotected(); };
-  for (auto& account : known->accounts) {
-    for (const auto& [id, event] : account.known)
-      parts_->tail->add(account.account, id, event.where.offset);
+  parts_->fences_at_start = std::make_shared<const logged_fences>(std::move(known->fences));
+  for (auto& account : known->accounts)
     parts_->accounts->expect(std::move(account));
-  }
   return {};
 }
 

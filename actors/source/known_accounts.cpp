@@ -134,9 +134,7 @@ void known_accounts::on_slices(sliced_transaction& transaction) {
     if (account->role == account_role::source && !account->closed)
       own.emplace_back(account, &slice.changes);
     else if (account->term != epoch{} && account->role != account_role::none)
-      caf::anon_send(around_->supervisor, foreign_write{*account->id, transaction.id,
-                                                        std::make_shared<const std::vector<row_change>>(
-                                                            std::move(slice.changes))});
+      report_foreign(*account, transaction.id, std::move(slice.changes));
   }
   const auto number = around_->settle->begin(transaction.id, transaction.end,
                                              static_cast<std::uint32_t>(own.size()), transaction.bytes);
@@ -153,14 +151,27 @@ void known_accounts::on_slices(sliced_transaction& transaction) {
   }
 }
 
-/// R12: in Kafka since a former life of this node, so it isn't produced again.
-bool known_accounts::settle_known(entry& account, const gtid& id, const settlement::slice_ptr& check) {
-  const auto of_account = known_.find(*account.id);
+/// Of a transaction that is met in the binlog: what Kafka holds of it since a former life of this node.
+known_events::node_type known_accounts::take_known(const account_id& id, const gtid& transaction) {
+  const auto of_account = known_.find(id);
   if (of_account == known_.end())
-    return false;
-  const auto event = of_account->second.extract(id);
+    return {};
+  auto event = of_account->second.extract(transaction);
   if (of_account->second.empty())
     known_.erase(of_account);
+  return event;
+}
+
+void known_accounts::report_foreign(const entry& account, const gtid& id, std::vector<row_change> changes) {
+  foreign_write write{*account.id, id, std::make_shared<const std::vector<row_change>>(std::move(changes))};
+  if (const auto event = take_known(*account.id, id); !event.empty())
+    write.logged = logged_place{account.term, event.mapped().where.offset};
+  caf::anon_send(around_->supervisor, std::move(write));
+}
+
+/// R12: in Kafka since a former life of this node, so it isn't produced again.
+bool known_accounts::settle_known(entry& account, const gtid& id, const settlement::slice_ptr& check) {
+  const auto event = take_known(*account.id, id);
   if (event.empty())
     return false;
   const auto& [number, where] = event.mapped();

@@ -117,6 +117,8 @@ private:
   entry* by_mailbox(mailbox_id mailbox);
   const entry* by_mailbox(mailbox_id mailbox) const;
   const account_handle& wake(entry& account);
+  known_events::node_type take_known(const account_id& id, const gtid& transaction);
+  void report_foreign(const entry& account, const gtid& id, std::vector<row_change> changes);
   bool settle_known(entry& account, const gtid& id, const settlement::slice_ptr& check);
   void note_confirmed(entry& account, sequence number);
   void on_role(const role_record& row, const binlog_place& place);

@@ -22,9 +22,15 @@ public:
       , until_(until)
       , settled_(settled) {}
 
-  void take(const record& raw, std::map<account_id, known_account>& accounts, tail_check& tail) {
+  void take(const record& raw, std::map<account_id, known_account>& accounts, tail_check& tail,
+            logged_fences& fences) {
     auto event = decode(raw.payload, without_rows{});
-    if (!event || event->from.node != self_)
+    if (!event)
+      return;
+    if (const auto* fence = std::get_if<fence_event>(&event->body);
+        fence != nullptr && accounts.contains(fence->account))
+      fences.add(fence->account, {fence->term, fence->decision, raw.offset});
+    if (event->from.node != self_)
       return;
     if (std::holds_alternative<incarnation_event>(event->body)) {
       life_ = std::max(life_, event->from.life);
@@ -167,7 +173,8 @@ result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& s
   };
   auto read = read_lines(
       kafka, partitions, begin,
-      [&](own_partition& line, const record& raw) { line.take(raw, known, lines.tail); }, stopping);
+      [&](own_partition& line, const record& raw) { line.take(raw, known, lines.tail, lines.fences); },
+      stopping);
   if (!read)
     return tl::make_unexpected(read.error());
   for (const auto& copy : replicas) {

@@ -3,6 +3,7 @@
 #pragma once
 #include "actors/source/account_log.hpp"
 #include "actors/source/known_accounts.hpp"
+#include "actors/source/logged_fences.hpp"
 #include "actors/source/tail_check.hpp"
 #include "storage/state/local_state.hpp"
 
@@ -15,6 +16,7 @@ namespace understudy {
 struct own_lines {
   std::vector<known_account> accounts; ///< all that were given, also those that aren't sources here
   tail_check tail;                     ///< what the binlog must have behind the settled position (R9)
+  logged_fences fences;                ///< anybody\'s, of these accounts
 };
 
 /// Begins this process's life in the partition of each account that is a source here, reads them from `from`

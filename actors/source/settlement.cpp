@@ -55,14 +55,20 @@ void settlement::wait_for_room() {
 
 void settlement::delivered(const slice_ptr& part, const report& where) {
   const std::lock_guard lock(mutex_);
-  auto& last = confirmed_up_to_[where.partition];
-  last = std::max(last, where.offset);
   if (!open_.empty() && part->number >= open_.front().number)
     open_[part->number - open_.front().number].held_at.emplace_back(where.partition, where.offset);
-  if (!waiting_at_start_ && options_.counts(where.stamp))
-    settle_locked(*part);
-  else if (!part->settled)
-    uncounted_.push_back({part, where.stamp});
+  if (waiting_at_start_ || !settles_locked(*part, where))
+    uncounted_.push_back({part, where});
+}
+
+/// False: it doesn't count yet, and its transaction waits for that.
+bool settlement::settles_locked(slice& part, const report& where) {
+  if (!options_.counts(where.stamp))
+    return part.settled;
+  auto& last = counted_up_to_[where.partition];
+  last = std::max(last, where.offset);
+  settle_locked(part);
+  return true;
 }
 
 void settlement::release(const slice_ptr& part) {
@@ -86,12 +92,9 @@ void settlement::begin_acknowledging() {
 void settlement::judge_again_locked() {
   auto waiting = std::move(uncounted_);
   uncounted_.clear();
-  for (const auto& report : waiting) {
-    if (options_.counts(report.stamp))
-      settle_locked(*report.part);
-    else if (!report.part->settled)
-      uncounted_.push_back(report);
-  }
+  for (auto& report : waiting)
+    if (!settles_locked(*report.part, report.where))
+      uncounted_.push_back(std::move(report));
 }
 
 void settlement::stop() {
@@ -119,13 +122,12 @@ std::chrono::steady_clock::duration settlement::oldest_wait() const {
 settlement::checkpoint settlement::take_checkpoint() const {
   const std::lock_guard lock(mutex_);
   checkpoint taken{acknowledged_, released_, {}, open_.empty() ? next_ : open_.front().number};
-  for (const auto& [partition, offset] : confirmed_up_to_)
+  for (const auto& [partition, offset] : counted_up_to_)
     taken.read_from[partition] = offset.next();
   for (const auto& transaction : open_)
-    for (const auto& [partition, offset] : transaction.held_at) {
-      auto& from = taken.read_from[partition];
-      from = std::min(from, offset);
-    }
+    for (const auto& [partition, offset] : transaction.held_at)
+      if (const auto from = taken.read_from.find(partition); from != taken.read_from.end())
+        from->second = std::min(from->second, offset);
   return taken;
 }
 

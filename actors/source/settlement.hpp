@@ -99,6 +99,7 @@ public:
   checkpoint take_checkpoint() const;
 
 private:
+  bool settles_locked(slice& part, const report& where);
   void settle_locked(slice& part);
   void judge_again_locked();
   void acknowledge_locked();
@@ -113,7 +114,7 @@ private:
   bool waiting_at_start_;
   struct waiting_report {
     slice_ptr part;
-    broker_time stamp;
+    report where;
   };
   std::vector<waiting_report> uncounted_;
   /// A transaction that isn't released yet.
@@ -128,7 +129,8 @@ private:
   std::deque<opened> open_;
   binlog_place released_;
   gtid_position acknowledged_; ///< the same as GTIDs
-  std::map<partition_id, kafka_offset> confirmed_up_to_;
+  /// The last report that counted: no fence of an account that was written here lies before it (R20).
+  std::map<partition_id, kafka_offset> counted_up_to_;
 };
 
 } // namespace understudy

@@ -27,14 +27,8 @@ void supervisor::begin_when_read() {
   const auto lost = lost_epochs();
   // What is captured of them from the settled position on, and isn't in their log, is foreign and reported
   // (R35). Nothing is acknowledged before the commits that may wait for it are ended.
-  std::map<account_id, kafka_offset> fences;
-  for (const auto& [id, term] : lost) {
-    const auto& account = *state().account(id);
-    if (const auto fence = account.terms.fence_behind(term))
-      fences.emplace(id, *fence);
-    close_epoch(account, term);
-  }
-  parts_->tail->keep_before(fences);
+  for (const auto& [id, term] : lost)
+    close_epoch(*state().account(id), term);
   parts_->source->start();
   if (lost.empty())
     return begin();

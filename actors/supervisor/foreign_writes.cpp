@@ -17,7 +17,7 @@ foreign_write without_pruning(const foreign_write& write, const profile& rules) 
   for (const auto& row : *write.rows)
     if (!rules.is_self_pruned(row.table->table))
       rows->push_back(row);
-  return {write.account, write.id, std::move(rows)};
+  return {write.account, write.id, std::move(rows), write.logged};
 }
 
 } // namespace
@@ -27,8 +27,8 @@ void supervisor::on_foreign(const foreign_write& written) {
   const auto write = without_pruning(written, *parts_->rules);
   if (account == nullptr || account->is_withdrawn || write.rows->empty())
     return;
-  if (parts_->tail->take(write.account, write.id))
-    return; // acknowledged by this node before its epoch ended: every replica has it
+  if (write.logged && !parts_->fences_at_start->cut(write.account, account->terms, *write.logged))
+    return; // this node's own, before its epoch ended: every replica has it
   parts_->metrics->foreign_write();
   spdlog::error(
       "account {}: transaction {} changed {} rows here, but {} is its primary; they are kept in {} and "

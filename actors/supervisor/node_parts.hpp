@@ -7,10 +7,10 @@
 #include "actors/replica/replica_side.hpp"
 #include "actors/snapshot/snapshot_sender.hpp"
 #include "actors/source/capture.hpp"
+#include "actors/source/logged_fences.hpp"
 #include "actors/supervisor/divergence_report.hpp"
 #include "actors/supervisor/epoch_beginner.hpp"
 #include "actors/supervisor/fence_board.hpp"
-#include "actors/supervisor/logged_tail.hpp"
 #include "actors/supervisor/peers.hpp"
 #include "actors/support/counted_actor.hpp"
 #include "actors/support/worker_pool.hpp"
@@ -46,7 +46,7 @@ struct node_parts {
   std::shared_ptr<replica_side> replicas;
   std::shared_ptr<snapshot_sender> snapshots;
   std::shared_ptr<divergence_report> divergence;
-  std::shared_ptr<logged_tail> tail = std::make_shared<logged_tail>();
+  std::shared_ptr<const logged_fences> fences_at_start;
   std::shared_ptr<peers> others;
   std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();
   std::shared_ptr<fence_board> fences = std::make_shared<fence_board>();

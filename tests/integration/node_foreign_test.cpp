@@ -95,6 +95,40 @@ BOOST_AUTO_TEST_CASE(
   BOOST_TEST(!source.logged("without Kafka's confirmation"));
 }
 
+BOOST_AUTO_TEST_CASE(r35_nor_is_it_when_the_mailstore_returns_before_its_successor_is_active) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "early", 1);
+  world.enrol(names, 0, 1);
+  const auto account = world.id_of(names[0]);
+  for (int i = 0; i < 5; ++i)
+    write_once(source, account);
+  source.die();
+  // The new primary can't write its role row, so control doesn't learn of the fence that it has written.
+  auto in_the_way = other.db.connect();
+  in_the_way.query("LOCK TABLES understudy.role READ");
+  auto promoted = std::async(std::launch::async, [&] {
+    return eventually(patience,
+                      [&] { return other.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0; });
+  });
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return other.db.value("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE "
+                          "'Waiting for table%' AND info LIKE '%understudy.role%'") != "0";
+  }));
+  source.db.restart();
+  source.start_and_wait();
+  BOOST_TEST(source.logged("accounts were promoted elsewhere while this node was away"));
+  BOOST_TEST(!ended(promoted));
+  in_the_way.query("UNLOCK TABLES");
+  BOOST_TEST(promoted.get());
+  BOOST_TEST(writes_there(other, account) == 5u);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(report_of(source).empty());
+  BOOST_TEST(!source.logged("they are kept in"));
+}
+
 BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_ok) {
   node_world world;
   auto& source = world.at(0);

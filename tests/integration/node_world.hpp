@@ -140,8 +140,9 @@ std::future<std::string> write_async(mailstore& host, const std::string& account
 /// How often write_once() was committed there.
 std::uint64_t writes_there(mailstore& host, const std::string& account_id);
 
-inline bool ended(const std::future<std::string>& write) {
-  return write.wait_for(std::chrono::seconds::zero()) == std::future_status::ready;
+template <class T>
+bool ended(const std::future<T>& work) {
+  return work.wait_for(std::chrono::seconds::zero()) == std::future_status::ready;
 }
 
 } // namespace understudy::testing

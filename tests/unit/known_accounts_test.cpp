@@ -66,7 +66,11 @@ struct world {
     system = std::make_unique<caf::actor_system>(config);
     supervisor = system->spawn([this]() -> caf::behavior {
       return {[](const role_met&) {}, [](const fence_written&) {}, [](const holds_again&) {},
-              [this](const foreign_write&) { ++foreign; }};
+              [this](const foreign_write& write) {
+                if (write.logged)
+                  logged = write.logged->offset;
+                ++foreign;
+              }};
     });
     around->supervisor = supervisor;
     accounts = std::make_shared<known_accounts>(*system, around);
@@ -138,6 +142,7 @@ struct world {
   caf::actor supervisor;
   std::shared_ptr<known_accounts> accounts;
   std::atomic<int> foreign{0};
+  std::atomic<kafka_offset> logged{kafka_offset(-1)}; ///< of the last of them that Kafka has
   std::uint64_t captured = 0;
 };
 
@@ -225,6 +230,20 @@ BOOST_AUTO_TEST_CASE(r20_an_epoch_that_was_closed_writes_no_fence) {
   w.capture(1);
   BOOST_REQUIRE(eventually(deadline, [&] { return w.foreign == 1; }));
   BOOST_TEST(w.log->events().empty());
+}
+
+BOOST_AUTO_TEST_CASE(r35_what_kafka_has_of_an_epoch_that_was_closed_is_told_with_its_place) {
+  world w;
+  known_events known;
+  known[id(1)] = {sequence(5), {partition_id(0), kafka_offset(9), broker_time{1}}};
+  w.expect(anna, 1, account_role::source, 5, known);
+  w.accounts->close_epoch(anna, epoch(1));
+  w.capture(1);
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.foreign == 1; }));
+  BOOST_TEST((w.logged.exchange(kafka_offset(-1)) == kafka_offset(9)));
+  w.capture(1); // that one Kafka lacks
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.foreign == 2; }));
+  BOOST_TEST((w.logged.load() == kafka_offset(-1)));
 }
 
 BOOST_AUTO_TEST_CASE(r11_behind_an_epoch_that_was_cut_off_elsewhere_numbers_go_on_where_others_stopped) {

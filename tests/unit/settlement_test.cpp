@@ -228,3 +228,20 @@ BOOST_AUTO_TEST_CASE(r12_a_checkpoint_reads_from_before_every_event_that_isnt_se
   BOOST_TEST(later.read_from.at(partition_id(1)).value == 13);
   BOOST_TEST(later.read_from.at(partition_id(2)).value == 6);
 }
+
+BOOST_AUTO_TEST_CASE(
+    r12_r20_a_checkpoint_reads_from_before_every_fence_that_what_didnt_count_may_lie_behind) {
+  world w;
+  const auto first = w.capture(1);
+  const auto second = w.capture(1);
+  w.deliver(first[0], 1, 10);
+  w.counts_until = broker_time{-1};
+  w.deliver(second[0], 1, 20); // another's fence may lie between
+  BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(1)).value == 11);
+  w.deliver(w.capture(1)[0], 2, 5); // nothing has counted there: what was stored before stands
+  BOOST_TEST(!w.settle.take_checkpoint().read_from.contains(partition_id(2)));
+  w.counts_until = broker_time{1000};
+  w.settle.judge_again();
+  BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(1)).value == 21);
+  BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(2)).value == 6);
+}
