@@ -51,7 +51,8 @@ struct planned_row {
   std::shared_ptr<const destination_table> target;
   std::vector<cell> before; ///< the row's key, or every column (R40), without the mailbox's
   std::vector<cell> after;  ///< ordered by column; values already mapped to the local host
-  std::string text;         ///< its part of a statement over several rows; made when the plan is complete
+  std::string text;      ///< its part of an update or delete of several rows; made when the plan is complete
+  std::size_t bytes = 0; ///< of its part of a statement, at most
 };
 
 /// Rows that one statement changes.

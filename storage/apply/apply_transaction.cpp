@@ -1,5 +1,6 @@
 #include "storage/apply/apply_transaction.hpp"
 
+#include "storage/apply/bound_insert.hpp"
 #include "storage/state/sql_text.hpp"
 
 #include <fmt/format.h>
@@ -50,6 +51,17 @@ transaction_failure failed_with(sql_error why) {
   return {std::move(why), std::nullopt, false, false};
 }
 
+transaction_failure too_few(std::uint64_t found, std::uint64_t expected,
+                            std::optional<std::size_t> statement) {
+  transaction_failure failed;
+  failed.statement = statement;
+  failed.row_missing = statement.has_value();
+  failed.positions_moved = !statement;
+  failed.why.what = fmt::format("{} of {} {}", found, expected,
+                                statement ? "rows are there" : "replicas stand where they should");
+  return failed;
+}
+
 } // namespace
 
 std::optional<transaction_failure> apply_transaction::add(step next) {
@@ -75,15 +87,8 @@ std::optional<transaction_failure> apply_transaction::send() {
   // In their order: what didn't find its rows explains what failed behind it.
   for (std::size_t i = 0; i < outcome.found.size(); ++i) {
     const auto& one = sent[i];
-    if (!one.expected || *one.expected == outcome.found[i])
-      continue;
-    transaction_failure failed;
-    failed.statement = one.statement;
-    failed.row_missing = one.statement.has_value();
-    failed.positions_moved = !one.statement;
-    failed.why.what = fmt::format("{} of {} {}", outcome.found[i], *one.expected,
-                                  one.statement ? "rows are there" : "replicas stand where they should");
-    return failed;
+    if (one.expected && *one.expected != outcome.found[i])
+      return too_few(outcome.found[i], *one.expected, one.statement);
   }
   if (!outcome.failed)
     return std::nullopt;
@@ -108,10 +113,29 @@ std::optional<transaction_failure> apply_transaction::add_statement(const planne
   if (auto text = flags_text(flags_, statement.like()); !text.empty())
     if (auto failed = add({std::move(text)}))
       return failed;
+  if (const auto bound = bind_insert(statement, batch_))
+    return run_bound(*bound, statement.expected, index);
   step next{sql_of(statement, batch_), statement.expected, index};
   if (statement.like().forgiven)
     next.expected.reset();
   return add(std::move(next));
+}
+
+/// By itself, behind what was gathered: a prepared statement can't share a packet.
+std::optional<transaction_failure> apply_transaction::run_bound(const bound_insert& insert,
+                                                                std::uint64_t expected, std::size_t index) {
+  if (!steps_.empty())
+    if (auto failed = send())
+      return failed;
+  auto done = session_.execute_rows(insert.statement, insert.columns);
+  if (done && *done == expected)
+    return std::nullopt;
+  if (done)
+    return too_few(*done, expected, index);
+  flags_.known = false;
+  auto failed = failed_with(std::move(done.error()));
+  failed.statement = index;
+  return failed;
 }
 
 std::optional<transaction_failure> apply_transaction::run_statements(const apply_plan& plan,

@@ -11,6 +11,8 @@
 
 namespace understudy {
 
+struct bound_insert;
+
 /// How understudy.replica moves on with the transaction.
 struct position_step {
   account_id account;
@@ -71,6 +73,8 @@ private:
   std::optional<transaction_failure> send();
   std::optional<transaction_failure> add_positions(const std::vector<position_step>& steps);
   std::optional<transaction_failure> add_statement(const planned_statement& statement, std::size_t index);
+  std::optional<transaction_failure> run_bound(const bound_insert& insert, std::uint64_t expected,
+                                               std::size_t index);
   std::optional<transaction_failure> run_statements(const apply_plan& plan, std::size_t end);
   std::optional<transaction_failure> run_all(const apply_plan& plan, const std::vector<position_step>& steps);
 

@@ -52,16 +52,12 @@ std::vector<std::uint16_t> columns_to_pin(const planned_row& row) {
   return columns;
 }
 
-std::string insert_text(const planned_statement& statement) {
-  const auto& like = statement.like();
-  std::string out = "INSERT INTO " + like.target->sql_name + " (" + sql_name(mailbox_column(like).name);
-  for (const auto& c : like.after)
-    out += ',' + sql_column(like, c.column);
-  out += ") VALUES ";
+std::string insert_text(const planned_statement& statement, const std::vector<account_work>& batch) {
+  std::string out = insert_head(statement.like());
   for (const auto* row : statement.rows) {
     if (row != statement.rows.front())
       out += ',';
-    out += row->text;
+    out += row_text(*row, *batch[row->account].where);
   }
   return out;
 }
@@ -171,9 +167,8 @@ bool can_share_statement(const planned_row& row) {
   });
 }
 
-void render_row(planned_row& row, const account_placement& where) {
-  std::string& out = row.text;
-  out = fmt::format("({}", where.mailbox);
+std::string row_text(const planned_row& row, const account_placement& where) {
+  std::string out = fmt::format("({}", where.mailbox);
   if (row.kind != change_kind::insert) {
     for (const auto column : own_key(row)) {
       out += ',';
@@ -184,13 +179,37 @@ void render_row(planned_row& row, const account_placement& where) {
     out += ',';
     append_cell(out, row, c);
   }
-  out += ')';
+  return out + ')';
 }
 
-std::string statement_text(const planned_statement& statement, const account_placement& where_of_first) {
+std::size_t most_insert_bytes(const planned_row& row) {
+  // A number takes up to 25 characters; text and bytes at most two for each and what stands around them.
+  constexpr std::size_t around = 48;
+  std::size_t bytes = around;
+  for (const auto& c : row.after) {
+    bytes += around;
+    if (const auto* text = std::get_if<text_value>(&c.content))
+      bytes += 2 * text->utf8.size();
+    else if (const auto* raw = std::get_if<bytes_value>(&c.content))
+      bytes += 2 * raw->bytes.size();
+    else if (const auto* literal = std::get_if<literal_value>(&c.content))
+      bytes += 2 * literal->text.size();
+  }
+  return bytes;
+}
+
+std::string insert_head(const planned_row& like) {
+  std::string out = "INSERT INTO " + like.target->sql_name + " (" + sql_name(mailbox_column(like).name);
+  for (const auto& c : like.after)
+    out += ',' + sql_column(like, c.column);
+  return out + ") VALUES ";
+}
+
+std::string statement_text(const planned_statement& statement, const std::vector<account_work>& batch) {
+  const auto& where_of_first = *batch[statement.like().account].where;
   switch (statement.like().kind) {
   case change_kind::insert:
-    return insert_text(statement);
+    return insert_text(statement, batch);
   case change_kind::update:
     return statement.rows.size() == 1 ? single_update(statement.like(), where_of_first)
                                       : joined_update(statement);

@@ -1,5 +1,7 @@
 #include "storage/state/sql_session.hpp"
 
+#include "storage/state/prepared_statements.hpp"
+
 #include <mysql.h>
 #include <soci/mysql/soci-mysql.h>
 #include <soci/soci.h>
@@ -68,13 +70,15 @@ struct sql_session::body {
   sql_options options;
   std::unique_ptr<soci::session> session;
   MYSQL* connection = nullptr;
+  std::optional<prepared_statements> prepared; ///< of this connection; gone before it
   std::string doing;
   std::uint64_t max_packet = 0;
   bool lost = true;
   bool takes_several = false; ///< statements in one packet: asked for on this connection
 
-  sql_error failed() {
-    auto made = make_sql_error(mysql_errno(connection), mysql_error(connection), doing);
+  sql_error failed() { return failed(mysql_errno(connection), mysql_error(connection)); }
+  sql_error failed(unsigned number, const char* text) {
+    auto made = make_sql_error(number, text, doing);
     if (made.kind == sql_failure::connection_lost)
       lost = true;
     return made;
@@ -91,6 +95,7 @@ sql_result<void> sql_session::body::connect() {
   lost = true;
   takes_several = false;
   connection = nullptr;
+  prepared.reset();
   session.reset();
   const std::string what = "connect to " + options.socket + " as " + options.user;
   try {
@@ -101,6 +106,7 @@ sql_result<void> sql_session::body::connect() {
     return tl::make_unexpected(make_sql_error(2002, refused.what(), what));
   }
   connection = static_cast<soci::mysql_session_backend*>(session->get_backend())->conn_;
+  prepared.emplace(connection);
   lost = false;
   return {};
 }
@@ -254,6 +260,16 @@ sql_batch_outcome sql_session::execute_all(const std::vector<std::string>& state
       out.failed = body_->failed();
   }
   return out;
+}
+
+sql_result<std::uint64_t> sql_session::execute_rows(std::string_view statement,
+                                                    const std::vector<bound_column>& columns) {
+  if (body_->lost)
+    return tl::make_unexpected(body_->not_connected());
+  auto done = body_->prepared->run(statement, columns);
+  if (!done)
+    return tl::make_unexpected(body_->failed(done.error().number, done.error().text.c_str()));
+  return *done;
 }
 
 sql_result<void> sql_session::begin() {

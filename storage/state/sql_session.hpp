@@ -4,6 +4,7 @@
 //
 // Blocking. A session is used by one thread at a time; it may move between threads.
 #pragma once
+#include "storage/state/bound_column.hpp"
 #include "storage/state/sql_error.hpp"
 #include "storage/state/sql_text.hpp"
 
@@ -101,6 +102,13 @@ public:
   /// Sends statements that return no rows in one packet, which with a byte for each must not be over
   /// max_packet(), and reads what became of each: one round trip for all of them.
   sql_batch_outcome execute_all(const std::vector<std::string>& statements);
+
+  /// Runs a statement that returns no rows, prepared once and kept, for each row of the columns, in one round
+  /// trip: `statement` has a `?` for each column, and all columns have the same number of rows, at least one.
+  /// The server parses no values, which is what inserts of many rows gain. Returns the rows of all together;
+  /// on an error some of them may have been done: only inside a transaction.
+  sql_result<std::uint64_t> execute_rows(std::string_view statement,
+                                         const std::vector<bound_column>& columns);
 
   sql_result<void> begin();    ///< START TRANSACTION
   sql_result<void> commit();   ///< waits while commits are held, if the transaction is in the binlog

@@ -73,6 +73,27 @@ BOOST_AUTO_TEST_CASE(r41_a_bad_account_is_taken_out_up_to_its_bad_event_and_the_
   check_same(pair, all.others[3]);
 }
 
+BOOST_AUTO_TEST_CASE(r41_among_the_rows_of_a_prepared_statement_too_the_bad_event_is_found) {
+  several all(1);
+  auto& pair = all.pair;
+  pair.destination().set_up("INSERT INTO mboxgroup4.mail_item(mailbox_id,id,type,date,size,mod_metadata,"
+                            "mod_content) VALUES (4,520,5,0,0,1,1)");
+  for (unsigned item = 500; item < 540; ++item)
+    for (unsigned mailbox : {7U, 8U})
+      all.deliver(mailbox, item);
+  const auto outcomes = pair.replicate();
+  const auto bulk = pair.destination().query("SHOW GLOBAL STATUS LIKE 'Com_stmt_prepare'");
+  BOOST_TEST(*bulk.front().at(1) != "0",
+             "no statement was prepared: forty rows of a table should go as values");
+  BOOST_TEST(!outcomes[0].stopped.has_value());
+  BOOST_TEST((outcomes[0].applied == sequence(40)));
+  BOOST_REQUIRE(outcomes[1].stopped);
+  BOOST_TEST((outcomes[1].applied == sequence(20)));
+  for (const auto* part : {"sequence 21", "mboxgroup4", "id=520", "PRIMARY"})
+    BOOST_TEST(outcomes[1].stopped->what.find(part) != std::string::npos, outcomes[1].stopped->what);
+  check_same(pair, replicated_pair::account());
+}
+
 BOOST_AUTO_TEST_CASE(r36_a_redelivery_is_dropped_a_gap_stops_and_a_foreign_event_too) {
   several all(1);
   auto& pair = all.pair;
