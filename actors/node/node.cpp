@@ -326,15 +326,13 @@ result<void> node::start_capture() {
   std::vector<captured_account> accounts;
   if (auto read = stored->each_captured([&](captured_account a) { accounts.push_back(std::move(a)); }); !read)
     return read;
-  const auto offsets = stored->capture_offsets();
-  if (!offsets)
-    return tl::make_unexpected(offsets.error());
   const auto replicas = logged_state(*session).replicas();
   if (!replicas)
     return tl::make_unexpected(replicas.error());
-  const auto settled = *checkpoint ? (*checkpoint)->settled : gtid_position{};
+  const auto stood = checkpoint->value_or(capture_checkpoint{});
+  const auto& settled = stood.settled;
   auto known = read_own_lines(parts_->kafka, config.node.name, *parts_->log, std::move(accounts), *replicas,
-                              settled, *offsets, [this] { return stopping(); });
+                              settled, stood.read_from, [this] { return stopping(); });
   if (!known)
     return tl::make_unexpected(known.error());
   const auto end = mailstore_queries(*session, parts_->rules).binlog_position();
@@ -370,6 +368,7 @@ result<void> node::start_capture() {
     parts_->accounts->confirmed(account, number);
   };
   parts_->accounts = std::make_shared<known_accounts>(*system_, around);
+  checkpoints_.emplace(parts_->local, parts_->settle, parts_->accounts, parts_->log);
   parts_->beginner =
       std::make_shared<epoch_beginner>(parts_->promotions, parts_->sessions, parts_->rules, parts_->accounts);
   spawn_watch();
@@ -506,28 +505,8 @@ result<void> node::start_gateway() {
 }
 
 void node::keep_checkpoint() {
-  if (!parts_->source->has_place())
-    return;
-  auto now = parts_->settle->take_checkpoint();
-  const auto* taken = history_.renew(std::move(now), parts_->log->oldest_missing());
-  if (taken == nullptr)
-    return;
-  const auto changed = parts_->accounts->changed_accounts(taken->place);
-  if (!checkpoints_ || !checkpoints_->connected()) {
-    auto opened = sql_session::open(parts_->local);
-    if (!opened)
-      return;
-    checkpoints_ = std::move(*opened);
-  }
-  auto store = local_state::open(*checkpoints_);
-  if (!store)
-    return;
-  // The offsets first: reading from an older place than the settled one is right, the other way round isn't.
-  auto kept = store->store_capture_offsets(taken->read_from);
-  if (kept)
-    kept = store->store_capture({taken->settled, taken->place}, changed);
-  if (!kept)
-    spdlog::warn("the checkpoint couldn't be stored: {}", kept.error().what);
+  if (parts_->source->has_place())
+    checkpoints_->keep();
 }
 
 void node::orderly_stop() {

@@ -4,8 +4,8 @@
 #include "actors/config/node_config.hpp"
 #include "actors/gateway/gateway_server.hpp"
 #include "actors/metrics/http_server.hpp"
+#include "actors/node/checkpoint_keeper.hpp"
 #include "actors/node/mariadb_watch.hpp"
-#include "actors/source/checkpoint_history.hpp"
 #include "actors/supervisor/node_parts.hpp"
 
 #include <caf/actor_system.hpp>
@@ -65,8 +65,7 @@ private:
   mutable std::mutex mutex_;
   std::string waiting_for_ = "starting";
   std::optional<error> stuck_;
-  std::optional<sql_session> checkpoints_;
-  checkpoint_history history_;
+  std::optional<checkpoint_keeper> checkpoints_;
 };
 
 } // namespace understudy

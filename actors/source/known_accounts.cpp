@@ -353,4 +353,11 @@ std::vector<captured_account> known_accounts::changed_accounts(const binlog_plac
   return changed;
 }
 
+void known_accounts::not_stored(const std::vector<captured_account>& changed) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& each : changed)
+    if (auto* account = find(each.account))
+      mark_changed(*account);
+}
+
 } // namespace understudy

@@ -69,6 +69,8 @@ public:
   /// What a checkpoint must hold of accounts that changed since the last call: roles as of `place`, numbers
   /// that Kafka holds.
   std::vector<captured_account> changed_accounts(const binlog_place& place);
+  /// What a call gave couldn't be stored: the next one gives these accounts again.
+  void not_stored(const std::vector<captured_account>& changed);
   /// Ends the actors that nothing was captured for since the last call, and that nobody waits for.
   void rest();
 

@@ -79,6 +79,8 @@ result<void> local_state::store_capture(const capture_checkpoint& checkpoint,
       return done;
     if (auto done = remove_accounts(*session_, gone); !done)
       return done;
+    if (auto done = upsert_offsets("capture_partition", checkpoint.read_from); !done)
+      return done;
     return store_checkpoint(*session_, checkpoint);
   });
   return plain(stored);
@@ -95,7 +97,11 @@ result<std::optional<capture_checkpoint>> local_state::capture() {
   auto settled = gtid_position::parse(to_text(row[0]));
   if (!settled)
     return tl::make_unexpected(settled.error());
-  return std::optional(capture_checkpoint{*settled, {to_text(row[1]), to_number<std::uint64_t>(row[2])}});
+  auto read_from = offsets("capture_partition");
+  if (!read_from)
+    return tl::make_unexpected(read_from.error());
+  return std::optional(capture_checkpoint{
+      *settled, {to_text(row[1]), to_number<std::uint64_t>(row[2])}, std::move(*read_from)});
 }
 
 result<void> local_state::each_captured(const std::function<void(captured_account)>& each) {
@@ -112,19 +118,15 @@ result<void> local_state::each_captured(const std::function<void(captured_accoun
   return {};
 }
 
-result<void> local_state::upsert_offsets(const char* table,
-                                         const std::map<partition_id, kafka_offset>& next) {
-  session_->doing(fmt::format("store offsets in understudy.{}", table));
-  auto stored = session_->transaction([&]() -> sql_result<void> {
-    multi_row rows(*session_,
-                   fmt::format("INSERT INTO understudy.{}(partition_no, next_offset) VALUES ", table),
-                   " ON DUPLICATE KEY UPDATE next_offset=VALUES(next_offset)");
-    for (const auto& [partition, offset] : next)
-      if (auto added = rows.add(fmt::format("{},{}", partition, offset)); !added)
-        return added;
-    return rows.flush();
-  });
-  return plain(stored);
+sql_result<void> local_state::upsert_offsets(const char* table,
+                                             const std::map<partition_id, kafka_offset>& next) {
+  multi_row rows(*session_,
+                 fmt::format("INSERT INTO understudy.{}(partition_no, next_offset) VALUES ", table),
+                 " ON DUPLICATE KEY UPDATE next_offset=VALUES(next_offset)");
+  for (const auto& [partition, offset] : next)
+    if (auto added = rows.add(fmt::format("{},{}", partition, offset)); !added)
+      return added;
+  return rows.flush();
 }
 
 result<std::map<partition_id, kafka_offset>> local_state::offsets(const char* table) {
@@ -138,14 +140,9 @@ result<std::map<partition_id, kafka_offset>> local_state::offsets(const char* ta
   return out;
 }
 
-result<void> local_state::store_capture_offsets(const std::map<partition_id, kafka_offset>& next) {
-  return upsert_offsets("capture_partition", next);
-}
-result<std::map<partition_id, kafka_offset>> local_state::capture_offsets() {
-  return offsets("capture_partition");
-}
 result<void> local_state::store_reader_offsets(const std::map<partition_id, kafka_offset>& next) {
-  return upsert_offsets("reader", next);
+  session_->doing("store the readers' offsets");
+  return plain(session_->transaction([&] { return upsert_offsets("reader", next); }));
 }
 result<std::map<partition_id, kafka_offset>> local_state::reader_offsets() {
   return offsets("reader");

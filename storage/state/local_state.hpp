@@ -32,6 +32,8 @@ struct captured_account {
 struct capture_checkpoint {
   gtid_position settled;
   binlog_place place; ///< for display and for the distance to the binlog's horizon
+  /// Where reading one's own partitions for R12 begins. Stored: those that aren't named keep theirs.
+  std::map<partition_id, kafka_offset> read_from{};
   bool operator==(const capture_checkpoint&) const = default;
 };
 
@@ -58,10 +60,6 @@ public:
   result<std::optional<capture_checkpoint>> capture();
   result<void> each_captured(const std::function<void(captured_account)>& each);
 
-  /// Where reading one's own partitions for R12 begins again after a restart.
-  result<void> store_capture_offsets(const std::map<partition_id, kafka_offset>& next);
-  result<std::map<partition_id, kafka_offset>> capture_offsets();
-
   /// Below `next`, every event of the partition was applied, or needn't be, or its account is in `stopped`.
   result<void> store_reader_offsets(const std::map<partition_id, kafka_offset>& next);
   result<std::map<partition_id, kafka_offset>> reader_offsets();
@@ -73,7 +71,7 @@ public:
 private:
   explicit local_state(sql_session& session)
       : session_(&session) {}
-  result<void> upsert_offsets(const char* table, const std::map<partition_id, kafka_offset>& next);
+  sql_result<void> upsert_offsets(const char* table, const std::map<partition_id, kafka_offset>& next);
   result<std::map<partition_id, kafka_offset>> offsets(const char* table);
   sql_session* session_;
 };
