@@ -97,22 +97,29 @@ void operations::take_found(operation& op, const std::vector<std::string>& names
 }
 
 void operations::resolved(std::shared_ptr<operation> op) {
-  const bool nothing_done = !op->refused.empty() && !op->wanted.skip_invalid;
-  if (nothing_done || op->typed.empty()) {
-    const auto others = op->typed.size();
-    const auto statement =
-        others == 0 ? std::string{}
-                    : fmt::format("nothing was done for the other {} either: correct the list, or leave such "
-                                  "accounts out with --skip-invalid",
-                                  others == 1 ? std::string("account") : fmt::format("{} accounts", others));
-    for (const auto& answer : op->answers)
-      reply_with(answer, write_change_reply({}, op->refused, statement));
+  const bool as_a_whole = !op->refused.empty() && !op->wanted.skip_invalid;
+  if (as_a_whole || op->typed.empty()) {
+    refuse_all(*op);
     return;
   }
   if (op->wanted.name == "promoteAccounts")
     gather_facts(op, [this, op] { start(op); });
   else
     start(op);
+}
+
+/// Nothing was begun: there's no operation to ask for.
+void operations::refuse_all(operation& op) {
+  const auto others = op.typed.size();
+  const auto statement =
+      others == 0 ? std::string{}
+                  : fmt::format("nothing {} done for the other {} either: correct the list, or leave such "
+                                "accounts out with --skip-invalid",
+                                op.wanted.dry_run ? "would be" : "was",
+                                others == 1 ? std::string("account") : fmt::format("{} accounts", others));
+  for (const auto& answer : op.answers)
+    reply_with(answer, op.wanted.dry_run ? write_dry_run_reply({}, op.refused, statement)
+                                         : write_change_reply({}, op.refused, statement));
 }
 
 void operations::start(std::shared_ptr<operation> op) {

@@ -65,7 +65,7 @@ void operations::dry_run(operation& op) {
     }
   }
   for (const auto& answer : op.answers)
-    reply_with(answer, write_dry_run_reply(previews));
+    reply_with(answer, write_dry_run_reply(previews, op.refused));
 }
 
 void operations::monitor(const request_body& body, const command_received& received) const {

@@ -71,6 +71,7 @@ private:
   void look_for(std::shared_ptr<operation> op, std::vector<std::string> names);
   void take_found(operation& op, const std::vector<std::string>& names, const registries_asked& found);
   void resolved(std::shared_ptr<operation> op);
+  static void refuse_all(operation& op);
   void start(std::shared_ptr<operation> op);
   // what is decided on (operation_facts.cpp)
   void gather_facts(std::shared_ptr<operation> op, std::function<void()> then);

@@ -194,7 +194,8 @@ command_reply write_change_reply(const operation_id& operation, const std::vecto
   return {status_by(good, bad), json::serialize(reply)};
 }
 
-command_reply write_dry_run_reply(const std::vector<preview>& accounts) {
+command_reply write_dry_run_reply(const std::vector<preview>& accounts,
+                                  const std::vector<account_reply>& refused, const std::string& statement) {
   json::array list;
   std::size_t good = 0;
   for (const auto& account : accounts) {
@@ -218,8 +219,16 @@ command_reply write_dry_run_reply(const std::vector<preview>& accounts) {
     }
     list.push_back(std::move(entry));
   }
-  return {status_by(good, accounts.size() - good),
-          json::serialize(json::object{{"dry_run", true}, {"accounts", std::move(list)}})};
+  for (const auto& name : refused)
+    list.push_back(
+        {{"account", name.account},
+         {"allowed", false},
+         {"text", name.reason},
+         {"gates", json::array{{{"name", "account known"}, {"passed", false}, {"figures", name.reason}}}}});
+  json::object reply{{"dry_run", true}, {"accounts", std::move(list)}};
+  if (!statement.empty())
+    reply["statement"] = statement;
+  return {status_by(good, accounts.size() - good + refused.size()), json::serialize(reply)};
 }
 
 command_reply write_dry_run_total(std::size_t accounts) {

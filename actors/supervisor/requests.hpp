@@ -58,7 +58,7 @@ struct command_reply {
 command_reply write_change_reply(const operation_id& operation, const std::vector<account_reply>& accounts,
                                  const std::string& statement = {});
 
-/// What a dry run shows of one account of a promotion (R32).
+/// What a dry run shows of one account (R32).
 struct preview {
   std::string account;
   account_decision decided;
@@ -67,7 +67,10 @@ struct preview {
   std::optional<sequence> acknowledged, in_log, applied;
   std::optional<bool> volumes_reachable;
 };
-command_reply write_dry_run_reply(const std::vector<preview>& accounts);
+/// `refused`: names that mean no account of the command, as write_change_reply() has them.
+command_reply write_dry_run_reply(const std::vector<preview>& accounts,
+                                  const std::vector<account_reply>& refused,
+                                  const std::string& statement = {});
 /// A dry run's summary: how many accounts it is about.
 command_reply write_dry_run_total(std::size_t accounts);
 

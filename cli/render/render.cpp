@@ -57,16 +57,20 @@ std::string gates_text(const json::object& account, const render_style& style) {
   if (account.contains("to"))
     text += fmt::format(" ({} from {} to {})", printable(text_of(account, "kind")),
                         printable(text_of(account, "from")), printable(text_of(account, "to")));
+  else if (can) // what a promotion does is said by where it goes
+    text += fmt::format(": {}", printable(text_of(account, "text"), 500));
   text += "\n";
   for (auto name : {"acknowledged", "inLog", "applied", "volumesReachable"})
     if (account.contains(name))
       text += fmt::format("    {}: {}\n", name, figure_of(account, name));
   for (const auto& gate : list_of(account, "gates")) {
     bool passed = gate.contains("passed") && figure_of(gate, "passed") == "true";
-    // One that holds nothing up for good is waited for: a claim, another node's word.
-    auto verdict = passed ? coloured("passed ", "32", style)
-                   : can  ? coloured("waits  ", "33", style)
-                          : coloured("blocked", "31", style);
+    // One that holds nothing up for good is waited for: a claim, another node's word. Another destination of
+    // a better priority holds nothing up at all.
+    auto verdict = text_of(gate, "name") == "passed over" ? coloured("skipped", "33", style)
+                   : passed                               ? coloured("passed ", "32", style)
+                   : can                                  ? coloured("waits  ", "33", style)
+                                                          : coloured("blocked", "31", style);
     text += fmt::format("    {} {}\n", verdict, figure_of(gate, "figures"));
   }
   return text;

@@ -146,7 +146,7 @@ private:
   void explain(const std::vector<gate>& passed_over) {
     for (const auto& g : passed_over)
       if (!g.passed)
-        add(result_.gates, "passed over", g.about, true, fmt::format("passed over: {}", g.figures));
+        add(result_.gates, "passed over", g.about, true, g.figures);
   }
 
   std::vector<gate> destination_gates(const node_name& node) {

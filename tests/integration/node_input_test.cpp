@@ -185,6 +185,23 @@ BOOST_AUTO_TEST_CASE(a_dry_run_of_another_command_shows_what_applies_to_it) {
   BOOST_TEST((node.status(one).at("replicas").as_array().size() == 1u));
 }
 
+BOOST_AUTO_TEST_CASE(a_dry_run_lists_whom_a_real_run_would_leave_out) {
+  const std::string nobody = "nobody@example.test";
+  for (words command : {words{"ha", "promoteAccounts"}, words{"ha", "removeAccountDestination", there}}) {
+    for (const auto& word : {std::string("accounts"), one + "," + nobody, std::string("--dry-run")})
+      command.push_back(word);
+    refused(command, 1, "nothing would be done for the other account either");
+    command.emplace_back("--skip-invalid");
+    const auto shown = node.cli(command);
+    BOOST_TEST_CONTEXT(shown.text) {
+      BOOST_TEST(shown.status == 3);
+      BOOST_TEST((shown.about(one).at("allowed") == true));
+      BOOST_TEST((shown.about(nobody).at("allowed") == false));
+      BOOST_TEST((shown.about(nobody).at("text") == "no mailstore has this account"));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_destination_that_is_the_source) {
   refused({"ha", "setAccountDestination", here, "10", "accounts", one}, 1, here + " is its source");
   refused({"ha", "promoteAccounts", "accounts", one, "destination", here}, 1,

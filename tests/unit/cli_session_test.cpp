@@ -236,3 +236,16 @@ BOOST_AUTO_TEST_CASE(a_gate_that_time_opens_is_not_shown_as_a_refusal) {
   BOOST_TEST(s.out.str() ==
              "a@x: would be done (unplanned from m1 to m2)\n    waits   m1 isn't claimed yet\n");
 }
+
+BOOST_AUTO_TEST_CASE(p10_a_dry_run_says_what_would_be_done_and_who_is_not_taken) {
+  scripted s;
+  s.replies = {
+      ok(R"({"dry_run":true,"accounts":[{"account":"a@x","allowed":true,"text":"not replicated any)"
+         R"( more: m2 was its last destination","gates":[]},{"account":"b@x","from":"m1","to":"m3",)"
+         R"("kind":"planned","allowed":true,"text":"promoted to m3 in epoch 2","gates":[)"
+         R"({"name":"passed over","passed":true,"figures":"m2 isn't up: its lease doesn't run"}]}]})")};
+  BOOST_CHECK(s.run({"ha", "promoteAccounts", "accounts", "a@x,b@x", "--dry-run"}) == exit_status::done);
+  BOOST_TEST(s.out.str() == "a@x: would be done: not replicated any more: m2 was its last destination\n"
+                            "b@x: would be done (planned from m1 to m3)\n"
+                            "    skipped m2 isn't up: its lease doesn't run\n");
+}

@@ -20,3 +20,21 @@ BOOST_AUTO_TEST_CASE(a_reply_names_an_operation_only_if_monitor_knows_one) {
       R"({"accounts":[{"account":"b@x","outcome":"refused","reason":"no mailstore has this account"}],)"
       R"("statement":"nothing was done"})");
 }
+
+BOOST_AUTO_TEST_CASE(p10_a_dry_run_tells_of_names_that_mean_no_account) {
+  preview can;
+  can.account = "a@x";
+  can.decided.account = account_id("uuid");
+  can.decided.decided = true;
+  can.decided.text = "not replicated to m2 any more";
+  const account_reply nobody{"b@x", "refused", "no mailstore has this account", {}, {}};
+  const auto some = write_dry_run_reply({can}, {nobody});
+  BOOST_TEST(some.status == 3);
+  BOOST_TEST(some.body ==
+             R"({"dry_run":true,"accounts":[{"account":"a@x","accountId":"uuid","allowed":true,)"
+             R"("text":"not replicated to m2 any more","gates":[]},{"account":"b@x","allowed":false,)"
+             R"("text":"no mailstore has this account","gates":[{"name":"account known","passed":false,)"
+             R"("figures":"no mailstore has this account"}]}]})");
+  BOOST_TEST(write_dry_run_reply({}, {nobody}, "nothing would be done").status == 1);
+  BOOST_TEST(write_dry_run_reply({can}, {}).status == 0);
+}
