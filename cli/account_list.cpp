@@ -42,14 +42,14 @@ class collector {
 public:
   void take(std::string_view name, std::size_t place) {
     if (auto problem = account_name_problem(name); !problem.empty()) {
-      list_.bad.push_back({place, std::move(problem)});
+      list_.bad.push_back({place, std::move(problem), 0});
       return;
     }
     auto [before, is_new] = places_.emplace(folded(name), place);
     if (is_new)
       list_.accounts.push_back({std::string(name), place});
     else
-      list_.bad.push_back({place, fmt::format("\"{}\" was already named at {}", name, before->second)});
+      list_.bad.push_back({place, fmt::format("\"{}\" was already named", name), before->second});
   }
   account_list finish() { return std::move(list_); }
 
@@ -121,7 +121,8 @@ std::string describe(const std::vector<bad_entry>& bad, std::string_view where) 
   constexpr std::size_t shown = 10; // a screen; the rest is a number
   std::string text;
   for (std::size_t i = 0; i < std::min(bad.size(), shown); ++i)
-    text += fmt::format("{}{} {}: {}", i ? "; " : "", where, bad[i].place, bad[i].what);
+    text += fmt::format("{}{} {}: {}{}", i ? "; " : "", where, bad[i].place, bad[i].what,
+                        bad[i].first == 0 ? "" : fmt::format(" in {} {}", where, bad[i].first));
   if (bad.size() > shown)
     text += fmt::format("; and {} more", bad.size() - shown);
   return text;

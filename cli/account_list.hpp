@@ -23,6 +23,7 @@ struct listed_account {
 struct bad_entry {
   std::size_t place = 0;
   std::string what;
+  std::size_t first = 0; ///< of a repetition: where the account was named before
 };
 
 struct account_list {

@@ -240,10 +240,11 @@ result<void> parser::take_words() {
     auto known =
         std::find_if(row.keywords.begin(), row.keywords.end(), [&](const word& k) { return k.name == text; });
     if (known == row.keywords.end())
-      return wrong(place,
-                   row.keywords.empty() ? "is one word too many"
-                                        : fmt::format("{} has no such keyword", row.name),
-                   meant(text, names));
+      return wrong(
+          place,
+          row.keywords.empty() ? "is one word too many" : fmt::format("{} has no such keyword", row.name),
+          text.find('@') == std::string::npos ? meant(text, names)
+                                              : "accounts are one word behind accounts: accounts a@x,b@y");
     if (!keywords_seen_.insert(known->name).second)
       return wrong(place, fmt::format("{} is given twice", known->name));
     if (at + 1 >= words_.size())

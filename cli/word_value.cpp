@@ -2,6 +2,7 @@
 
 #include "actors/config/host_port.hpp"
 #include "cli/account_list.hpp"
+#include "cli/printable.hpp"
 
 #include <boost/json.hpp>
 
@@ -31,7 +32,8 @@ result<boost::json::value> domains_value(const word& expected, const std::string
     while (domain.ends_with(' '))
       domain.pop_back();
     if (!is_host_name(domain))
-      return failure(fmt::format("entry {} of {} isn't a domain", domains.size() + 1, expected.name));
+      return failure(fmt::format("entry {} of {} (\"{}\") isn't a domain", domains.size() + 1, expected.name,
+                                 printable(domain, 60)));
     domains.emplace_back(domain);
     from = comma + 1;
   }

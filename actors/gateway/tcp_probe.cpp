@@ -81,8 +81,11 @@ result<host_port> tcp_probe(const host_port& place, std::chrono::milliseconds de
     ::getnameinfo(to->ai_addr, to->ai_addrlen, host.data(), host.size(), nullptr, 0, NI_NUMERICHOST);
     return host_port{host.data(), place.port};
   }
-  return failure(fmt::format("nobody answers at {}: {}", place.text(), std::generic_category().message(code)),
-                 "check that understudyd runs there, or name another node with --node", true);
+  return failure(
+      fmt::format("nobody answers at {}: {}", place.text(), std::generic_category().message(code)),
+      "check that understudyd runs there and isn't waiting for Kafka or MariaDB (its log says so), or "
+      "name another node with --node",
+      true);
 }
 
 } // namespace understudy

@@ -212,7 +212,7 @@ BOOST_AUTO_TEST_CASE(a_destination_that_is_the_source) {
 
 BOOST_AUTO_TEST_CASE(lists_and_files_with_the_place_of_what_is_wrong) {
   refused({"ha", "setAccountDestination", there, "11", "accounts", one + "," + two + "," + one}, 2,
-          "was already named at 1");
+          "was already named in entry 1");
   refused({"ha", "setAccountDestination", there, "11", "accounts", "typed*@example.test"}, 2, "is a pattern");
   refused({"ha", "setAccountDestination", there, "11", "accounts", one + ",,"}, 2, "is empty");
   refused({"ha", "setAccountDestination", there, "eleven", "accounts", one}, 2, "eleven");

@@ -30,7 +30,7 @@ BOOST_AUTO_TEST_CASE(bad_lines_are_reported_with_their_numbers) {
   BOOST_TEST((names(*list) == std::vector<std::string>{"a@x:1"}));
   BOOST_TEST(describe(list->bad, "line") ==
              "line 2: \"nobody\" is neither an address (user@domain) nor a UUID; line 3: \"a@x\" was already "
-             "named at 1; line 4: \"john*@x\" is a pattern: name each account");
+             "named in line 1; line 4: \"john*@x\" is a pattern: name each account");
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_a_binary_and_an_endless_file_are_refused) {

@@ -117,9 +117,13 @@ BOOST_AUTO_TEST_CASE(o06_account_lists) {
   refused({"ha", "pauseReplicas", "accounts", "a@x,,b@x,"},
           "argument 4 (\"a@x,,b@x,\"): entry 2: is empty; entry 4");
   refused({"ha", "pauseReplicas", "accounts", "a@x,", "b@x"}, "nothing was done; correct it");
-  refused({"ha", "pauseReplicas", "accounts", "a@x,b@x,A@X"}, "entry 3: \"A@X\" was already named at 1");
+  refused({"ha", "pauseReplicas", "accounts", "a@x,b@x,A@X"},
+          "entry 3: \"A@X\" was already named in entry 1");
   refused({"ha", "pauseReplicas", "accounts", "john*@x"}, "\"john*@x\" is a pattern");
   refused({"ha", "pauseReplicas", "accounts", "?ohn@x"}, "\"?ohn@x\" is a pattern");
+  refused({"ha", "pauseReplicas", "a@x"}, "accounts are one word behind accounts: accounts a@x,b@y");
+  refused({"ha", "pauseReplicas", "accounts", "a@x", "b@x"}, "accounts are one word behind accounts");
+  refused({"ha", "getAccountStatus", "domains", "x,*.y"}, "entry 2 of domains (\"*.y\") isn't a domain");
   refused({"ha", "pauseReplicas", "accounts", ""}, "is empty");
   refused({"ha", "pauseReplicas", "accounts", "john*@x", "--skip-invalid"}, "is a pattern");
   BOOST_TEST(
