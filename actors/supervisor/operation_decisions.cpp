@@ -102,7 +102,9 @@ void operations::take_decision(operation& op, const decision& made) {
     auto& answered = op.replies[account.account];
     answered.account = op.typed.at(account.account);
     if (account.decided) {
-      answered.outcome = ends_later(op, account.account) ? "accepted" : "done";
+      const bool later = ends_later(op, account.account);
+      answered.outcome = later ? "accepted" : "done";
+      answered.reason = later ? std::string{} : account.text;
       op.undecided.erase(account.account);
       op.open.insert(account.account);
       const auto* before = state().account(account.account);

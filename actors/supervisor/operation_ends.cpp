@@ -24,7 +24,9 @@ void operations::look_for_ends(operation& op, const control_record& record, cons
     else if (std::holds_alternative<destination_removed>(body))
       close_account(op, account, false, "its destination was removed meanwhile");
   } else {
-    close_account(op, account, true, what_was_done(op.wanted));
+    const auto told = op.replies.find(account); // none, if another supervisor decided
+    close_account(op, account, true,
+                  told == op.replies.end() ? what_was_done(op.wanted) : told->second.reason);
   }
 }
 

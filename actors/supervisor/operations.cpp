@@ -23,12 +23,10 @@ void operations::on_command(command_received received) {
     reply_with(received.answer, write_error(2, body.error()));
     return;
   }
-  if (body->name != "monitor") {
-    fold_node_names(*body, state());
-    if (const auto wrong = why_no_such_node(*body, state())) {
-      reply_with(received.answer, write_error(1, *wrong));
-      return;
-    }
+  fold_node_names(*body, state());
+  if (const auto wrong = why_no_such_node(*body, state())) {
+    reply_with(received.answer, write_error(1, *wrong));
+    return;
   }
   if (is_change(body->name))
     begin_change(std::move(*body), std::move(received));

@@ -42,8 +42,6 @@ std::string outcome_line(const json::object& account, const render_style& style)
     text += fmt::format(" (by {} on {}, operation {})", printable(text_of(winner->get_object(), "by")),
                         printable(text_of(winner->get_object(), "node")),
                         printable(text_of(winner->get_object(), "operation")));
-  if (account.contains("seconds"))
-    text += fmt::format(" ({} s)", figure_of(account, "seconds"));
   return text + "\n";
 }
 
@@ -117,7 +115,7 @@ std::string operation_text(const json::object& page) {
   if (!page.contains("operation"))
     return {};
   auto text = fmt::format("operation: {}\n", printable(text_of(page, "operation")));
-  for (auto name : {"kind", "by", "node", "started", "done", "total", "finished"})
+  for (auto name : {"kind", "by", "node", "started", "done", "failed", "total", "finished"})
     if (page.contains(name))
       text += fmt::format("{}: {}\n", name, figure_of(page, name));
   return text;

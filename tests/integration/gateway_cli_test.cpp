@@ -49,7 +49,7 @@ void supervisor(caller who, std::string command, answer_function answer) {
   if (asked.at("command") == "monitor")
     return answer({0,
                    R"({"operation":"op","done":1,"total":1,"finished":true,"accounts":[)"
-                   R"({"account":"a@x","state":"activated","outcome":"done","seconds":0.02}]})",
+                   R"({"account":"a@x","state":"activated","outcome":"done"}]})",
                    {}});
   boost::json::object account{{"account", "a@x"}, {"outcome", "accepted"}, {"reason", who.subject}};
   answer({0,
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(a_command_goes_to_the_node_of_the_configuration_with_its_ow
   auto promoted = run("ha promoteAccounts accounts a@x");
   BOOST_TEST(promoted.status == 0);
   BOOST_TEST_CONTEXT(promoted.text)
-  BOOST_TEST((promoted.text.find("a@x: done (0.02 s)") != std::string::npos));
+  BOOST_TEST((promoted.text.find("a@x: done") != std::string::npos));
 }
 
 BOOST_AUTO_TEST_CASE(configured_material_is_used_by_both_sides) {

@@ -117,6 +117,17 @@ BOOST_AUTO_TEST_CASE(what_a_reply_calls_an_operation_can_be_monitored) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_was_done_is_said_alike_by_the_reply_and_by_monitor) {
+  const auto answer = node.cli({"ha", "restartReplicas", "accounts", one});
+  const std::string told = "it wasn't paused; what stopped of it is tried again";
+  BOOST_TEST_CONTEXT(answer.text) {
+    BOOST_TEST(answer.status == 0);
+    BOOST_TEST(answer.says(told));
+  }
+  const auto ended = [&] { return node.cli({"ha", "monitor", answer.operation()}).says(told); };
+  BOOST_TEST(fixture::eventually(patience, ended));
+}
+
 BOOST_AUTO_TEST_CASE(nodes_that_nobody_has) {
   const std::string nowhere = "nowhere.example.test";
   const auto unknown = fmt::format("no node named {} is known", nowhere);
@@ -137,6 +148,7 @@ BOOST_AUTO_TEST_CASE(nodes_that_nobody_has) {
           "is the mail host of no replicated account");
   refused({"ha", "monitor", "0b0c7a4e-6f5e-4a8c-9d7c-1f2a3b4c5d6e"}, 1, "isn't known");
   refused({"ha", "monitor", "operation", "0b0c7a4e-6f5e-4a8c-9d7c-1f2a3b4c5d6e"}, 1, "isn't known");
+  refused({"ha", "monitor", "0b0c7a4e-6f5e-4a8c-9d7c-1f2a3b4c5d6e", nowhere}, 1, unknown);
 }
 
 BOOST_AUTO_TEST_CASE(a_listing_of_nothing_says_so) {

@@ -141,12 +141,12 @@ BOOST_AUTO_TEST_CASE(promote_accounts_follows_the_operation_to_its_end) {
                ok(R"({"operation":"op","done":0,"total":1,"finished":false})"),
                ok(R"({"operation":"op","done":1,"total":1,"finished":true})", 1),
                ok(R"({"operation":"op","finished":true,"accounts":[{"account":"a@x","state":"decided",)"
-                  R"("outcome":"failed","reason":"m2 died","seconds":0.041}]})",
+                  R"("outcome":"failed","reason":"m2 died"}]})",
                   1)};
   BOOST_CHECK(s.run({"ha", "promoteAccounts", "accounts", "a@x", "--progress"}) == exit_status::failed);
   BOOST_REQUIRE(s.asked.size() == 4);
   BOOST_TEST(s.asked[1].at("parameters").at("summary").as_bool());
-  BOOST_TEST((s.out.str().find("a@x: failed (decided): m2 died (0.041 s)") != std::string::npos));
+  BOOST_TEST((s.out.str().find("a@x: failed (decided): m2 died") != std::string::npos));
   BOOST_TEST((s.err.str().find("0 of 1 accounts") != std::string::npos));
 }
 
@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(nobody_is_asked_about_a_mailstore_that_is_not_there) {
 
 BOOST_AUTO_TEST_CASE(an_outcome_is_said_once) {
   scripted s;
-  s.replies = {ok(R"({"operation":"op","finished":true,"accounts":[)"
+  s.replies = {ok(R"({"operation":"op","done":2,"failed":1,"total":3,"finished":false,"accounts":[)"
                   R"({"account":"a@x","state":"done","outcome":"done","reason":"it is active on m2"},)"
                   R"({"account":"b@x","state":"failed","outcome":"failed","reason":"m2 died"},)"
                   R"({"account":"c@x","state":"waiting","outcome":"pending","reason":"not decided yet"}]})",
@@ -209,6 +209,7 @@ BOOST_AUTO_TEST_CASE(an_outcome_is_said_once) {
   BOOST_CHECK(s.run({"ha", "monitor", "6f9619ff-8b86-d011-b42d-00cf4fc964ff"}) == exit_status::partly);
   BOOST_TEST((s.out.str().find("a@x: done: it is active on m2\nb@x: failed: m2 died\n"
                                "c@x: pending (waiting): not decided yet\n") != std::string::npos));
+  BOOST_TEST((s.out.str().find("done: 2\nfailed: 1\ntotal: 3\n") != std::string::npos));
 }
 
 BOOST_AUTO_TEST_CASE(p10_a_dry_run_shows_the_statement_and_each_gate) {
