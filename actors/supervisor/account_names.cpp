@@ -98,6 +98,19 @@ std::vector<account_to_enrol> homes_of(const std::string& name, const registries
   return homes;
 }
 
+void keep_last_source(std::vector<account_to_enrol>& homes, const control_state& state) {
+  const auto* known = homes.size() < 2 ? nullptr : state.account(homes.front().id);
+  if (known == nullptr)
+    return;
+  const auto last = std::find_if(homes.begin(), homes.end(), [&](const account_to_enrol& home) {
+    return home.id == known->id && home.home == known->primary();
+  });
+  if (last != homes.end())
+    std::erase_if(homes, [&](const account_to_enrol& home) {
+      return home.id == known->id && home.home != known->primary();
+    });
+}
+
 std::string no_mailstore_has_it(const registries_asked& asked) {
   if (asked.silent.empty())
     return "no mailstore has this account";

@@ -35,6 +35,9 @@ struct registries_asked {
 };
 /// The mailboxes of an address or UUID that aren't replicas: of more than one none is its home for sure.
 std::vector<account_to_enrol> homes_of(const std::string& name, const registries_asked& asked);
+/// Of several mailboxes of one account that was replicated before, the one where control had its source last
+/// is its home; the others are copies from then. Leaves `homes` as they are if control can't tell.
+void keep_last_source(std::vector<account_to_enrol>& homes, const control_state& state);
 /// Why a name means no replicated account: the same sentence whatever was asked.
 std::string why_not_replicated(const std::string& name, const registries_asked& asked);
 /// No registry has the name.

@@ -79,7 +79,8 @@ void operations::take_found(operation& op, const std::vector<std::string>& names
     const auto refused = [&](std::string why) {
       op.refused.push_back({name, "refused", std::move(why), {}, {}});
     };
-    const auto homes = homes_of(name, found);
+    auto homes = homes_of(name, found);
+    keep_last_source(homes, state());
     if (op.wanted.name != "setAccountDestination") {
       refused(why_not_replicated(name, found));
     } else if (homes.size() == 1) {

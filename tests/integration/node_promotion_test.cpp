@@ -224,6 +224,19 @@ BOOST_AUTO_TEST_CASE(r31_a_dead_mailstores_accounts_go_on_elsewhere) {
   BOOST_TEST(becomes_home(account, 1, 2));
   check_nothing_lost(world.compare(1, "orphan"), 50);
   BOOST_TEST(world.become_same({account}, 1, 2));
+  // Given up and replicated again, its home is where it was last: there, and nowhere else, it was written
+  // since.
+  world.at(0).db.restart();
+  world.at(0).start_and_wait();
+  BOOST_TEST(eventually(patience, [&] { return world.follows({account}, 0, 1); }));
+  for (const std::size_t host : {0U, 2U})
+    BOOST_TEST(world.at(1)
+                   .cli({"ha", "removeAccountDestination", world.at(host).name, "accounts", account})
+                   .status == 0);
+  write_once(world.at(1), world.id_of(account));
+  world.enrol({account}, 1, 0);
+  BOOST_TEST(home(account, 1) == world.at(1).name);
+  BOOST_TEST(world.become_same({account}, 1, 0));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

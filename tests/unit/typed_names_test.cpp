@@ -4,6 +4,7 @@
 #include "tests/unit/control_world.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <fmt/ranges.h>
 
 using namespace understudy;
 using namespace understudy::test;
@@ -103,4 +104,25 @@ BOOST_FIXTURE_TEST_CASE(r32_a_loss_is_accepted_for_accounts_of_the_promotion_and
   for (int number = 0; number < 20; ++number)
     many.push_back(fmt::format("u{}@x", number));
   BOOST_TEST(told(many).ends_with("u7@x and 12 more, which aren't among the accounts to promote"));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_account_that_was_replicated_before_is_at_home_where_it_was_last, control_world) {
+  announce_all();
+  enrol_ready(anna);
+  decide(one, anna, promotion_decided{epoch{2}, one, two, promotion_kind::planned, {}, epoch{}, true});
+  say(two, anna, activated{epoch{2}, kafka_offset{7}, sequence{5}, ""});
+  decide(one, anna, withdrawn{});
+  BOOST_REQUIRE((at(anna).primary() == two));
+  const auto left = [&](std::vector<account_to_enrol> homes) {
+    keep_last_source(homes, state);
+    std::vector<std::string> names;
+    for (const auto& home : homes)
+      names.push_back(home.home.value);
+    return fmt::format("{}", fmt::join(names, ","));
+  };
+  BOOST_TEST(left({{anna, "a@x", one}, {anna, "a@x", two}}) == "mailstore2");
+  BOOST_TEST(left({{anna, "a@x", one}}) == "mailstore1"); // moved by hand meanwhile
+  BOOST_TEST(left({{anna, "a@x", one}, {anna, "a@x", three}}) == "mailstore1,mailstore3");
+  BOOST_TEST(left({{bert, "a@x", one}, {anna, "a@x", two}}) == "mailstore1,mailstore2"); // another mailbox
+  BOOST_TEST(left({{anna, "a@x", two}, {bert, "a@x", one}}) == "mailstore2,mailstore1");
 }
