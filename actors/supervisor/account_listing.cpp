@@ -77,6 +77,19 @@ void fill_in(account_status& shown, const everybodys_figures& figures, const lea
   }
 }
 
+/// The other nodes that have figures of these accounts.
+std::vector<peers::address> concerned(const node_parts& parts, const std::vector<account_status>& accounts) {
+  std::set<node_name> names;
+  for (const auto& account : accounts) {
+    names.insert(account.home);
+    for (const auto& replica : account.replicas)
+      names.insert(replica.destination);
+  }
+  auto nodes = known_peers(parts);
+  std::erase_if(nodes, [&](const peers::address& node) { return !names.contains(node.node); });
+  return nodes;
+}
+
 /// Accounts and domains asked for by name that control has no account of. Blocking.
 void tell_unknown(node_parts& parts, const request_body& body, const std::set<std::string>& known_names,
                   const std::set<std::string>& known_domains, status_page& page) {
@@ -163,7 +176,7 @@ status_page list_accounts(node_parts& parts, const request_body& body, std::stri
   if (more.empty()) // the listing's exit status is that of its last page
     tell_unknown(parts, body, known_names, known_domains, page);
   const auto figures =
-      ids.empty() ? everybodys_figures{} : figures_everywhere(parts, known_peers(parts), ids);
+      ids.empty() ? everybodys_figures{} : figures_everywhere(parts, concerned(parts, page.accounts), ids);
   page.unreachable = figures.silent;
   for (auto& status : page.accounts)
     fill_in(status, figures, *parts.lease, parts.config.node.name);

@@ -237,6 +237,13 @@ BOOST_AUTO_TEST_CASE(r31_a_dead_mailstores_accounts_go_on_elsewhere) {
   world.enrol({account}, 1, 0);
   BOOST_TEST(home(account, 1) == world.at(1).name);
   BOOST_TEST(world.become_same({account}, 1, 0));
+  // A mailstore that has nothing to do with it isn't asked for its figures.
+  world.at(2).die();
+  const auto shown = world.at(1).cli({"ha", "getAccountStatus", "accounts", account});
+  BOOST_TEST_CONTEXT(shown.text) {
+    BOOST_TEST(shown.status == 0);
+    BOOST_TEST(!shown.says(world.at(2).name));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
