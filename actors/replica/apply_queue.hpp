@@ -51,7 +51,8 @@ public:
     std::size_t bytes = std::size_t{16} << 20;
     /// From one batch of a lane to its next, unless `gather_events` wait or a fence does: a transaction of
     /// the target costs two syncs of its disk, and on a quiet day each event would pay for one of its own.
-    std::chrono::microseconds gather{15000};
+    /// Less than the reader lets a broker gather, whose answers then wait for nothing more.
+    std::chrono::microseconds gather{8000};
     std::size_t gather_events = 100;
     /// When the first lane's batch takes longer than this (a lock), what waits behind it goes to another
     /// lane.

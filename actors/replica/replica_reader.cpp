@@ -20,6 +20,11 @@ constexpr std::chrono::milliseconds idle_wait{100};
 constexpr std::chrono::milliseconds short_wait{2};
 constexpr std::chrono::milliseconds paused_wait{10};
 constexpr std::chrono::seconds store_every{1};
+/// Under load the broker answered a fetch for nearly every event: with a pause of this length it, its node
+/// and the source's commits, which wait for the same broker, have a third of that work less. A fence comes
+/// later by as much.
+constexpr std::chrono::milliseconds gathered_wait{10};
+constexpr std::size_t gathered_bytes = std::size_t{64} << 10;
 
 std::size_t memory_of(const record& r) {
   return r.payload.size() * decoded_factor + 256;
@@ -58,7 +63,10 @@ bool replica_reader::open_readers() {
   constexpr std::size_t most = std::size_t{8} << 20;
   const auto queue = [&](std::size_t share) {
     const auto bytes = std::clamp(options_.memory_limit / share, least, most);
-    return reader_options{.queue_bytes = bytes, .fetch_bytes = bytes / 2};
+    return reader_options{.queue_bytes = bytes,
+                          .fetch_bytes = bytes / 2,
+                          .least_bytes = std::min(gathered_bytes, bytes / 4),
+                          .longest_wait = gathered_wait};
   };
   const auto main_queue = queue(32);
   const auto second_queue = queue(64);

@@ -10,11 +10,21 @@
 namespace understudy {
 namespace {
 
-property_list fixed_properties(const reader_options& options) {
+/// How long the broker may gather is the operator's to change: with many nodes, what they ask for in vain
+/// costs it.
+void add_gathering(property_list& to, const kafka_settings& settings, const reader_options& options) {
+  for (const auto& [name, text] :
+       property_list{{"fetch.min.bytes", std::to_string(options.least_bytes)},
+                     {"fetch.wait.max.ms", std::to_string(options.longest_wait.count())}})
+    if (!settings.properties.contains(name))
+      to.emplace_back(name, text);
+}
+
+property_list fixed_properties(const kafka_settings& settings, const reader_options& options) {
   // librdkafka wants fetch.max.bytes to be at least message.max.bytes.
   constexpr std::size_t least_fetch = 1000;
   const auto fetch = std::max(options.fetch_bytes, least_fetch);
-  return {
+  property_list fixed = {
       {"auto.offset.reset", "error"}, // never somewhere else than asked (C01)
       {"enable.partition.eof", "false"},
       // A topic that is missing is said, and found again, within seconds instead of 5 minutes.
@@ -25,6 +35,8 @@ property_list fixed_properties(const reader_options& options) {
       {"fetch.max.bytes", std::to_string(fetch)},
       {"fetch.message.max.bytes", std::to_string(fetch)},
   };
+  add_gathering(fixed, settings, options);
+  return fixed;
 }
 
 } // namespace
@@ -38,7 +50,7 @@ result<std::unique_ptr<partition_reader>> partition_reader::open(const kafka_set
                                                                  const std::string& topic,
                                                                  const reader_options& options) {
   auto s = std::make_unique<state>(settings.log, topic, options.queue_bytes);
-  auto conf = make_conf(settings, fixed_properties(options), *s);
+  auto conf = make_conf(settings, fixed_properties(settings, options), *s);
   if (!conf)
     return tl::make_unexpected(std::move(conf.error()));
   auto client = make_client(RD_KAFKA_CONSUMER, std::move(*conf));

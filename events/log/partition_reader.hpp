@@ -54,6 +54,10 @@ struct reader_options {
   std::size_t queue_bytes = std::size_t{16} << 20;
   /// One fetch answer. A single batch above it is still read.
   std::size_t fetch_bytes = std::size_t{4} << 20;
+  /// The broker answers a fetch when it has this much, or after `longest_wait`. The defaults give a record
+  /// away as soon as it's there, which is an answer for nearly each record while many are written.
+  std::size_t least_bytes = 1;
+  std::chrono::milliseconds longest_wait{500};
 };
 
 /// One thread at a time, but for wake().
