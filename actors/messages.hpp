@@ -143,7 +143,6 @@ struct fence_applied {
   sequence cut;
   kafka_offset offset;
   bool is_protected = true;
-  std::string mismatch{}; ///< why nobody may begin on it (R29); empty: nothing is wrong
 };
 
 /// A snapshot was loaded whole; the replica follows from here on.

@@ -32,7 +32,6 @@ struct queued_fence {
   sequence cut;
   kafka_offset offset;
   bool is_protected = true;
-  std::string mismatch{}; ///< line_fence::mismatch
 };
 
 using queued_item = std::variant<queued_event, queued_fence>;

@@ -34,10 +34,6 @@ bool supervisor::looks_dead(const node_name& node) const {
 
 /// Empty: nothing is known that keeps this node from beginning the epoch.
 std::string supervisor::why_not_begin(const account_state& account, const term_entry& pending) const {
-  if (const auto found = work_.find(account.id); found != work_.end() && found->second.fence &&
-                                                 found->second.fence->term == pending.term &&
-                                                 !found->second.fence->mismatch.empty())
-    return found->second.fence->mismatch;
   if (pending.decline_asked)
     return why_superseded(pending);
   if (account.primary() == self_name())

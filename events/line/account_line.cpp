@@ -228,12 +228,14 @@ line_verdict account_line::step(const writer& from, const fence_event& event, ka
   if (decided->fence != offset) // else its new primary found it valid, and control took it
     if (auto why = why_invalid(from, terms, position_.term, *decided); !why.empty())
       return ignore(std::move(why));
+  // Nobody may begin on what isn't all there, now or behind a later fence, which says nothing of it (R29).
+  if (auto why = why_not_the_cut(event); !why.empty())
+    return stop({std::move(why), "re-initialise the replica", false});
   open_.reset(); // parts that aren't whole before the fence are void (R13)
   position_.term = event.term;
   position_.cut = position_.number;
-  return line_fence{event.account,         event.term,         event.decision,
-                    decided->primary,      event.is_protected, position_.number.value_or(sequence{}),
-                    why_not_the_cut(event)};
+  return line_fence{event.account,    event.term,         event.decision,
+                    decided->primary, event.is_protected, position_.number.value_or(sequence{})};
 }
 
 } // namespace understudy

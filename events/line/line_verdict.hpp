@@ -26,9 +26,6 @@ struct line_fence {
   node_name primary;     ///< of the new epoch
   bool is_protected = true;
   sequence cut; ///< the last sequence before it
-  /// What the source handed over isn't what lies before the fence: nobody may begin on it (R29). Empty: it
-  /// is, as far as both know.
-  std::string mismatch{};
 };
 
 /// A valid snapshot marker. The snapshot holds everything up to marker.number; `behind` events that follow

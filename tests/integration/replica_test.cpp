@@ -69,6 +69,26 @@ BOOST_AUTO_TEST_CASE(r16_a_replica_is_loaded_from_a_snapshot_follows_and_meets_i
   }));
 }
 
+BOOST_AUTO_TEST_CASE(r29_a_replica_that_lacks_what_was_handed_over_begins_nothing_also_after_a_restart) {
+  replica_world world;
+  const auto anna = world.account(7);
+  world.restart({anna});
+  world.initialise(anna);
+  world.deliver_mail(7, 500, 510);
+  BOOST_REQUIRE(world.applied(anna));
+  const kafka_offset decision(20);
+  world.promote(anna, decision);
+  const auto before = world.stopped_of(anna, true);
+  world.log->write(world.log->partition(anna),
+                   fence_event{anna, epoch(2), decision, true, world.log->last(anna).next(), {}});
+  BOOST_REQUIRE(eventually(world.patience, [&] { return world.stopped_of(anna, true) == before + 1; }));
+  world.restart({anna}); // before its supervisor could act on that
+  BOOST_REQUIRE(eventually(world.patience, [&] { return world.stopped_of(anna, true) == before + 2; }));
+  BOOST_TEST((world.figures(anna).term == epoch(1))); // what the supervisor goes by after a restart (R31)
+  const std::lock_guard lock(world.mutex);
+  BOOST_TEST(world.fences.empty());
+}
+
 BOOST_AUTO_TEST_CASE(p3_restarts_and_redelivery_apply_each_event_once) {
   replica_world world;
   const auto anna = world.account(7);

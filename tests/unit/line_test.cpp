@@ -96,7 +96,8 @@ BOOST_FIXTURE_TEST_CASE(r29_what_the_source_handed_over_is_compared_with_what_li
     const auto verdict =
         again.step({{one, lives[one]}, fence_event{anna, epoch{2}, decision, true, last, last_id}},
                    kafka_offset(offset), state_terms(state));
-    return std::get<line_fence>(verdict).mismatch;
+    const auto* stopped = std::get_if<line_stop>(&verdict);
+    return stopped == nullptr ? std::string{} : stopped->why.what;
   };
   BOOST_TEST(mismatch(sequence{2}, id(11)) == "");
   BOOST_TEST(mismatch(sequence{2}, std::nullopt) == ""); // its process was restarted since

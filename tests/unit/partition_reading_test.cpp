@@ -255,6 +255,28 @@ BOOST_FIXTURE_TEST_CASE(r27_a_fence_whose_decision_is_not_folded_holds_its_accou
   BOOST_TEST(reading.waiting_bytes() == 0u);
 }
 
+BOOST_FIXTURE_TEST_CASE(r29_a_fence_that_lacks_what_was_handed_over_stops_here_and_over_a_restart,
+                        reading_world) {
+  place(anna, 0, 0);
+  reading.begin(off(0), {});
+  transaction(anna, 1);
+  read_all();
+  taken[anna] = {epoch(1), sequence(1), off(1)};
+  const auto decision = state.next();
+  decide(one, anna, promotion_decided{epoch(2), one, two, promotion_kind::planned, {}, {}, true});
+  fence_event handed{anna, epoch(2), decision, true, sequence(2), {}}; // Kafka lost what lay behind 1
+  const auto fence = write(one, std::move(handed));
+  BOOST_TEST((reading.safe() == fence)); // a node that dies before it was read meets it again
+  read_all();
+  BOOST_TEST(fences.empty()); // so nobody begins on it
+  BOOST_REQUIRE(halts.size() == 1u);
+  BOOST_TEST((halts[0] == std::pair(anna, halt::needs_snapshot)));
+  // One that dies behind it finds the reason, which is stored before the place.
+  const auto reasons = reading.take_reasons();
+  BOOST_REQUIRE(reasons.at(anna));
+  BOOST_TEST(reasons.at(anna)->second.find("behind sequence 2, the log ends at 1") != std::string::npos);
+}
+
 BOOST_FIXTURE_TEST_CASE(p7_what_waits_for_control_is_bounded_and_read_again, reading_world) {
   place(anna, 0, 0);
   reading.begin(off(0), {});
