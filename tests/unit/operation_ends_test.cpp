@@ -1,0 +1,267 @@
+// How an account ends in an operation (R25): its decided epoch doesn't begin, or somebody else has it.
+#include "actors/supervisor/operations.hpp"
+#include "tests/tools/fixture/eventually.hpp"
+#include "tests/unit/control_world.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace understudy;
+using namespace understudy::test;
+
+namespace {
+
+const operation_id ours("ours"), theirs("theirs");
+
+/// The supervisor of mailstore1, which goes on with an operation that it took before a restart.
+struct world {
+  explicit world(std::chrono::milliseconds lease = std::chrono::minutes(1)) {
+    parts->config.node.name = one;
+    parts->control = std::make_shared<control_view>(one);
+    parts->lease = std::make_shared<lease_keeper>(one, "process", 1, lease_rules{lease});
+    operation_surroundings around;
+    around.parts = parts;
+    around.append = [this](std::vector<control_event> events, const change_origin& origin) {
+      appended.push_back({{one, incarnation{1}}, id(), rules_version, origin, std::move(events)});
+      return std::vector{appended.back().id};
+    };
+    around.run_here = [](const std::function<void()>& work) { work(); };
+    around.fence_written_here = [](const account_id&) { return epoch{}; };
+    running = std::make_unique<operations>(std::move(around));
+    for (const auto& node : {one, two, three})
+      say(node, {control_incarnation{}, node_announced{}});
+    change(one, anna, enrolled{"anna@x", one, partition_id{3}});
+    change(one, anna, destination_set{two, 10});
+    change(one, anna, destination_set{three, 20});
+    change(one, anna, activated{epoch{1}, kafka_offset{-1}, sequence{}, ""});
+    for (const auto& node : {two, three})
+      change(node, anna, replica_ready{node, account().destination(node)->requested, "s", sequence{5}});
+  }
+
+  std::string id() { return "record-" + std::to_string(++records); }
+  const control_state& state() const { return parts->control->own(); }
+  const account_state& account() const { return *state().account(anna); }
+
+  void fold(control_record record) {
+    const auto outcome = parts->control->fold(record, state().next());
+    running->on_evolution(record, outcome);
+  }
+  void say(const node_name& node, std::vector<control_event> events, const operation_id& by = {}) {
+    fold({{node, incarnation{1}},
+          id(),
+          rules_version,
+          {by, by.value.empty() ? "" : "bob", 1},
+          std::move(events)});
+  }
+  void change(const node_name& node, const account_id& account, account_change_body body,
+              const operation_id& by = {}) {
+    const auto* known = state().account(account);
+    say(node,
+        {account_change{account, known != nullptr ? known->version : account_version{}, std::move(body)}},
+        by);
+  }
+  /// What was appended is read back.
+  void read_back() {
+    for (auto& record : std::exchange(appended, {}))
+      fold(std::move(record));
+  }
+
+  void start(const operation_id& operation, const node_name& node, const node_name& destination = {}) {
+    operation_started begun;
+    begun.id = operation;
+    begun.kind = "promoteAccounts";
+    begun.by = "bob";
+    begun.accounts = 1;
+    begun.destination = destination;
+    say(node, {begun, operation_target{operation, anna, "anna@x", {}, false}}, operation);
+  }
+  void decide(const operation_id& operation, const node_name& to,
+              promotion_kind kind = promotion_kind::planned) {
+    change(one, anna,
+           promotion_decided{account().terms.next_term(), account().primary(), to, kind, {}, {}, true},
+           operation);
+  }
+  /// Behind another's decision, on claims.
+  void take_over(const operation_id& operation, const node_name& to) {
+    promotion_decided body{account().terms.next_term(),
+                           account().primary(),
+                           to,
+                           promotion_kind::unplanned,
+                           {{one, kafka_offset{1}}, {two, kafka_offset{2}}},
+                           {},
+                           true};
+    change(one, anna, std::move(body), operation);
+  }
+  void adopt() {
+    for (const auto& node : {one, two, three})
+      if (renews.contains(node))
+        renew(node);
+    running->on_tick();
+    read_back();
+  }
+  /// Goes on with the operation; with `decided` its promotion to mailstore2 is on its way.
+  void take_up(bool decided = true, const node_name& destination = {}) {
+    start(ours, one, destination);
+    if (decided)
+      decide(ours, two);
+    adopt();
+    BOOST_REQUIRE(running->concerns(anna));
+  }
+  void renew(const node_name& node) {
+    parts->lease->change([&](lease_view& view) {
+      const auto now = boot_now();
+      view.fold(
+          {{node, incarnation{1}}, renewal{node == one ? "process" : node.value, 1, rules_version, now, 1}},
+          {kafka_offset(++renewals), broker_time(renewals), now});
+    });
+  }
+  /// What control is told became of the account; empty if nothing was.
+  std::string outcome() {
+    running->on_tick();
+    read_back();
+    const auto* known = state().operation(ours);
+    return known->outcomes.empty() ? "" : known->outcomes.back().text;
+  }
+  bool done() const { return state().operation(ours)->succeeded == 1; }
+
+  std::shared_ptr<node_parts> parts = std::make_shared<node_parts>();
+  std::unique_ptr<operations> running;
+  std::vector<control_record> appended;
+  std::set<node_name> renews{one, two, three};
+  int records = 0;
+  std::int64_t renewals = 0;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(r25_a_promotion_ends_when_its_epoch_is_active, world) {
+  take_up();
+  change(two, anna, activated{epoch{2}, kafka_offset{9}, sequence{5}, ""});
+  BOOST_TEST(outcome() == "it is active on mailstore2");
+  BOOST_TEST(done());
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_the_end_of_an_earlier_promotion_isnt_this_ones, world) {
+  start(theirs, two);
+  decide(theirs, two);
+  start(ours, one);
+  take_over(ours, three); // epoch 3, though nobody heard of mailstore2's end
+  adopt();
+  change(two, anna, declined{epoch{2}, "its disk is full"});
+  BOOST_TEST(running->concerns(anna));
+  BOOST_TEST(outcome() == "");
+  change(three, anna, activated{epoch{3}, kafka_offset{9}, sequence{5}, ""});
+  BOOST_TEST(outcome() == "it is active on mailstore3");
+}
+
+BOOST_FIXTURE_TEST_CASE(r29_what_declines_is_passed_over_where_the_choice_was_ours, world) {
+  take_up();
+  change(two, anna, declined{epoch{2}, "its disk is full"});
+  BOOST_TEST(running->concerns(anna)); // another is looked for
+  BOOST_TEST(appended.empty());
+  BOOST_TEST(state().operation(ours)->outcomes.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_what_declines_ends_a_promotion_to_a_named_destination, world) {
+  take_up(true, two);
+  change(two, anna, declined{epoch{2}, "its disk is full"});
+  BOOST_TEST(outcome() == "its disk is full");
+  BOOST_TEST(!done());
+}
+
+BOOST_FIXTURE_TEST_CASE(r28_what_a_living_source_takes_back_ends_the_promotion, world) {
+  take_up();
+  change(one, anna, promotion_aborted{epoch{2}, "a write didn't end"});
+  BOOST_TEST(outcome() == "a write didn't end");
+  BOOST_TEST(!done());
+}
+
+BOOST_FIXTURE_TEST_CASE(r24_a_promotion_that_was_superseded_says_by_whom, world) {
+  take_up();
+  start(theirs, two, three);
+  change(two, anna, decline_asked{epoch{2}, three}, theirs);
+  const auto why = why_superseded(*account().terms.find(epoch{2}));
+  BOOST_REQUIRE(!why.empty());
+  change(two, anna, declined{epoch{2}, why});
+  BOOST_TEST(outcome() == why);
+  BOOST_TEST(!done());
+}
+
+BOOST_FIXTURE_TEST_CASE(r24_a_promotion_that_was_superseded_while_it_failed_says_both, world) {
+  take_up();
+  start(theirs, two, three);
+  change(two, anna, decline_asked{epoch{2}, three}, theirs);
+  const auto why = why_superseded(*account().terms.find(epoch{2}));
+  change(two, anna, declined{epoch{2}, "its disk is full"});
+  BOOST_TEST(outcome() == "its disk is full; and " + why);
+}
+
+BOOST_AUTO_TEST_CASE(r25_what_declines_too_late_ends_the_promotion) {
+  world w(std::chrono::milliseconds(20)); // an operation is given up after ten leases
+  w.take_up();
+  const auto late = boot_time(boot_now().value + 200'000'000);
+  BOOST_REQUIRE(fixture::eventually(std::chrono::seconds(20), [&] { return boot_now() > late; }));
+  w.change(two, anna, declined{epoch{2}, "its disk is full"});
+  BOOST_TEST(w.outcome() == "its disk is full");
+}
+
+BOOST_FIXTURE_TEST_CASE(r28_what_is_taken_back_from_a_dead_destination_goes_on_to_the_next, world) {
+  start(ours, one);
+  decide(ours, two);
+  renews = {one}; // mailstore2 doesn't
+  adopt();
+  change(one, anna, promotion_aborted{epoch{2}, "mailstore2 doesn't live any more"});
+  BOOST_TEST(running->concerns(anna));
+  BOOST_TEST(appended.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_who_loses_a_decided_account_is_told_to_whom_and_where_it_goes, world) {
+  take_up();
+  start(theirs, two);
+  take_over(theirs, three);
+  BOOST_TEST(outcome() == "it is promoted to mailstore3 in epoch 3 (by bob on mailstore2, operation theirs)");
+  BOOST_TEST(!done());
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_who_loses_before_it_was_decided_is_told_where_the_account_is, world) {
+  take_up(false);
+  start(theirs, two);
+  decide(theirs, two);
+  BOOST_TEST(running->concerns(anna)); // that one may come to nothing
+  change(two, anna, activated{epoch{2}, kafka_offset{9}, sequence{5}, ""});
+  BOOST_TEST(outcome() ==
+             "it was promoted to mailstore2 in epoch 2 (by bob on mailstore2, operation theirs)");
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_whose_winner_control_doesnt_know_is_told_what_is, world) {
+  take_up(false);
+  decide(theirs, two); // forgotten: 64 operations are kept
+  change(two, anna, activated{epoch{2}, kafka_offset{9}, sequence{5}, ""});
+  BOOST_TEST(outcome() == "it is active on mailstore2 (by bob, operation theirs)");
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_whose_decision_is_void_is_told_what_changed_the_account, world) {
+  take_up();
+  const auto stale = account().version;
+  change(two, anna, paused{}, theirs);
+  say(one, {account_change{anna, stale, destination_set{two, 30}}}, ours);
+  BOOST_TEST(outcome().starts_with("it was changed meanwhile"));
+  BOOST_TEST(outcome().ends_with("(by bob, operation theirs)"));
+  BOOST_TEST(!done());
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_whoever_takes_it_up_finds_it_lost, world) {
+  start(ours, one);
+  decide(ours, two);
+  start(theirs, two);
+  take_over(theirs, three);
+  adopt();
+  BOOST_TEST(outcome() == "it is promoted to mailstore3 in epoch 3 (by bob on mailstore2, operation theirs)");
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_whoever_takes_it_up_finds_it_declined, world) {
+  start(ours, one, two);
+  decide(ours, two);
+  change(two, anna, declined{epoch{2}, "its disk is full"});
+  adopt();
+  BOOST_TEST(outcome() == "its new primary couldn't begin");
+}
