@@ -19,7 +19,7 @@ void on_signal(int) {
 
 } // namespace
 
-int run_daemon(int argc, char** argv, node::log_maker make_log) {
+int run_daemon(int argc, char** argv, node_variant variant) {
   CLI::App options{"understudyd: keeps this mailstore's accounts alive on others"};
   std::string config_file = "/etc/understudy/understudyd.toml";
   bool check = false;
@@ -45,7 +45,7 @@ int run_daemon(int argc, char** argv, node::log_maker make_log) {
   std::signal(SIGTERM, on_signal);
   std::signal(SIGINT, on_signal);
   std::signal(SIGPIPE, SIG_IGN);
-  node daemon(std::move(*config), std::move(make_log));
+  node daemon(std::move(*config), std::move(variant));
   const auto ended = daemon.run(stop_wanted);
   if (!ended)
     spdlog::critical("{}{}{}", ended.error().what, ended.error().todo.empty() ? "" : "; ",

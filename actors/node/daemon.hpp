@@ -6,7 +6,6 @@ namespace understudy {
 
 /// The whole life of the process; doesn't return once a node has run: threads that wait in a COMMIT can't be
 /// joined.
-int run_daemon(int argc, char** argv,
-               node::log_maker make_log = std::make_shared<account_log, account_log::options>);
+int run_daemon(int argc, char** argv, node_variant variant = {});
 
 } // namespace understudy

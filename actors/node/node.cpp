@@ -80,12 +80,13 @@ lease_rules rules_of(const cluster_section& cluster) {
 
 } // namespace
 
-node::node(node_config config, log_maker make_log)
-    : make_log_(std::move(make_log))
+node::node(node_config config, node_variant variant)
+    : variant_(std::move(variant))
     , parts_(std::make_shared<node_parts>()) {
   parts_->config = std::move(config);
   parts_->process = new_uuid();
   parts_->started_ms = wall_ms();
+  parts_->marker_patience = variant_.marker_patience.value_or(parts_->marker_patience);
   life_ = incarnation(static_cast<std::uint64_t>(parts_->started_ms) * 1000);
 }
 
@@ -308,7 +309,7 @@ result<void> node::start_log() {
     else
       spdlog::error("no Kafka broker can be reached: commits of protected accounts wait");
   };
-  parts_->log = make_log_(std::move(options));
+  parts_->log = variant_.make_log(std::move(options));
   return parts_->log->start();
 }
 

@@ -15,11 +15,17 @@
 
 namespace understudy {
 
+/// What a test build has otherwise.
+struct node_variant {
+  /// The node's way into Kafka.
+  std::function<std::shared_ptr<account_log>(account_log::options)> make_log =
+      std::make_shared<account_log, account_log::options>;
+  std::optional<std::chrono::milliseconds> marker_patience{}; ///< node_parts::marker_patience
+};
+
 class node {
 public:
-  /// How the node's way into Kafka is made; a test build puts another in its place.
-  using log_maker = std::function<std::shared_ptr<account_log>(account_log::options)>;
-  explicit node(node_config config, log_maker make_log = std::make_shared<account_log, account_log::options>);
+  explicit node(node_config config, node_variant variant = {});
   ~node();
   /// Starts, runs until `stop` is set, and stops. Errors are those that no waiting mends: a wrong file, a
   /// port in use, another history in MariaDB. Blocking.
@@ -50,7 +56,7 @@ private:
   /// Sleeps a moment; false when the node is to stop.
   bool pause() const;
 
-  log_maker make_log_;
+  node_variant variant_;
   const std::atomic<bool>* stop_ = nullptr;
   std::shared_ptr<node_parts> parts_;
   caf::actor_system_config system_config_;

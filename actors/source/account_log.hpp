@@ -70,7 +70,7 @@ public:
   /// incarnation record and the shapes it needs. Keeps it until confirmed and produces it again, in order,
   /// with a new producer if librdkafka gives up (case P01). A transaction that doesn't hold its commit is
   /// left out while there's no room, and so are those of its account behind it until resume(): then `done` is
-  /// never called. Virtual for the test build that reports too early (tests/tools/early_ack).
+  /// never called. Virtual for the test builds that report too early, or lose something (tests/tools).
   virtual void produce(partition_id partition, account_event_body body, on_delivery done,
                        captured_from from = {});
 

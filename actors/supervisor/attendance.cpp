@@ -8,10 +8,6 @@
 namespace understudy {
 namespace {
 
-/// A snapshot's marker goes to Kafka before its rows do; without one for so long behind them it got none (its
-/// account was handed over meanwhile, its hold had ended before the view was open, or Kafka refused it).
-constexpr std::chrono::seconds marker_patience{10};
-
 /// Nothing is under way that only this process's memory knows.
 bool is_idle(const account_state& account, const account_work& doing, bool snapshot_wanted,
              const node_name& self) {
@@ -269,7 +265,7 @@ void supervisor::send_snapshot(const account_state& account) {
     caf::anon_send(self, run_here{[this, id, sent] {
                      auto& doing = work(id);
                      doing.snapshot_running = false;
-                     doing.marked_by = std::chrono::steady_clock::now() + marker_patience;
+                     doing.marked_by = std::chrono::steady_clock::now() + parts_->marker_patience;
                      if (!sent) {
                        spdlog::warn("account {}: the snapshot is begun again: {}", id, sent.error().what);
                        doing.snapshot_asked = kafka_offset{-1};

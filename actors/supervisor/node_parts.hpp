@@ -45,6 +45,10 @@ struct node_parts {
   std::shared_ptr<capture> source;
   std::shared_ptr<replica_side> replicas;
   std::shared_ptr<snapshot_sender> snapshots;
+  /// A snapshot's marker goes to Kafka before its rows do; without one for so long behind them it got none
+  /// (its account was handed over meanwhile, its hold had ended before the view was open, or Kafka refused
+  /// it).
+  std::chrono::milliseconds marker_patience{10'000};
   std::shared_ptr<divergence_report> divergence;
   std::shared_ptr<const logged_fences> fences_at_start;
   std::shared_ptr<peers> others;

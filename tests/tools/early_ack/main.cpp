@@ -26,5 +26,5 @@ public:
 } // namespace
 
 int main(int argc, char** argv) {
-  return run_daemon(argc, argv, std::make_shared<early_log, account_log::options>);
+  return run_daemon(argc, argv, {.make_log = std::make_shared<early_log, account_log::options>});
 }
