@@ -54,4 +54,21 @@ void begin_log(log_threshold level, log_format format) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void say(log_level level, std::string_view text) {
+  switch (level) {
+  case log_level::debug:
+    spdlog::debug("{}", text);
+    return;
+  case log_level::info:
+    spdlog::info("{}", text);
+    return;
+  case log_level::warning:
+    spdlog::warn("{}", text);
+    return;
+  case log_level::error:
+    spdlog::error("{}", text);
+    return;
+  }
+}
+
 } // namespace understudy

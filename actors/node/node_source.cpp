@@ -1,0 +1,169 @@
+// A node's source side: the way into Kafka, capture from where it stood, and the watch over its MariaDB.
+#include "actors/node/node.hpp"
+#include "actors/source/own_lines.hpp"
+#include "events/log/topic_names.hpp"
+#include "events/log/topics.hpp"
+#include "storage/profile/profile_routing.hpp"
+#include "storage/state/mailstore_queries.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace understudy {
+namespace {
+
+constexpr std::chrono::seconds kafka_patience{5};
+
+/// The id of our dump where the configuration leaves it to us: derived from the name, far from the small
+/// numbers that people give their servers.
+std::uint32_t dump_id(const node_config& config) {
+  if (config.mariadb.server_id != 0)
+    return config.mariadb.server_id;
+  std::uint32_t hash = 2166136261U;
+  for (const char c : config.node.name.value)
+    hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619U;
+  return 0x40000000U | (hash & 0x3FFFFFFFU);
+}
+
+/// Far from the first as well.
+std::uint32_t second_dump_id(const node_config& config) {
+  return dump_id(config) ^ 0x80000000U;
+}
+
+} // namespace
+
+result<void> node::start_log() {
+  account_log::options options;
+  options.kafka = parts_->kafka;
+  options.node = parts_->config.node.name;
+  options.first_life = life_;
+  options.max_message_bytes = max_message_bytes_;
+  options.topic_limit = [kafka = parts_->kafka]() -> result<std::size_t> {
+    auto admin = topic_admin::open(kafka);
+    if (!admin)
+      return tl::make_unexpected(admin.error());
+    return (*admin)->max_message_bytes(topic::accounts, kafka_patience);
+  };
+  options.most_waiting_bytes = parts_->config.limits.memory / 4;
+  options.report = [](const std::string& text) { spdlog::error("{}", text); };
+  options.observe_ack = [metrics = parts_->metrics](double seconds, std::size_t bytes) {
+    metrics->produce_ack(seconds);
+    metrics->event_produced(bytes);
+  };
+  options.on_connection = [](bool connected) {
+    if (connected)
+      spdlog::info("Kafka is connected");
+    else
+      spdlog::error("no Kafka broker can be reached: commits of protected accounts wait");
+  };
+  parts_->log = variant_.make_log(std::move(options));
+  return parts_->log->start();
+}
+
+result<void> node::start_capture() {
+  const auto& config = parts_->config;
+  auto session = sql_session::open(parts_->local);
+  if (!session)
+    return tl::make_unexpected(static_cast<const error&>(session.error()));
+  auto stored = local_state::open(*session);
+  if (!stored)
+    return tl::make_unexpected(stored.error());
+  auto checkpoint = stored->capture();
+  if (!checkpoint)
+    return tl::make_unexpected(checkpoint.error());
+  std::vector<captured_account> accounts;
+  if (auto read = stored->each_captured([&](captured_account a) { accounts.push_back(std::move(a)); }); !read)
+    return read;
+  const auto replicas = logged_state(*session).replicas();
+  if (!replicas)
+    return tl::make_unexpected(replicas.error());
+  const auto stood = checkpoint->value_or(capture_checkpoint{});
+  const auto& settled = stood.settled;
+  auto known = read_own_lines(parts_->kafka, config.node.name, *parts_->log, std::move(accounts), *replicas,
+                              settled, stood.read_from, [this] { return stopping(); });
+  if (!known)
+    return tl::make_unexpected(known.error());
+  const auto end = mailstore_queries(*session, parts_->rules).binlog_position();
+  if (!end)
+    return tl::make_unexpected(end.error());
+  std::optional<position_lost> lost;
+  if (!*checkpoint) // the first start, or our own tables are new
+    lost = {position_lost::kind::unknown, {}, "no checkpoint says where capture stood"};
+  else if (auto missing = known->tail.missing_behind(*end); !missing.empty())
+    lost = {position_lost::kind::diverged, settled, std::move(missing)};
+
+  const bool synchronous = config.cluster.durability == durability_mode::synchronous;
+  settlement::options rules;
+  rules.memory_limit = config.limits.memory / 4;
+  rules.counts = [lease = parts_->lease, synchronous](broker_time stamp) {
+    return !synchronous || lease->counts(stamp); // asynchronous holds nobody, so no lease is asked
+  };
+  rules.waits_at_start = true;
+  rules.acknowledge = [this](const binlog_place& place) {
+    if (parts_->source)
+      parts_->source->acknowledge(place);
+  };
+  rules.observe_hold = [metrics = parts_->metrics](double seconds) { metrics->commit_hold(seconds); };
+  parts_->settle = std::make_shared<settlement>(std::move(rules));
+  parts_->settle->begin_at(settled);
+
+  auto around = std::make_shared<account_surroundings>();
+  around->log = parts_->log;
+  around->settle = parts_->settle;
+  around->supervisor = supervisor_;
+  around->messages = parts_->account_messages;
+  around->confirmed = [this](const account_id& account, sequence number) {
+    parts_->accounts->confirmed(account, number);
+  };
+  parts_->accounts = std::make_shared<known_accounts>(*system_, around);
+  checkpoints_.emplace(parts_->local, parts_->settle, parts_->accounts, parts_->log);
+  parts_->beginner =
+      std::make_shared<epoch_beginner>(parts_->promotions, parts_->sessions, parts_->rules, parts_->accounts);
+  spawn_watch();
+  capture::options options;
+  options.stream.socket = parts_->local.socket;
+  options.stream.user = parts_->local.user;
+  options.stream.password = parts_->local.password;
+  options.stream.server_id = dump_id(config);
+  options.second_server_id = second_dump_id(config);
+  options.stream.synchronous = synchronous;
+  options.stream.heartbeat = config.cluster.heartbeat;
+  options.routing = std::make_shared<profile_routing>(parts_->rules);
+  options.around = around;
+  options.accounts = parts_->accounts;
+  options.attached = [this](bool attached, const std::string& why) {
+    watch_->attached(attached, why);
+    if (attached)
+      spdlog::info("capture is attached to MariaDB");
+    else if (!why.empty())
+      spdlog::warn("capture isn't attached to MariaDB: {}", why);
+  };
+  options.probe_seen = [this] { watch_->probe_seen(); };
+  options.lost_at_start = std::move(lost);
+  options.tail = std::move(known->tail);
+  options.stuck = [this](const error& why) {
+    const std::lock_guard lock(mutex_);
+    stuck_ = why;
+  };
+  parts_->source = std::make_shared<capture>(std::move(options));
+  parts_->why_unprotected = [this] { return watch_->why_unprotected(); };
+  parts_->fences_at_start = std::make_shared<const logged_fences>(std::move(known->fences));
+  for (auto& account : known->accounts)
+    parts_->accounts->expect(std::move(account));
+  return {};
+}
+
+void node::spawn_watch() {
+  mariadb_watch::options options;
+  options.local = parts_->local;
+  options.logged = parts_->logged;
+  options.heartbeat = parts_->config.cluster.heartbeat;
+  options.synchronous = parts_->config.cluster.durability == durability_mode::synchronous;
+  options.dump_server_id = dump_id(parts_->config);
+  options.endings = parts_->endings;
+  options.oldest_hold = [settle = parts_->settle] { return settle->oldest_wait(); };
+  options.reconnect = [this] { parts_->source->reconnect(); };
+  options.report = [](const std::string& text) { spdlog::error("{}", text); };
+  watch_ = std::make_unique<mariadb_watch>(std::move(options));
+}
+
+} // namespace understudy
