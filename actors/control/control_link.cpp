@@ -2,6 +2,7 @@
 
 #include "events/control/control_codec.hpp"
 #include "events/log/topic_names.hpp"
+#include "events/model/named_thread.hpp"
 
 namespace understudy {
 namespace {
@@ -28,7 +29,7 @@ control_link::~control_link() {
 result<void> control_link::start() {
   if (auto opened = open(); !opened)
     return opened;
-  thread_ = std::thread([this] { run(); });
+  thread_ = named_thread("control-link", [this] { run(); });
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include "actors/gateway/gateway_actor.hpp"
 #include "actors/gateway/gateway_system.hpp"
 #include "actors/gateway/tls_rotation.hpp"
+#include "events/model/named_thread.hpp"
 
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
@@ -132,7 +133,7 @@ result<std::unique_ptr<gateway_server>> gateway_server::start(gateway_options op
     return failure(fmt::format("the gateway can't listen at {}: {}", place.text(), error_text(bound.error())),
                    "choose a free address of this machine for node.listen", true);
   server->held_->port = *bound;
-  server->held_->keeper = std::thread([inner = server->held_.get()] { inner->look_after(); });
+  server->held_->keeper = named_thread("gateway", [inner = server->held_.get()] { inner->look_after(); });
   return server;
 }
 

@@ -1,5 +1,7 @@
 #include "actors/gateway/tcp_probe.hpp"
 
+#include "events/model/named_thread.hpp"
+
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -8,7 +10,6 @@
 #include <cerrno>
 #include <future>
 #include <system_error>
-#include <thread>
 
 namespace understudy {
 
@@ -37,7 +38,7 @@ result<addresses> resolve(const host_port& place) {
 result<addresses> resolve_within(const host_port& place, clock::time_point end) {
   auto promise = std::make_shared<std::promise<result<addresses>>>();
   auto answer = promise->get_future();
-  std::thread([promise, place] { promise->set_value(resolve(place)); }).detach();
+  named_thread("resolve", [promise, place] { promise->set_value(resolve(place)); }).detach();
   if (answer.wait_until(end) != std::future_status::ready)
     return failure(fmt::format("{} wasn't resolved in time", place.host), "check the host's name and DNS",
                    true);

@@ -2,6 +2,7 @@
 
 #include "actors/metrics/http_connection.hpp"
 #include "events/model/invariant.hpp"
+#include "events/model/named_thread.hpp"
 
 #include <boost/json.hpp>
 
@@ -109,8 +110,7 @@ public:
                       errno == 0 ? "the address isn't known" : std::generic_category().message(errno)),
           "free the port, or set another `http` in [node] of the configuration file");
     port_ = static_cast<std::uint16_t>(bound);
-    accepting_ = std::thread([this] {
-      pthread_setname_np(pthread_self(), "http");
+    accepting_ = named_thread("http", [this] {
       listen_after_bind();
       ended_ = true;
     });

@@ -1,5 +1,6 @@
 #include "actors/node/mariadb_watch.hpp"
 
+#include "events/model/named_thread.hpp"
 #include "storage/state/logged_state.hpp"
 
 #include <mysql.h>
@@ -18,8 +19,8 @@ mariadb_watch::~mariadb_watch() {
 }
 
 void mariadb_watch::start() {
-  watcher_ = std::thread([this] { watch(); });
-  prober_ = std::thread([this] { probe(); });
+  watcher_ = named_thread("mariadb-watch", [this] { watch(); });
+  prober_ = named_thread("mariadb-probe", [this] { probe(); });
 }
 
 void mariadb_watch::stop() {

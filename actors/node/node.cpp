@@ -3,6 +3,7 @@
 #include "actors/node/log.hpp"
 #include "actors/supervisor/supervisor.hpp"
 #include "actors/support/uuid.hpp"
+#include "events/model/named_thread.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -26,7 +27,7 @@ constexpr std::chrono::seconds drain_limit{3};
 bool ends_within(std::chrono::milliseconds limit, std::function<void()> work) {
   std::packaged_task<void()> task(std::move(work));
   auto ended = task.get_future();
-  std::thread(std::move(task)).detach();
+  named_thread("stop", std::move(task)).detach();
   return ended.wait_for(limit) == std::future_status::ready;
 }
 

@@ -2,8 +2,7 @@
 #include "actors/replica/replica_reader.hpp"
 
 #include "events/log/topic_names.hpp"
-
-#include <pthread.h>
+#include "events/model/named_thread.hpp"
 
 namespace understudy {
 namespace {
@@ -40,8 +39,7 @@ replica_reader::~replica_reader() {
 }
 
 void replica_reader::start() {
-  thread_ = std::thread([this] { run(); });
-  pthread_setname_np(thread_.native_handle(), "replica-reader");
+  thread_ = named_thread("replica-reader", [this] { run(); });
 }
 
 void replica_reader::stop() {

@@ -3,6 +3,7 @@
 #include "events/codec/encode.hpp"
 #include "events/codec/parts.hpp"
 #include "events/log/topic_names.hpp"
+#include "events/model/named_thread.hpp"
 
 namespace understudy {
 namespace {
@@ -51,7 +52,7 @@ account_log::~account_log() {
 result<void> account_log::start() {
   if (auto opened = open_producer(); !opened)
     return opened;
-  maintenance_ = std::thread([this] { run_maintenance(); });
+  maintenance_ = named_thread("account-log", [this] { run_maintenance(); });
   return {};
 }
 

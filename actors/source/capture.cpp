@@ -1,5 +1,7 @@
 #include "actors/source/capture.hpp"
 
+#include "events/model/named_thread.hpp"
+
 #include <caf/send.hpp>
 
 #include <random>
@@ -23,7 +25,7 @@ capture::~capture() {
 }
 
 void capture::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_ = named_thread("capture", [this] { run(); });
 }
 
 void capture::stop() {

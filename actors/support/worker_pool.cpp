@@ -1,15 +1,12 @@
 #include "actors/support/worker_pool.hpp"
 
-#include <pthread.h>
+#include "events/model/named_thread.hpp"
 
 namespace understudy {
 
 worker_pool::worker_pool(std::string name, unsigned threads) {
-  name.resize(std::min<std::size_t>(name.size(), 15));
-  for (unsigned i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { run(); });
-    pthread_setname_np(threads_.back().native_handle(), name.c_str());
-  }
+  for (unsigned i = 0; i < threads; ++i)
+    threads_.push_back(named_thread(name, [this] { run(); }));
 }
 
 worker_pool::~worker_pool() {

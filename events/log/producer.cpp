@@ -1,6 +1,7 @@
 #include "events/log/producer.hpp"
 
 #include "events/log/client_handle.hpp"
+#include "events/model/named_thread.hpp"
 
 #include <fmt/format.h>
 
@@ -198,7 +199,7 @@ result<std::unique_ptr<producer>> producer::start(const kafka_settings& settings
   if (!client)
     return tl::make_unexpected(std::move(client.error()));
   s->client = std::move(*client);
-  s->thread = std::thread([raw = s.get()] { raw->run(); });
+  s->thread = named_thread("kafka-reports", [raw = s.get()] { raw->run(); });
   return std::unique_ptr<producer>(new producer(std::move(s)));
 }
 
