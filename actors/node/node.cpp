@@ -3,6 +3,7 @@
 #include "actors/node/log.hpp"
 #include "actors/supervisor/supervisor.hpp"
 #include "actors/support/uuid.hpp"
+#include "events/log/client_voice.hpp"
 #include "events/model/named_thread.hpp"
 
 #include <spdlog/spdlog.h>
@@ -114,6 +115,7 @@ result<void> node::start() {
   parts_->kafka.properties = config.kafka.properties;
   parts_->kafka.client_id = "understudy-" + config.node.name.value;
   parts_->kafka.log = say;
+  parts_->kafka.voice = std::make_shared<client_voice>();
   parts_->sql = std::make_shared<worker_pool>("sql", 2);
   parts_->promotions = std::make_shared<worker_pool>("promotions", promotions_at_once);
   parts_->sessions = std::make_shared<session_pool>(parts_->logged, promotions_at_once);

@@ -22,17 +22,18 @@ constexpr auto patience = std::chrono::seconds(3);
 
 } // namespace
 
+client_watch::~client_watch() {
+  if (said_)
+    voice_->back();
+}
+
 void client_watch::say(log_level level, std::string_view text) const {
   if (sink_)
     sink_(level, text);
 }
 
 void client_watch::limited(log_level level, std::string_view text) {
-  std::optional<std::size_t> hidden;
-  {
-    const std::lock_guard lock(guard_);
-    hidden = throttle_.admit(log_throttle::clock::now());
-  }
+  const auto hidden = voice_->admit(log_throttle::clock::now());
   if (!hidden)
     return;
   if (*hidden == 0)
@@ -66,14 +67,15 @@ void client_watch::statistics(std::string_view json) {
   if (up != connected_) {
     connected_ = up;
     changed_ = now;
-    if (up && said_)
+    if (up && said_ && voice_->back())
       say(log_level::info, fmt::format("Kafka can be reached again, after {} s",
                                        std::chrono::duration_cast<std::chrono::seconds>(since).count()));
     said_ = false;
     connection_changed(up);
   } else if (!up && !said_ && since >= patience) {
     said_ = true;
-    say(log_level::error, "no Kafka broker can be reached; it is tried again all the time");
+    if (voice_->cut_off())
+      say(log_level::error, "no Kafka broker can be reached; it is tried again all the time");
   }
 }
 

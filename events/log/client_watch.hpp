@@ -1,11 +1,11 @@
 // What every librdkafka client needs: its log limited, and whether any broker can be reached.
 #pragma once
+#include "events/log/client_voice.hpp"
 #include "events/log/kafka_settings.hpp"
-#include "events/log/log_throttle.hpp"
 
 #include <atomic>
 #include <chrono>
-#include <mutex>
+#include <memory>
 #include <string_view>
 
 namespace understudy {
@@ -13,9 +13,10 @@ namespace understudy {
 /// The opaque of a client's callbacks. Any thread.
 class client_watch {
 public:
-  explicit client_watch(log_sink sink)
-      : sink_(std::move(sink)) {}
-  virtual ~client_watch() = default;
+  explicit client_watch(const kafka_settings& settings)
+      : sink_(settings.log)
+      , voice_(settings.voice ? settings.voice : std::make_shared<client_voice>()) {}
+  virtual ~client_watch();
   client_watch(const client_watch&) = delete;
   client_watch& operator=(const client_watch&) = delete;
 
@@ -41,8 +42,7 @@ private:
   void limited(log_level level, std::string_view text);
 
   log_sink sink_;
-  std::mutex guard_;
-  log_throttle throttle_;
+  const std::shared_ptr<client_voice> voice_;
   std::atomic<bool> connected_ = false;
   std::atomic<bool> judged_ = false; ///< by statistics
   std::chrono::steady_clock::time_point changed_ = std::chrono::steady_clock::now();

@@ -49,7 +49,7 @@ partition_reader::~partition_reader() = default;
 result<std::unique_ptr<partition_reader>> partition_reader::open(const kafka_settings& settings,
                                                                  const std::string& topic,
                                                                  const reader_options& options) {
-  auto s = std::make_unique<state>(settings.log, topic, options.queue_bytes);
+  auto s = std::make_unique<state>(settings, topic, options.queue_bytes);
   auto conf = make_conf(settings, fixed_properties(settings, options), *s);
   if (!conf)
     return tl::make_unexpected(std::move(conf.error()));

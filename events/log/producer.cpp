@@ -70,8 +70,8 @@ property_list fixed_properties(const producer_options& options) {
 } // namespace
 
 struct producer::state final : client_watch {
-  state(log_sink sink, producer_callbacks c)
-      : client_watch(std::move(sink))
+  state(const kafka_settings& settings, producer_callbacks c)
+      : client_watch(settings)
       , callbacks(std::move(c)) {}
 
   void client_error(int code, std::string_view text) override;
@@ -190,7 +190,7 @@ producer::~producer() {
 result<std::unique_ptr<producer>> producer::start(const kafka_settings& settings,
                                                   const producer_options& options,
                                                   producer_callbacks callbacks) {
-  auto s = std::make_unique<state>(settings.log, std::move(callbacks));
+  auto s = std::make_unique<state>(settings, std::move(callbacks));
   auto conf = make_conf(settings, fixed_properties(options), *s);
   if (!conf)
     return tl::make_unexpected(std::move(conf.error()));

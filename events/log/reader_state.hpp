@@ -13,8 +13,8 @@ namespace understudy {
 
 /// The consumer without groups: it needs no coordinator, and each partition is started and stopped by itself.
 struct partition_reader::state final : client_watch {
-  state(log_sink sink, std::string topic_name, std::size_t queue_bytes)
-      : client_watch(std::move(sink))
+  state(const kafka_settings& settings, std::string topic_name, std::size_t queue_bytes)
+      : client_watch(settings)
       , name(std::move(topic_name))
       , gauge(queue_bytes) {}
 

@@ -61,8 +61,8 @@ result<event_handle> wait(rd_kafka_queue_t* queue, std::string_view doing,
 } // namespace
 
 struct topic_admin::state final : client_watch {
-  explicit state(log_sink sink)
-      : client_watch(std::move(sink)) {}
+  explicit state(const kafka_settings& settings)
+      : client_watch(settings) {}
 
   result<metadata_handle> metadata(std::chrono::milliseconds timeout) const;
   options_handle options(rd_kafka_admin_op_t what, std::chrono::milliseconds timeout) const;
@@ -159,7 +159,7 @@ topic_admin::topic_admin(std::unique_ptr<state> s)
 topic_admin::~topic_admin() = default;
 
 result<std::unique_ptr<topic_admin>> topic_admin::open(const kafka_settings& settings) {
-  auto s = std::make_unique<state>(settings.log);
+  auto s = std::make_unique<state>(settings);
   // Nobody polls between two calls: statistics would pile up.
   auto conf = make_conf(settings, {{"statistics.interval.ms", "0"}}, *s);
   if (!conf)

@@ -4,6 +4,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <array>
+
 using namespace understudy;
 using namespace understudy::testing;
 using namespace std::chrono_literals;
@@ -13,6 +16,8 @@ namespace {
 
 /// Long beside a commit's milliseconds, and beside the pause of a garbage collection.
 constexpr auto too_long_for_a_commit = 1500ms;
+/// Ten of Kafka's clients a minute, and one each of what a node can't do meanwhile.
+constexpr int most_lines_of_an_outage = 20;
 
 struct held_world : enrolled_world {
   held_world()
@@ -96,6 +101,9 @@ BOOST_AUTO_TEST_CASE(p1_p8_kafka_dies_under_load_writes_wait_and_go_on) {
   const std::string produced = "understudy_events_produced_total";
   const auto at_first = source.metric(produced);
   BOOST_REQUIRE(eventually(patience, [&] { return source.metric(produced) > at_first + 50; }));
+  std::array<std::size_t, 2> logged_before{};
+  for (std::size_t host = 0; host < 2; ++host)
+    logged_before[host] = world.at(host).node.log_text().size();
   world.kafka.kill9();
   BOOST_TEST(eventually(patience, [&] { return source.metric("understudy_kafka_connected") == 0; }));
   // Told by the producer's connection; the metric by the link's.
@@ -104,6 +112,13 @@ BOOST_AUTO_TEST_CASE(p1_p8_kafka_dies_under_load_writes_wait_and_go_on) {
   }));
   auto write = write_async(source, e.account);
   BOOST_TEST(!eventually(too_long_for_a_commit, [&] { return ended(write); }));
+  // O01: what so many clients and everybody who needs them have to say of it is soon said.
+  BOOST_TEST(eventually(patience, [&] { return source.metric("understudy_lease_remaining_seconds") < -10; }));
+  for (std::size_t host = 0; host < 2; ++host) {
+    const auto said = world.at(host).node.log_text().substr(logged_before[host]);
+    BOOST_TEST_CONTEXT(said)
+    BOOST_TEST(std::count(said.begin(), said.end(), '\n') <= most_lines_of_an_outage);
+  }
   world.kafka.restart();
   BOOST_TEST(eventually(patience, [&] { return ended(write); }));
   BOOST_TEST(write.get() == "");

@@ -21,7 +21,9 @@ BOOST_AUTO_TEST_CASE(o01_lines_are_limited_and_the_hidden_ones_counted) {
 
 BOOST_AUTO_TEST_CASE(o01_a_flood_of_the_client_ends_in_ten_lines) {
   std::vector<std::string> lines;
-  client_watch watch([&](log_level, std::string_view text) { lines.emplace_back(text); });
+  kafka_settings settings;
+  settings.log = [&](log_level, std::string_view text) { lines.emplace_back(text); };
+  client_watch watch(settings);
   for (int i = 0; i < 1000; ++i)
     watch.log_line(3, "FAIL", "Connection refused");
   watch.log_line(4, "CONFWARN", "is a consumer property");
@@ -29,8 +31,29 @@ BOOST_AUTO_TEST_CASE(o01_a_flood_of_the_client_ends_in_ten_lines) {
   BOOST_TEST(lines[0] == "Kafka client: FAIL Connection refused");
 }
 
+BOOST_AUTO_TEST_CASE(o01_the_clients_of_one_node_say_no_more_than_one_would) {
+  std::vector<std::string> lines;
+  kafka_settings settings;
+  settings.log = [&](log_level, std::string_view text) { lines.emplace_back(text); };
+  settings.voice = std::make_shared<client_voice>();
+  client_watch first(settings), second(settings);
+  for (int i = 0; i < 20; ++i)
+    for (auto* watch : {&first, &second})
+      watch->log_line(3, "FAIL", "Connection refused");
+  BOOST_TEST(lines.size() == 10U);
+}
+
+BOOST_AUTO_TEST_CASE(o01_the_first_client_without_a_broker_says_so_and_the_last_that_has_one_again) {
+  client_voice voice;
+  BOOST_TEST(voice.cut_off());
+  BOOST_TEST(!voice.cut_off());
+  BOOST_TEST(!voice.back());
+  BOOST_TEST(voice.back());
+  BOOST_TEST(voice.cut_off());
+}
+
 BOOST_AUTO_TEST_CASE(what_gave_something_before_the_first_statistics_is_connected) {
-  client_watch watch({});
+  client_watch watch(kafka_settings{});
   watch.answered();
   BOOST_TEST(watch.connected());
   watch.statistics(R"({"brokers":{"a":{"state":"DOWN"}}})");
@@ -39,7 +62,7 @@ BOOST_AUTO_TEST_CASE(what_gave_something_before_the_first_statistics_is_connecte
 }
 
 BOOST_AUTO_TEST_CASE(connected_is_any_broker_up) {
-  client_watch watch({});
+  client_watch watch(kafka_settings{});
   BOOST_TEST(!watch.connected());
   watch.statistics(R"({"brokers":{"a":{"state":"CONNECT"},"b":{"state":"UP"}}})");
   BOOST_TEST(watch.connected());
