@@ -140,9 +140,9 @@ void known_accounts::on_slices(sliced_transaction& transaction) {
                                              static_cast<std::uint32_t>(own.size()), transaction.bytes);
   for (const auto& [account, changes] : own) {
     auto check = std::make_shared<settlement::slice>(settlement::slice{number});
-    account->last_id = transaction.id;
     if (settle_known(*account, transaction.id, check))
       continue;
+    account->last_id = transaction.id;
     const auto& actor = wake(*account);
     account->captured = true;
     account->sent = account->sent.next();
@@ -176,6 +176,8 @@ bool known_accounts::settle_known(entry& account, const gtid& id, const settleme
     return false;
   const auto& [number, where] = event.mapped();
   account.sent = std::max(account.sent, number);
+  // Of an earlier one a fence would say, falsely, that it's the last one's.
+  account.last_id = number == account.sent ? id : gtid{};
   around_->settle->delivered(check, where);
   note_confirmed(account, number);
   return true;

@@ -221,6 +221,23 @@ BOOST_AUTO_TEST_CASE(r28_an_account_without_an_actor_is_fenced_all_the_same) {
   BOOST_REQUIRE(eventually(deadline, [&] { return w.foreign == 1; }));
 }
 
+/// What the actor knew was the first of two transactions, and the number of the second.
+BOOST_AUTO_TEST_CASE(r29_a_fence_names_the_transaction_of_its_last_number_or_none) {
+  world w;
+  known_events known;
+  known[id(1)] = {sequence(5), {partition_id(0), kafka_offset(9), broker_time{1}}};
+  known[id(2)] = {sequence(6), {partition_id(0), kafka_offset(10), broker_time{1}}};
+  w.expect(anna, 1, account_role::source, 6, known);
+  w.capture(1);
+  const auto woken = w.accounts->actor_of(anna);
+  w.capture(1);
+  w.role(anna, epoch(2), "replica");
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.produced<fence_event>().size() == 1; }));
+  const auto fence = w.produced<fence_event>()[0];
+  BOOST_TEST((fence.last == sequence(6)));
+  BOOST_TEST((!fence.last_id || fence.last_id == id(2)));
+}
+
 BOOST_AUTO_TEST_CASE(r20_an_epoch_that_was_closed_writes_no_fence) {
   world w;
   w.expect(anna, 1, account_role::source, 4);
