@@ -84,31 +84,32 @@ result<std::set<account_id>> accepted_losses(const control_state& state, const r
                  "correct one of the two lists; nothing was done");
 }
 
-std::vector<account_to_enrol> homes_of(const std::string& name, const registries_asked& asked) {
+std::vector<account_home> homes_of(const std::string& name, const registries_asked& asked) {
   const auto wanted = folded_name(name);
-  std::vector<account_to_enrol> homes;
+  std::vector<account_home> homes;
   for (const auto& [node, accounts] : asked.answers)
     for (const auto& account : accounts)
       if (!account.is_replica &&
           (folded_name(account.name) == wanted || folded_name(account.account.value) == wanted) &&
-          std::none_of(homes.begin(), homes.end(), [&](const account_to_enrol& home) {
+          std::none_of(homes.begin(), homes.end(), [&](const account_home& home) {
             return home.home == node && home.id == account.account; // found by address and by UUID
           }))
-        homes.push_back({account.account, account.name, node});
+        homes.push_back({{account.account, account.name, node}, account.source_term});
   return homes;
 }
 
-void keep_last_source(std::vector<account_to_enrol>& homes, const control_state& state) {
+void keep_last_source(std::vector<account_home>& homes, const control_state& state) {
   const auto* known = homes.size() < 2 ? nullptr : state.account(homes.front().id);
   if (known == nullptr)
     return;
-  const auto last = std::find_if(homes.begin(), homes.end(), [&](const account_to_enrol& home) {
+  const auto last = std::find_if(homes.begin(), homes.end(), [&](const account_home& home) {
     return home.id == known->id && home.home == known->primary();
   });
-  if (last != homes.end())
-    std::erase_if(homes, [&](const account_to_enrol& home) {
-      return home.id == known->id && home.home != known->primary();
-    });
+  if (last == homes.end())
+    return;
+  std::erase_if(homes, [&, newest = last->source_term](const account_home& home) {
+    return home.id == known->id && home.source_term != epoch{} && home.source_term < newest;
+  });
 }
 
 std::string no_mailstore_has_it(const registries_asked& asked) {

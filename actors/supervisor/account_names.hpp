@@ -33,11 +33,15 @@ struct registries_asked {
   std::vector<std::pair<node_name, std::vector<found_account>>> answers;
   std::vector<node_name> silent; ///< nodes, or their MariaDBs, that didn't answer
 };
+struct account_home : account_to_enrol {
+  epoch source_term{}; ///< as found_account has it
+};
 /// The mailboxes of an address or UUID that aren't replicas: of more than one none is its home for sure.
-std::vector<account_to_enrol> homes_of(const std::string& name, const registries_asked& asked);
+std::vector<account_home> homes_of(const std::string& name, const registries_asked& asked);
 /// Of several mailboxes of one account that was replicated before, the one where control had its source last
-/// is its home; the others are copies from then. Leaves `homes` as they are if control can't tell.
-void keep_last_source(std::vector<account_to_enrol>& homes, const control_state& state);
+/// is its home, and those go that were its source before. One without a role row stays: the mailbox may have
+/// been moved there by hand since, and what was left behind must not be taken for it.
+void keep_last_source(std::vector<account_home>& homes, const control_state& state);
 /// Why a name means no replicated account: the same sentence whatever was asked.
 std::string why_not_replicated(const std::string& name, const registries_asked& asked);
 /// No registry has the name.

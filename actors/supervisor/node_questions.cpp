@@ -110,7 +110,7 @@ result<std::vector<found_account>> find_here(node_parts& parts, const std::vecto
       const bool elsewhere =
           (replica && *replica) || (role && *role && (*role)->role != account_role::source);
       const bool source = role && *role && (*role)->role == account_role::source;
-      all.push_back({account.account, account.name, elsewhere && !source});
+      all.push_back({account.account, account.name, elsewhere && !source, source ? (*role)->term : epoch{}});
     }
   }
   return all;

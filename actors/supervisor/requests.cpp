@@ -304,7 +304,10 @@ result<std::vector<account_figures>> parse_figures(std::string_view text) {
 std::string write_found(const std::vector<found_account>& accounts) {
   json::array list;
   for (const auto& a : accounts)
-    list.push_back({{"account", a.account.value}, {"name", a.name}, {"replica", a.is_replica}});
+    list.push_back({{"account", a.account.value},
+                    {"name", a.name},
+                    {"replica", a.is_replica},
+                    {"sourceTerm", a.source_term.value}});
   return json::serialize(json::object{{"found", std::move(list)}});
 }
 
@@ -313,7 +316,8 @@ result<std::vector<found_account>> parse_found(std::string_view text) {
     std::vector<found_account> accounts;
     for (const auto& entry : root.at("found").as_array())
       accounts.push_back({account_id(view_of(entry.at("account").as_string())),
-                          view_of(entry.at("name").as_string()), entry.at("replica").as_bool()});
+                          view_of(entry.at("name").as_string()), entry.at("replica").as_bool(),
+                          epoch(entry.at("sourceTerm").to_number<std::uint64_t>())});
     return accounts;
   });
 }

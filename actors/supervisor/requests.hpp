@@ -108,6 +108,7 @@ struct found_account {
   account_id account;
   std::string name;
   bool is_replica = false; ///< it is replicated there from elsewhere
+  epoch source_term{};     ///< of its role row, if that says source; 0: it has none
 };
 std::string write_found(const std::vector<found_account>& accounts);
 result<std::vector<found_account>> parse_found(std::string_view json);
