@@ -1,5 +1,6 @@
 #include "actors/node/daemon.hpp"
 
+#include "actors/gateway/tls_material.hpp"
 #include "actors/node/log.hpp"
 
 #include <CLI/CLI.hpp>
@@ -17,6 +18,26 @@ void on_signal(int) {
   stop_wanted = true;
 }
 
+/// What the configuration names must be usable: said at once, and not behind the waiting for MariaDB and
+/// Kafka.
+result<void> check_files(const node_config& config) {
+  if (auto rules = load_profile(config.profile_file); !rules)
+    return tl::make_unexpected(rules.error());
+  if (!config.mariadb.password_file.empty())
+    if (auto secret = read_secret(config.mariadb.password_file); !secret)
+      return tl::make_unexpected(secret.error());
+  if (!config.tls.empty())
+    if (auto tls = check_tls_files({config.tls.ca, config.tls.certificate, config.tls.key}); !tls)
+      return tl::make_unexpected(tls.error());
+  return {};
+}
+
+int refuse(const error& why) {
+  std::fprintf(stderr, "understudyd: %s%s%s\n", why.what.c_str(), why.todo.empty() ? "" : "; ",
+               why.todo.c_str());
+  return 1;
+}
+
 } // namespace
 
 int run_daemon(int argc, char** argv, node_variant variant) {
@@ -24,7 +45,7 @@ int run_daemon(int argc, char** argv, node_variant variant) {
   std::string config_file = "/etc/understudy/understudyd.toml";
   bool check = false;
   options.add_option("--config", config_file, "configuration file")->capture_default_str();
-  options.add_flag("--check", check, "check the configuration and exit");
+  options.add_flag("--check", check, "check the configuration and the files that it names, and exit");
   options.set_version_flag("--version", std::string("understudyd ") + UNDERSTUDY_VERSION);
   try {
     options.parse(argc, argv);
@@ -32,11 +53,10 @@ int run_daemon(int argc, char** argv, node_variant variant) {
     return options.exit(wrong) == 0 ? 0 : 2;
   }
   auto config = load_node_config(config_file);
-  if (!config) {
-    std::fprintf(stderr, "understudyd: %s%s%s\n", config.error().what.c_str(),
-                 config.error().todo.empty() ? "" : "; ", config.error().todo.c_str());
-    return 1;
-  }
+  if (!config)
+    return refuse(config.error());
+  if (auto usable = check_files(*config); !usable)
+    return refuse(usable.error());
   if (check) {
     std::printf("%s: good\n", config_file.c_str());
     return 0;

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <fstream>
+#include <sstream>
 
 using namespace understudy;
 using namespace understudy::testing;
@@ -97,6 +99,32 @@ BOOST_AUTO_TEST_CASE(a_node_waits_for_kafka_and_for_mariadb_and_says_so) {
   second.db.restart();
   BOOST_TEST(
       eventually(patience, [&] { return second.get("/readyz").find("\"ok\":true") != std::string::npos; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_the_configuration_names_and_nobody_has_is_said_at_once) {
+  std::ifstream in(first.db.dir() / "understudyd.toml");
+  const std::string good((std::istreambuf_iterator<char>(in)), {});
+  const auto file = world.dir() / "wrong.toml";
+  const auto run = [&](const std::string& text, std::vector<std::string> words) {
+    std::ofstream(file) << text;
+    std::vector<std::string> command{UNDERSTUDYD, "--config", file.string()};
+    command.insert(command.end(), words.begin(), words.end());
+    return fixture::run_process(std::move(command), 20s);
+  };
+  BOOST_TEST(run(good, {"--check"}).exit_code == 0);
+  for (const auto* name : {"carbonio.toml", "ca.pem", "admin.pem", "admin-key.pem"}) {
+    auto wrong = good;
+    const auto at = wrong.find(name);
+    BOOST_REQUIRE_MESSAGE(at != std::string::npos, name);
+    wrong.insert(at, "not-");
+    for (const auto& words : {std::vector<std::string>{"--check"}, std::vector<std::string>{}}) {
+      const auto done = run(wrong, words);
+      BOOST_TEST_CONTEXT(done.output) {
+        BOOST_TEST(done.exit_code == 1);
+        BOOST_TEST(done.output.find(std::string("not-") + name) != std::string::npos);
+      }
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_broker_address_is_named_and_the_node_can_be_stopped) {
