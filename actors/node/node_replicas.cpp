@@ -26,7 +26,7 @@ result<void> node::start_replicas() {
   };
   options.observe.loaded = [metrics = parts_->metrics](std::uint64_t rows) { metrics->snapshot_rows(rows); };
   options.observe.batch = [metrics = parts_->metrics](std::size_t accounts) { metrics->batch(accounts); };
-  options.observe.report = [](log_level level, const std::string& text) { say(level, text); };
+  options.observe.report = say;
   options.supervisor = supervisor_;
   options.messages = parts_->replica_messages;
   parts_->replicas = std::make_shared<replica_side>(std::move(options));
@@ -38,7 +38,7 @@ result<void> node::start_replicas() {
   sending.sql = parts_->logged;
   sending.rules = parts_->rules;
   sending.max_message_bytes = max_message_bytes_;
-  sending.report = [](log_level level, const std::string& text) { say(level, text); };
+  sending.report = say;
   parts_->snapshots = std::make_shared<snapshot_sender>(std::move(sending));
   if (auto started = parts_->snapshots->start(); !started)
     return started;

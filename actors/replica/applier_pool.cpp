@@ -1,8 +1,7 @@
 #include "actors/replica/applier_pool.hpp"
 
+#include "events/model/named_thread.hpp"
 #include "storage/state/logged_state.hpp"
-
-#include <pthread.h>
 
 namespace understudy {
 namespace {
@@ -42,8 +41,7 @@ void applier_pool::start() {
   for (unsigned lane = 0; lane <= options_.queue.lanes; ++lane) {
     auto& w = *workers_.emplace_back(std::make_unique<worker>());
     w.lane = lane;
-    w.thread = std::thread([this, &w] { run(w); });
-    pthread_setname_np(w.thread.native_handle(), fmt::format("apply-{}", lane).c_str());
+    w.thread = named_thread(fmt::format("apply-{}", lane), [this, &w] { run(w); });
   }
 }
 

@@ -188,10 +188,6 @@ apply_plan make_plan(const std::vector<account_work>& batch, const table_resolve
   return planner(batch, resolve, limits).make();
 }
 
-std::string sql_of(const planned_statement& statement, const std::vector<account_work>& batch) {
-  return statement_text(statement, batch);
-}
-
 std::string describe(const planned_row& row) {
   const char* kind = row.kind == change_kind::insert   ? "insert into"
                      : row.kind == change_kind::update ? "update of"

@@ -80,9 +80,6 @@ struct apply_plan {
 apply_plan make_plan(const std::vector<account_work>& batch, const table_resolver& resolve,
                      const plan_limits& limits);
 
-/// The SQL of a statement. Pieces of at most `limits.bytes` are made by make_plan already.
-std::string sql_of(const planned_statement& statement, const std::vector<account_work>& batch);
-
 /// "table mboxgroup/mail_item, key (id=5), sequence 17, before (…), after (…)", for errors (R38).
 std::string describe(const planned_row& row);
 

@@ -1,6 +1,7 @@
 #include "storage/apply/apply_transaction.hpp"
 
 #include "storage/apply/bound_insert.hpp"
+#include "storage/apply/statement_text.hpp"
 #include "storage/state/sql_text.hpp"
 
 #include <fmt/format.h>
@@ -124,7 +125,7 @@ std::optional<transaction_failure> apply_transaction::add_statement(const planne
     if (!failed || !is_not_prepared(failed->why))
       return failed;
   }
-  step next{sql_of(statement, batch_), statement.expected, index};
+  step next{statement_text(statement, batch_), statement.expected, index};
   if (statement.like().forgiven)
     next.expected.reset();
   return add(std::move(next));

@@ -13,6 +13,15 @@ namespace understudy::apply_test {
 /// A case-blind collation that also takes ä for a, as utf8mb3_general_ci does.
 std::string folded(const value& content);
 
+/// A column `c`, for tests of one value.
+inline column column_of(column_type type, std::string charset = {}) {
+  column c;
+  c.name = "c";
+  c.type = type;
+  c.charset = std::move(charset);
+  return c;
+}
+
 struct model_table {
   std::shared_ptr<const shape> about;
   std::shared_ptr<const destination_table> target;

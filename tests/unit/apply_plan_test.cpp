@@ -1,6 +1,7 @@
 // SQL literals, statements, and what becomes of values on their way to this host.
 #include "storage/apply/literal.hpp"
 #include "storage/apply/local_shape.hpp"
+#include "storage/apply/statement_text.hpp"
 #include "tests/unit/apply_model.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -9,14 +10,6 @@ using namespace understudy;
 using namespace understudy::apply_test;
 
 namespace {
-
-column of(column_type type, std::string charset = {}) {
-  column c;
-  c.name = "c";
-  c.type = type;
-  c.charset = std::move(charset);
-  return c;
-}
 
 std::string literal(const column& about, const value& content) {
   std::string out;
@@ -39,7 +32,7 @@ std::vector<std::string> statements(const apply_model& model, std::vector<row_ch
   for (const auto& refused : plan.refused)
     out.push_back("refused: " + refused.why.what);
   for (const auto& statement : plan.statements)
-    out.push_back(sql_of(statement, batch));
+    out.push_back(statement_text(statement, batch));
   return out;
 }
 
@@ -52,25 +45,27 @@ std::vector<value> item(std::int64_t id, std::int64_t size = 0) {
 } // namespace
 
 BOOST_AUTO_TEST_CASE(literals_read_the_same_in_every_sql_mode) {
-  const auto text = of(column_type::varchar, "utf8mb3");
+  const auto text = column_of(column_type::varchar, "utf8mb3");
   BOOST_TEST(literal(text, text_value{"it's"}) == "'it''s'");
   BOOST_TEST(literal(text, text_value{"a\\b"}) == "_utf8mb4 x'615c62'");
   BOOST_TEST(literal(text, text_value{std::string("\0a\0", 3)}) == "_utf8mb4 x'006100'");
-  BOOST_TEST(literal(of(column_type::varchar, "latin1"), bytes_value{"\xe4"}) == "_latin1 x'e4'");
-  BOOST_TEST(literal(of(column_type::blob, "binary"), bytes_value{std::string("\0\xff", 2)}) == "x'00ff'");
-  BOOST_TEST(literal(of(column_type::geometry), bytes_value{""}) == "x''");
+  BOOST_TEST(literal(column_of(column_type::varchar, "latin1"), bytes_value{"\xe4"}) == "_latin1 x'e4'");
+  BOOST_TEST(literal(column_of(column_type::blob, "binary"), bytes_value{std::string("\0\xff", 2)}) ==
+             "x'00ff'");
+  BOOST_TEST(literal(column_of(column_type::geometry), bytes_value{""}) == "x''");
   BOOST_TEST(literal(text, null_value{}) == "NULL");
-  BOOST_TEST(literal(of(column_type::big), std::uint64_t{18446744073709551615U}) == "18446744073709551615");
-  BOOST_TEST(literal(of(column_type::decimal), literal_value{"-0.0001"}) == "-0.0001");
-  BOOST_TEST(literal(of(column_type::single), literal_value{"0.1"}) == "0.10000000149011612e0");
-  BOOST_TEST(literal(of(column_type::real), literal_value{"5e-324"}) == "5e-324");
-  BOOST_TEST(literal(of(column_type::real), literal_value{"-0"}) == "'-0'");
-  BOOST_TEST(literal(of(column_type::datetime), literal_value{"0000-00-00 00:00:00"}) ==
+  BOOST_TEST(literal(column_of(column_type::big), std::uint64_t{18446744073709551615U}) ==
+             "18446744073709551615");
+  BOOST_TEST(literal(column_of(column_type::decimal), literal_value{"-0.0001"}) == "-0.0001");
+  BOOST_TEST(literal(column_of(column_type::single), literal_value{"0.1"}) == "0.10000000149011612e0");
+  BOOST_TEST(literal(column_of(column_type::real), literal_value{"5e-324"}) == "5e-324");
+  BOOST_TEST(literal(column_of(column_type::real), literal_value{"-0"}) == "'-0'");
+  BOOST_TEST(literal(column_of(column_type::datetime), literal_value{"0000-00-00 00:00:00"}) ==
              "'0000-00-00 00:00:00'");
 }
 
 BOOST_AUTO_TEST_CASE(t06_members_go_by_number_and_the_error_value_needs_a_lenient_session) {
-  auto about = of(column_type::enumeration, "utf8mb4");
+  auto about = column_of(column_type::enumeration, "utf8mb4");
   about.members = {"a", "b,'", ""};
   BOOST_TEST(literal(about, text_value{"b,'"}) == "2");
   BOOST_TEST(literal(about, text_value{""}) == "3");
@@ -82,13 +77,13 @@ BOOST_AUTO_TEST_CASE(t06_members_go_by_number_and_the_error_value_needs_a_lenien
 
 BOOST_AUTO_TEST_CASE(a10_an_image_is_compared_byte_by_byte_and_null_safe) {
   std::string out;
-  append_exact_match(out, "`ids`", of(column_type::blob, "utf8mb3"), text_value{"A"});
+  append_exact_match(out, "`ids`", column_of(column_type::blob, "utf8mb3"), text_value{"A"});
   BOOST_TEST(out == "CAST(`ids` AS BINARY) <=> x'41'");
   out.clear();
-  append_exact_match(out, "`f`", of(column_type::single), literal_value{"0.1"});
+  append_exact_match(out, "`f`", column_of(column_type::single), literal_value{"0.1"});
   BOOST_TEST(out == "`f` <=> 0.10000000149011612e0");
   out.clear();
-  append_exact_match(out, "`x`", of(column_type::varchar, "utf8mb3"), null_value{});
+  append_exact_match(out, "`x`", column_of(column_type::varchar, "utf8mb3"), null_value{});
   BOOST_TEST(out == "`x` <=> NULL");
   const apply_model model;
   const auto sql = statements(model, {model.described({apply_model::log,
