@@ -44,14 +44,25 @@ void check_same(replicated_pair& pair, const account_id& account) {
   BOOST_TEST(differences.empty(), differences);
 }
 
+void check_says(const error& why, std::initializer_list<const char*> parts) {
+  for (const auto* part : parts)
+    BOOST_TEST(why.what.find(part) != std::string::npos, why.what);
+}
+
+/// A row by hand, in the way of account 8's event that inserts this item.
+void put_in_the_way(replicated_pair& pair, unsigned item) {
+  pair.destination().set_up(
+      fmt::format("INSERT INTO mboxgroup4.mail_item(mailbox_id,id,type,date,size,mod_metadata,"
+                  "mod_content) VALUES (4,{},5,0,0,1,1)",
+                  item));
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_CASE(r41_a_bad_account_is_taken_out_up_to_its_bad_event_and_the_others_commit) {
   several all(5);
   auto& pair = all.pair;
-  // A row by hand, in the way of account 8's second event.
-  pair.destination().set_up("INSERT INTO mboxgroup4.mail_item(mailbox_id,id,type,date,size,mod_metadata,"
-                            "mod_content) VALUES (4,501,5,0,0,1,1)");
+  put_in_the_way(pair, 501); // its second
   for (unsigned item = 500; item < 503; ++item)
     for (unsigned mailbox = 7; mailbox < 13; ++mailbox)
       all.deliver(mailbox, item);
@@ -60,8 +71,7 @@ BOOST_AUTO_TEST_CASE(r41_a_bad_account_is_taken_out_up_to_its_bad_event_and_the_
     if (i == 1) {
       BOOST_REQUIRE(outcomes[i].stopped);
       BOOST_TEST((outcomes[i].applied == sequence(1)));
-      for (const auto* part : {"sequence 2", "mboxgroup4", "id=501", "PRIMARY"})
-        BOOST_TEST(outcomes[i].stopped->what.find(part) != std::string::npos, outcomes[i].stopped->what);
+      check_says(*outcomes[i].stopped, {"sequence 2", "mboxgroup4", "id=501", "PRIMARY"});
     } else {
       BOOST_TEST((outcomes[i].applied == sequence(3)));
       BOOST_TEST(!outcomes[i].stopped.has_value());
@@ -76,8 +86,7 @@ BOOST_AUTO_TEST_CASE(r41_a_bad_account_is_taken_out_up_to_its_bad_event_and_the_
 BOOST_AUTO_TEST_CASE(r41_among_the_rows_of_a_prepared_statement_too_the_bad_event_is_found) {
   several all(1);
   auto& pair = all.pair;
-  pair.destination().set_up("INSERT INTO mboxgroup4.mail_item(mailbox_id,id,type,date,size,mod_metadata,"
-                            "mod_content) VALUES (4,520,5,0,0,1,1)");
+  put_in_the_way(pair, 520);
   for (unsigned item = 500; item < 540; ++item)
     for (unsigned mailbox : {7U, 8U})
       all.deliver(mailbox, item);
@@ -89,8 +98,7 @@ BOOST_AUTO_TEST_CASE(r41_among_the_rows_of_a_prepared_statement_too_the_bad_even
   BOOST_TEST((outcomes[0].applied == sequence(40)));
   BOOST_REQUIRE(outcomes[1].stopped);
   BOOST_TEST((outcomes[1].applied == sequence(20)));
-  for (const auto* part : {"sequence 21", "mboxgroup4", "id=520", "PRIMARY"})
-    BOOST_TEST(outcomes[1].stopped->what.find(part) != std::string::npos, outcomes[1].stopped->what);
+  check_says(*outcomes[1].stopped, {"sequence 21", "mboxgroup4", "id=520", "PRIMARY"});
   check_same(pair, replicated_pair::account());
 }
 
@@ -234,8 +242,7 @@ BOOST_AUTO_TEST_CASE(
   const auto batches = pair.capture();
   const auto outcomes = need(pair.writer().apply(batches));
   BOOST_REQUIRE(outcomes[0].stopped);
-  for (const auto* part : {"max_allowed_packet is 1048576", "it takes 300"})
-    BOOST_TEST(outcomes[0].stopped->what.find(part) != std::string::npos, outcomes[0].stopped->what);
+  check_says(*outcomes[0].stopped, {"max_allowed_packet is 1048576", "it takes 300"});
   for (std::size_t i = 1; i < outcomes.size(); ++i)
     BOOST_TEST(!outcomes[i].stopped.has_value());
   // Raised, and a new session (restartReplicas): it heals.

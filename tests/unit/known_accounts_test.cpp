@@ -135,6 +135,14 @@ struct world {
     });
   }
 
+  /// Anna's transactions 5 and 6, the first two in the binlog, are in Kafka since a former life.
+  void expect_with_two_known() {
+    known_events known;
+    known[id(1)] = {sequence(5), {partition_id(0), kafka_offset(9), broker_time{1}}};
+    known[id(2)] = {sequence(6), {partition_id(0), kafka_offset(10), broker_time{1}}};
+    expect(anna, 1, account_role::source, 6, known);
+  }
+
   std::shared_ptr<held_log> log = std::make_shared<held_log>();
   std::shared_ptr<account_surroundings> around = std::make_shared<account_surroundings>();
   caf::actor_system_config config;
@@ -150,10 +158,7 @@ struct world {
 
 BOOST_AUTO_TEST_CASE(r12_what_kafka_holds_from_a_former_life_settles_without_being_produced_again) {
   world w;
-  known_events known;
-  known[id(1)] = {sequence(5), {partition_id(0), kafka_offset(9), broker_time{1}}};
-  known[id(2)] = {sequence(6), {partition_id(0), kafka_offset(10), broker_time{1}}};
-  w.expect(anna, 1, account_role::source, 6, known);
+  w.expect_with_two_known();
   w.capture(1);
   w.capture(1);
   BOOST_TEST(w.around->settle->unsettled() == 0U);
@@ -224,10 +229,7 @@ BOOST_AUTO_TEST_CASE(r28_an_account_without_an_actor_is_fenced_all_the_same) {
 /// What the actor knew was the first of two transactions, and the number of the second.
 BOOST_AUTO_TEST_CASE(r29_a_fence_names_the_transaction_of_its_last_number_or_none) {
   world w;
-  known_events known;
-  known[id(1)] = {sequence(5), {partition_id(0), kafka_offset(9), broker_time{1}}};
-  known[id(2)] = {sequence(6), {partition_id(0), kafka_offset(10), broker_time{1}}};
-  w.expect(anna, 1, account_role::source, 6, known);
+  w.expect_with_two_known();
   w.capture(1);
   const auto woken = w.accounts->actor_of(anna);
   w.capture(1);
