@@ -59,6 +59,7 @@ std::vector<command> operations::commands_of(const operation& op) const {
     unplanned.kind = promotion_kind::unplanned;
     for (auto* body : {&planned, &unplanned}) {
       body->no_return = op.wanted.no_return;
+      body->accept_loss.assign(op.accept_loss.begin(), op.accept_loss.end());
       if (!op.wanted.destination.empty())
         body->destination = node_name(op.wanted.destination);
     }
@@ -70,7 +71,6 @@ std::vector<command> operations::commands_of(const operation& op) const {
                                                                                               : unplanned)
           .accounts.push_back(id);
     }
-    unplanned.accept_loss.assign(op.accept_loss.begin(), op.accept_loss.end());
     if (!planned.accounts.empty())
       add(std::move(planned));
     if (!unplanned.accounts.empty())

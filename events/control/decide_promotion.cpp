@@ -33,8 +33,9 @@ public:
   }
 
   promotion_gates run() {
-    account_gates();
-    const auto chosen = choose();
+    const auto possible = candidates();
+    account_gates(possible);
+    const auto chosen = choose(possible);
     if (planned())
       source_alive();
     else
@@ -63,7 +64,7 @@ private:
     gates.push_back({std::move(name), about, passed, std::move(figures)});
   }
 
-  void account_gates() {
+  void account_gates(const std::vector<node_name>& candidates) {
     auto& gates = result_.gates;
     add(gates, "not paused", {}, !account_.is_paused,
         account_.is_paused ? "its replicas are paused: restartReplicas first" : "its replicas aren't paused");
@@ -72,28 +73,39 @@ private:
       const bool settled = current && current->state == term_state::activated;
       add(gates, "no promotion under way", {}, settled,
           settled ? fmt::format("its epoch {} is active", current->term) : why_not_active(current));
-    } else {
-      const bool ok = account_.is_protected() || accept_loss_;
-      add(gates, "protected", {}, ok,
-          account_.is_protected()
-              ? "every acknowledged write is in the log"
-              : fmt::format("it is unprotected since sequence {} ({}){}", account_.gap->since,
-                            account_.gap->reason,
-                            accept_loss_ ? ", and its loss was accepted" : ": give --accept-loss for it"));
     }
+    protection_gate(candidates.size() == 1 && goes_back_to(candidates.front()));
     if (facts_)
       add(gates, "figures", {}, true,
           fmt::format("acknowledged up to {}, in the log up to {}", figure(facts_->acknowledged),
                       figure(facts_->in_log)));
   }
 
-  /// The first destination that passes its gates; its gates, or those of all if none does, are kept.
-  node_name choose() {
-    std::vector<node_name> candidates;
+  /// What isn't promised may be missing from the log: of a planned promotion the destinations then stop at
+  /// the fence, which says so (R29), and only the source has everything.
+  void protection_gate(bool goes_back) {
+    const auto& gap = account_.gap;
+    std::string figures = "every acknowledged write is in the log";
+    if (gap) {
+      std::string_view then = planned() ? ": wait until it is protected again, or give --accept-loss for it"
+                                        : ": give --accept-loss for it";
+      if (goes_back)
+        then = ", and goes back to its source, which has everything";
+      else if (accept_loss_)
+        then = ", and its loss was accepted";
+      figures = fmt::format("it is unprotected since sequence {} ({}){}", gap->since, gap->reason, then);
+    }
+    add(result_.gates, "protected", {}, !gap || accept_loss_ || goes_back, std::move(figures));
+  }
+
+  std::vector<node_name> candidates() const {
     if (wanted_.destination)
-      candidates.push_back(*wanted_.destination);
-    else
-      candidates = by_priority();
+      return {*wanted_.destination};
+    return by_priority();
+  }
+
+  /// The first destination that passes its gates; its gates, or those of all if none does, are kept.
+  node_name choose(const std::vector<node_name>& candidates) {
     if (candidates.empty())
       add(result_.gates, "is a destination", {}, false, "it has no destination: setAccountDestination first");
     std::vector<gate> passed_over;
@@ -118,14 +130,23 @@ private:
     for (const auto& destination : account_.destinations)
       candidates.push_back(destination.node);
     const auto* pending = account_.promotion();
-    if (pending && lives(pending->primary))
+    const bool begins = pending && lives(pending->primary);
+    if (begins)
       std::stable_partition(candidates.begin(), candidates.end(),
                             [&](const node_name& node) { return node == pending->primary.get(); });
-    const auto* current = account_.terms.current();
-    if (!planned() && account_.terms.active() && current->state != term_state::activated &&
-        current->origin == term_origin::planned && lives(account_.primary()))
+    if (goes_back_to(account_.primary()) && account_.terms.current()->origin == term_origin::planned &&
+        lives(account_.primary())) {
+      if (!account_.is_protected() && !accept_loss_ && !begins)
+        candidates.clear(); // nobody else is known to have everything
       candidates.push_back(account_.primary());
+    }
     return candidates;
+  }
+
+  /// A promotion that never became active may be given back to the source, which has everything.
+  bool goes_back_to(const node_name& node) const {
+    return node == account_.primary() && !planned() && account_.terms.active() != nullptr &&
+           account_.terms.current()->state != term_state::activated;
   }
 
   static std::string why_not_active(const term_entry* current) {
@@ -152,11 +173,8 @@ private:
   std::vector<gate> destination_gates(const node_name& node) {
     std::vector<gate> gates;
     const auto* destination = account_.destination(node);
-    const auto* current = account_.terms.current();
-    // A promotion that never became active may be given back to the source, which has everything.
     const bool is_source = node == account_.primary();
-    const bool goes_back =
-        is_source && !planned() && account_.terms.active() && current->state != term_state::activated;
+    const bool goes_back = goes_back_to(node);
     add(gates, "is not the source", node, !is_source || goes_back,
         goes_back   ? fmt::format("{} is its source, and has everything: it goes back there", node)
         : is_source ? fmt::format("{} is its source already", node)

@@ -145,4 +145,26 @@ BOOST_AUTO_TEST_CASE(r4_r7_what_kafka_lacks_is_read_from_the_binlog_again_after_
   BOOST_TEST(follows_again());
 }
 
+/// Its fence would hand over what the log lacks: each destination that reads it needs a new snapshot, and
+/// only the source can make one.
+BOOST_AUTO_TEST_CASE(r29_an_unprotected_account_is_held_unless_its_loss_is_accepted) {
+  world.at(1).node.kill9(); // so that it stays unprotected
+  refuse_one("before the promotion", "8000");
+  const std::vector<std::string> promotion{"ha", "promoteAccounts", "accounts", one, "--dry-run"};
+  const auto held = source.cli(promotion);
+  BOOST_TEST_CONTEXT(held.text) {
+    BOOST_TEST(held.says("it is unprotected since sequence"));
+    BOOST_TEST(held.says("wait until it is protected again, or give --accept-loss for it"));
+  }
+  auto accepting = promotion;
+  accepting.insert(accepting.end(), {"--accept-loss", one});
+  const auto accepted = source.cli(accepting);
+  BOOST_TEST_CONTEXT(accepted.text)
+  BOOST_TEST(accepted.says("and its loss was accepted"));
+  world.at(1).start_and_wait();
+  write_once(source, world.id_of(one)); // tells its replica that something is missing
+  BOOST_TEST(eventually(patience, [&] { return is_protected(one); }));
+  BOOST_TEST(follows_again());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

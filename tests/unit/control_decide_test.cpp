@@ -46,8 +46,8 @@ bool blocked_by(const decision& decided, std::string_view name) {
                      [&](const gate& g) { return g.name == name && !g.passed; });
 }
 
-promote planned(std::optional<node_name> to = std::nullopt) {
-  return {{anna}, std::move(to), promotion_kind::planned, {}, false};
+promote planned(std::optional<node_name> to = std::nullopt, std::vector<account_id> loss = {}) {
+  return {{anna}, std::move(to), promotion_kind::planned, std::move(loss), false};
 }
 promote unplanned(std::optional<node_name> to = std::nullopt, std::vector<account_id> loss = {}) {
   return {{anna}, std::move(to), promotion_kind::unplanned, std::move(loss), false};
@@ -191,6 +191,36 @@ BOOST_FIXTURE_TEST_CASE(r31_an_unprotected_account_needs_accept_loss_by_name, re
   BOOST_TEST(blocked_by(run(unplanned()), "protected"));
   BOOST_TEST(blocked_by(run(unplanned(two, {bert})), "protected"));
   BOOST_TEST(run(unplanned(two, {anna})).accounts.front().decided);
+}
+
+BOOST_FIXTURE_TEST_CASE(r29_an_unprotected_account_needs_accept_loss_by_name_while_its_source_lives_too,
+                        ready) {
+  say(one, anna, unprotected{epoch{1}, "Kafka refused", sequence{6}, true});
+  BOOST_TEST(blocked_by(run(planned()), "protected"));
+  BOOST_TEST(run(planned()).accounts.front().text ==
+             "it is unprotected since sequence 6 (Kafka refused): wait until it is protected again, or give "
+             "--accept-loss for it");
+  BOOST_TEST(!run(planned()).accounts.front().waits);
+  BOOST_TEST(blocked_by(run(planned(two, {bert})), "protected"));
+  BOOST_TEST(run(planned(two, {anna})).accounts.front().decided);
+  say(one, anna, protected_again{epoch{1}});
+  BOOST_TEST(run(planned()).accounts.front().decided);
+}
+
+BOOST_FIXTURE_TEST_CASE(r29_an_unprotected_account_goes_back_to_its_source_which_has_everything, ready) {
+  say(one, anna, unprotected{epoch{1}, "Kafka refused", sequence{6}, true});
+  take(run(planned(two, {anna})));
+  const auto meanwhile = run(unplanned()); // somebody else asks while mailstore2 begins
+  BOOST_TEST(blocked_by(meanwhile, "protected"));
+  BOOST_TEST(meanwhile.declines.empty());
+  say(two, anna, declined{epoch{2}, "it was handed over behind sequence 7, the log ends at 6"});
+  facts.accounts[anna].fenced = epoch{2};
+  const auto back = run(unplanned());
+  BOOST_TEST(back.accounts.front().decided);
+  BOOST_TEST((back.accounts.front().destination == one));
+  BOOST_TEST(run(unplanned(one)).accounts.front().decided);
+  BOOST_TEST(blocked_by(run(unplanned(three)), "protected"));
+  BOOST_TEST((run(unplanned({}, {anna})).accounts.front().destination == two));
 }
 
 BOOST_FIXTURE_TEST_CASE(nobody_is_claimed_for_a_promotion_that_holds_anyway, ready) {
