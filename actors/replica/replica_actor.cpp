@@ -125,6 +125,8 @@ void replica::on(load_ended& ended) {
   around_->board().change(account_, [](replica_board::entry& e) { e.loading.clear(); });
   if (!ended.where) {
     around_->reader().need_snapshot(partition_, account_, ended.where.error().what);
+    if (ended.where.error().is_place_taken)
+      return stop(ended.where.error(), false);
     become(phase::waiting_for_snapshot, ended.where.error().what);
     return stop(ended.where.error(), true);
   }

@@ -3,6 +3,7 @@
 #pragma once
 #include "actors/replica/partition_reading.hpp"
 #include "actors/replica/progress_store.hpp"
+#include "storage/snapshot/snapshot_loader.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/send.hpp>
@@ -52,7 +53,7 @@ struct reading_halted {
 
 struct load_ended {
   marker_met met;
-  result<account_placement> where;
+  load_result<account_placement> where;
 };
 
 struct shape_searched {

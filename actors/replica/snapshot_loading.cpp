@@ -99,20 +99,21 @@ result<void> read_chunks(const load_task& task, partition_reader& reader, snapsh
 
 } // namespace
 
-result<account_placement> load_snapshot(const load_task& task) {
+load_result<account_placement> load_snapshot(const load_task& task) {
+  const auto failed = [](const error& why) { return tl::make_unexpected(load_error{why, false}); };
   auto reader = partition_reader::open(task.kafka, topic::snapshots);
   if (!reader)
-    return tl::make_unexpected(reader.error());
+    return failed(reader.error());
   if (auto added = (*reader)->add(task.met.marker.partition, task.met.marker.first); !added)
-    return tl::make_unexpected(added.error());
+    return failed(added.error());
   auto loader = snapshot_loader::begin(task.sql, task.rules, task.request);
   if (!loader)
     return tl::make_unexpected(loader.error());
   if (auto read = read_chunks(task, **reader, **loader); !read)
-    return tl::make_unexpected(read.error());
+    return failed(read.error());
   const auto& then = task.met.then;
   if (auto done = (*loader)->finish(then.term, then.number, then.next); !done)
-    return tl::make_unexpected(done.error());
+    return failed(done.error());
   return (*loader)->placement();
 }
 

@@ -20,7 +20,7 @@ struct load_task {
 };
 
 /// Where the account lives here now. retryable: begin the same again.
-result<account_placement> load_snapshot(const load_task& task);
+load_result<account_placement> load_snapshot(const load_task& task);
 
 /// Looks for a shape from the partition's beginning and adds all that it meets to the registry (R14): for a
 /// fingerprint that was never met here. Fails if it isn't there.

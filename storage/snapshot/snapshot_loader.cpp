@@ -28,6 +28,20 @@ sql_options loading(sql_options connection) {
   return connection;
 }
 
+/// The account's mailbox here is a replica (which has its row before anything is written), or was its source
+/// once. Else the mail server, or a person, put it here.
+result<bool> is_ours(logged_state& state, const account_id& account) {
+  const auto replica = state.replica_of(account);
+  if (!replica)
+    return tl::make_unexpected(replica.error());
+  if (*replica)
+    return true;
+  const auto role = state.role_of(account);
+  if (!role)
+    return tl::make_unexpected(role.error());
+  return role->has_value();
+}
+
 } // namespace
 
 struct snapshot_loader::parts {
@@ -41,6 +55,7 @@ struct snapshot_loader::parts {
   session_flags flags{};
   std::uint64_t next_chunk = 0;
   bool complete = false;
+  bool is_place_taken = false;
   std::atomic<std::uint64_t> rows{0};
 
   parts(sql_session opened, std::shared_ptr<const profile> by, load_request what, load_limits within)
@@ -91,9 +106,10 @@ result<mailbox_id> snapshot_loader::parts::allocate() {
                  "raise the mail server's next mailbox id above those in use");
 }
 
-/// The mailbox here, if there is one: of the account's own row, or of a load that was cut short.
+/// The mailbox here, if there is one of ours: of the account's own row, or of a load that was cut short.
 result<void> snapshot_loader::parts::settle_mailbox() {
-  auto before = logged_state(session).replica_of(request.account);
+  logged_state state(session);
+  auto before = state.replica_of(request.account);
   if (!before)
     return tl::make_unexpected(before.error());
   if (*before)
@@ -104,6 +120,15 @@ result<void> snapshot_loader::parts::settle_mailbox() {
     return tl::make_unexpected(found.error());
   const auto wanted = rules->mailbox_ids == mailbox_mode::same ? request.source_mailbox : mailbox_id(0);
   if (!found->empty()) {
+    auto ours = is_ours(state, request.account);
+    if (!ours)
+      return tl::make_unexpected(ours.error());
+    is_place_taken = !*ours;
+    if (is_place_taken)
+      return failure(fmt::format("mailbox {} here is this account's, but no replica of it and never its "
+                                 "source: it isn't overwritten; remove it from this mailstore, then "
+                                 "restartReplicas, or choose another destination",
+                                 found->front().mailbox));
     where.mailbox = found->front().mailbox;
     where.group = found->front().group.value;
     if (wanted.value != 0 && wanted != where.mailbox)
@@ -193,15 +218,16 @@ snapshot_loader::snapshot_loader(std::unique_ptr<parts> p)
     : parts_(std::move(p)) {}
 snapshot_loader::~snapshot_loader() = default;
 
-result<std::unique_ptr<snapshot_loader>> snapshot_loader::begin(sql_options connection,
-                                                                std::shared_ptr<const profile> rules,
-                                                                load_request request, load_limits limits) {
+load_result<std::unique_ptr<snapshot_loader>> snapshot_loader::begin(sql_options connection,
+                                                                     std::shared_ptr<const profile> rules,
+                                                                     load_request request,
+                                                                     load_limits limits) {
   auto session = sql_session::open(loading(std::move(connection)));
   if (!session)
-    return tl::make_unexpected(static_cast<const error&>(session.error()));
+    return tl::make_unexpected(load_error{session.error(), false});
   auto made = std::make_unique<parts>(std::move(*session), std::move(rules), std::move(request), limits);
   if (auto found = made->find_place(); !found)
-    return tl::make_unexpected(found.error());
+    return tl::make_unexpected(load_error{found.error(), made->is_place_taken});
   return std::unique_ptr<snapshot_loader>(new snapshot_loader(std::move(made)));
 }
 
@@ -270,7 +296,10 @@ result<void> remove_replica(sql_options connection, const profile& rules, const 
                   sql_name(registry.account_column), sql_text(account.value)));
   if (!row)
     return passed_on(row);
-  if (!row->rows.empty())
+  const auto ours = is_ours(state, account);
+  if (!ours)
+    return tl::make_unexpected(ours.error());
+  if (*ours && !row->rows.empty())
     if (auto removed =
             remove_rows(*session, rules, account, to_id<mailbox_id>(row->rows.front()[0]),
                         to_id<group_number>(row->rows.front()[1]), limits.rows_per_delete, *catalogs);

@@ -33,14 +33,22 @@ struct load_limits {
   std::size_t rows_per_delete = 5000;
 };
 
+struct load_error : error {
+  /// What lies here is in the way: another snapshot changes nothing, an administrator does.
+  bool is_place_taken = false;
+};
+template <class T>
+using load_result = tl::expected<T, load_error>;
+
 class snapshot_loader {
 public:
   /// Marks the replica as loading, allocates the mailbox id if the account has none here, and removes what
-  /// there is of it. An account that lives here already keeps its mailbox id (an old source). Refusals name
-  /// what clashes (id taken, mailbox_id = "same").
-  static result<std::unique_ptr<snapshot_loader>> begin(sql_options connection,
-                                                        std::shared_ptr<const profile> rules,
-                                                        load_request request, load_limits limits = {});
+  /// there is of it. A replica, or what is left of an old source, keeps its mailbox id; a mailbox of the
+  /// account that is neither is refused, not overwritten. Refusals name what clashes (id taken, mailbox_id =
+  /// "same").
+  static load_result<std::unique_ptr<snapshot_loader>> begin(sql_options connection,
+                                                             std::shared_ptr<const profile> rules,
+                                                             load_request request, load_limits limits = {});
   ~snapshot_loader();
 
   const account_placement& placement() const;
@@ -62,7 +70,7 @@ private:
 };
 
 /// Removes every row of the account and its entry in understudy.replica, in bounded transactions that the
-/// local capture skips (R36). Succeeds if there is nothing.
+/// local capture skips (R36). Succeeds if there is nothing; leaves a mailbox that was never ours.
 result<void> remove_replica(sql_options connection, const profile& rules, const account_id& account,
                             load_limits limits = {},
                             std::shared_ptr<recent_catalogs> catalogs = std::make_shared<recent_catalogs>());

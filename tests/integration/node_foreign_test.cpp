@@ -2,6 +2,7 @@
 #include "tests/integration/node_world.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
 
 #include <fstream>
 
@@ -152,4 +153,28 @@ BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
   BOOST_TEST(world.become_same(names, 0, 1));
   BOOST_TEST(writes_there(source, account) == 1u);
+}
+
+/// Left from a move by hand, say: nobody can tell whether anybody needs it.
+BOOST_AUTO_TEST_CASE(r35_a_mailbox_that_was_there_before_is_in_the_way_until_somebody_removes_it) {
+  node_world world({.mailstores = 3});
+  auto& source = world.at(0);
+  auto& other = world.at(2);
+  const auto names = world.create_accounts(0, "there", 1);
+  world.enrol(names, 0, 1);
+  const auto account = world.id_of(names[0]);
+  other.db.query(fmt::format("INSERT INTO zimbra.mailbox (id, group_id, account_id, index_volume_id) SELECT "
+                             "42, 42, '{}', MIN(id) FROM zimbra.volume",
+                             account));
+  write_once(other, account);
+  const auto enrolled = source.cli({"ha", "setAccountDestination", other.name, "5", "accounts", names[0]});
+  BOOST_TEST(enrolled.status == 0, enrolled.text);
+  BOOST_REQUIRE(eventually(patience, [&] { return replica(source, names[0]).at("state") == "stopped"; }));
+  BOOST_TEST(other.logged("mailbox 42 here is this account's, but no replica of it"));
+  BOOST_TEST(writes_there(other, account) == 1u);
+  other.db.query("DELETE FROM zimbra.mailbox_metadata WHERE mailbox_id=42");
+  other.db.query("DELETE FROM zimbra.mailbox WHERE id=42");
+  BOOST_TEST(source.cli({"ha", "restartReplicas", "accounts", names[0]}).status == 0);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 2, 0); }));
+  BOOST_TEST(world.become_same(names, 0, 2));
 }

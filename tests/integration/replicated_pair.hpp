@@ -75,8 +75,8 @@ private:
 };
 
 /// The value, or a failed test with the error's text.
-template <class T>
-T need(tl::expected<T, error> outcome) {
+template <class T, class E>
+T need(tl::expected<T, E> outcome) {
   if (!outcome)
     throw std::runtime_error(outcome.error().what);
   return std::move(*outcome);

@@ -218,8 +218,11 @@ BOOST_AUTO_TEST_CASE(a_load_that_was_cut_short_is_never_ready_and_begins_again_u
   BOOST_TEST(pair.destination().value("SELECT next_mailbox_id FROM zimbra.current_volumes") == "4");
 }
 
-BOOST_AUTO_TEST_CASE(an_account_that_lives_here_keeps_its_mailbox_id_and_neighbours_stay) {
+BOOST_AUTO_TEST_CASE(what_an_old_source_has_left_keeps_its_mailbox_id_and_neighbours_stay) {
   replicated_pair pair;
+  auto session = need(sql_session::open(pair.destination_sql()));
+  need(logged_state(session).write_role(
+      {replicated_pair::account(), epoch(1), account_role::source, kafka_offset(3)}));
   pair.destination().set_up(fixture::group_schema(42));
   pair.destination().set_up(
       "SET foreign_key_checks=0; INSERT INTO zimbra.mailbox(id,group_id,account_id,index_volume_id) VALUES "
@@ -242,6 +245,27 @@ BOOST_AUTO_TEST_CASE(an_account_that_lives_here_keeps_its_mailbox_id_and_neighbo
   BOOST_TEST(pair.destination().value("SELECT COUNT(*) FROM zimbra.mailbox WHERE id=42") == "0");
   BOOST_TEST(pair.destination().value("SELECT COUNT(*) FROM zimbra.mailbox_metadata") == "1");
   BOOST_TEST(!replica_here(pair).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(r35_a_mailbox_of_the_account_that_was_never_ours_is_refused_and_kept) {
+  replicated_pair pair;
+  pair.destination().set_up(
+      "INSERT INTO zimbra.mailbox(id,group_id,account_id,index_volume_id) VALUES "
+      "(42,42,'0aa47105-6b0c-4d0b-9d0a-000000000007',7); INSERT INTO zimbra.mailbox_metadata VALUES "
+      "(42,'mine','x')");
+  const auto kept = [&] {
+    return pair.destination().value("SELECT COUNT(*) FROM zimbra.mailbox_metadata WHERE mailbox_id=42");
+  };
+  const auto refused = snapshot_loader::begin(pair.destination_sql(), pair.rules(), request_of("chunks"));
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST(refused.error().is_place_taken);
+  BOOST_TEST(refused.error().what.starts_with("mailbox 42 here is this account's, but no replica of it"));
+  BOOST_TEST(!replica_here(pair).has_value()); // else the next load would take it for a replica
+  need(remove_replica(pair.destination_sql(), *pair.rules(), replicated_pair::account()));
+  BOOST_TEST(kept() == "1");
+  pair.destination().set_up("DELETE FROM zimbra.mailbox_metadata; DELETE FROM zimbra.mailbox WHERE id=42");
+  pair.initialise(2);
+  BOOST_TEST(pair.differences().empty());
 }
 
 BOOST_AUTO_TEST_CASE(r36_every_transaction_of_a_load_is_marked_as_ours) {
