@@ -227,7 +227,8 @@ void known_accounts::close_epoch(const account_id& id, epoch term) {
   auto* account = find(id);
   if (account == nullptr || account->term > term)
     return;
-  account->closed = true;
+  if (!std::exchange(account->closed, true) && account->role == account_role::source)
+    around_->settle->epoch_ended(account->partition);
   if (account->actor)
     tell(account->actor, epoch_closed{term});
 }

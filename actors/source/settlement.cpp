@@ -12,6 +12,7 @@ void settlement::begin_at(const gtid_position& settled) {
   acknowledged_ = settled;
   open_.clear();
   outstanding_bytes_ = 0;
+  ended_.clear();
   released_ = {};
   room_.notify_all();
 }
@@ -76,6 +77,16 @@ void settlement::release(const slice_ptr& part) {
   settle_locked(*part);
 }
 
+void settlement::epoch_ended(partition_id partition) {
+  const std::lock_guard lock(mutex_);
+  if (open_.empty())
+    return;
+  const auto counted = counted_up_to_.find(partition);
+  const auto from = counted == counted_up_to_.end() ? std::nullopt : std::optional(counted->second);
+  const auto at = ended_.try_emplace(partition, ended{from, next_}).first; // the first one lies lowest
+  at->second.before = next_;
+}
+
 void settlement::judge_again() {
   const std::lock_guard lock(mutex_);
   if (!waiting_at_start_)
@@ -121,13 +132,20 @@ std::chrono::steady_clock::duration settlement::oldest_wait() const {
 
 settlement::checkpoint settlement::take_checkpoint() const {
   const std::lock_guard lock(mutex_);
-  checkpoint taken{acknowledged_, released_, {}, open_.empty() ? next_ : open_.front().number};
+  checkpoint taken{acknowledged_, released_, {}, oldest_open_locked()};
   for (const auto& [partition, offset] : counted_up_to_)
     taken.read_from[partition] = offset.next();
   for (const auto& transaction : open_)
     for (const auto& [partition, offset] : transaction.held_at)
       if (const auto from = taken.read_from.find(partition); from != taken.read_from.end())
         from->second = std::min(from->second, offset);
+  for (const auto& [partition, then] : ended_) {
+    const auto from = taken.read_from.find(partition);
+    if (from != taken.read_from.end() && !then.counted)
+      taken.read_from.erase(from);
+    else if (from != taken.read_from.end())
+      from->second = std::min(from->second, then.counted->next());
+  }
   return taken;
 }
 
@@ -154,6 +172,7 @@ void settlement::acknowledge_locked() {
     outstanding_bytes_ -= open_.front().bytes;
     open_.pop_front();
   }
+  std::erase_if(ended_, [&](const auto& each) { return each.second.before <= oldest_open_locked(); });
   room_.notify_one();
 }
 

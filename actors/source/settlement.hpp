@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace understudy {
@@ -74,6 +75,10 @@ public:
   void delivered(const slice_ptr& part, const report& where);
   /// A slice that needs no protection (R3): settles without a lease.
   void release(const slice_ptr& part);
+  /// An epoch of an account in this partition was ended without this node (R20): the other's fence may lie
+  /// behind all that has counted there. A restart that reads anything captured so far again reads from there
+  /// on, also when other accounts' reports have counted since: the fence tells which of it is foreign (R35).
+  void epoch_ended(partition_id partition);
   /// A renewal was counted: reports that came while no lease ran are judged again.
   void judge_again();
   /// Leases and control were read, and the commits of lost epochs ended (R19). Any thread.
@@ -103,6 +108,7 @@ private:
   void settle_locked(slice& part);
   void judge_again_locked();
   void acknowledge_locked();
+  ticket oldest_open_locked() const { return open_.empty() ? next_ : open_.front().number; }
 
   options options_;
   mutable std::mutex mutex_;
@@ -129,8 +135,14 @@ private:
   std::deque<opened> open_;
   binlog_place released_;
   gtid_position acknowledged_; ///< the same as GTIDs
-  /// The last report that counted: no fence of an account that was written here lies before it (R20).
+  /// The last report that counted: no fence of an account that was written here lies before it (R20), until
+  /// one lost its epoch.
   std::map<partition_id, kafka_offset> counted_up_to_;
+  struct ended {
+    std::optional<kafka_offset> counted; ///< none: what an earlier life stored stands
+    ticket before;                       ///< transactions below were captured before that
+  };
+  std::map<partition_id, ended> ended_; ///< while one of them isn't released
 };
 
 } // namespace understudy

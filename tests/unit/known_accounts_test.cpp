@@ -265,6 +265,18 @@ BOOST_AUTO_TEST_CASE(r35_what_kafka_has_of_an_epoch_that_was_closed_is_told_with
   BOOST_TEST((w.logged.load() == kafka_offset(-1)));
 }
 
+BOOST_AUTO_TEST_CASE(r35_a_checkpoint_reads_from_where_an_epoch_was_closed_that_it_may_read_again) {
+  world w;
+  auto& settle = *w.around->settle;
+  w.expect(anna, 1, account_role::source, 5);
+  settle.begin(id(1), place(1), 1, 10); // isn't released
+  w.accounts->close_epoch(anna, epoch(1));
+  const settlement::slice another{settle.begin(id(2), place(2), 1, 10)};
+  settle.delivered(std::make_shared<settlement::slice>(another),
+                   {partition_id(0), kafka_offset(30), broker_time{1}});
+  BOOST_TEST(!settle.take_checkpoint().read_from.contains(partition_id(0)));
+}
+
 BOOST_AUTO_TEST_CASE(r11_behind_an_epoch_that_was_cut_off_elsewhere_numbers_go_on_where_others_stopped) {
   world w;
   w.expect(anna, 1, account_role::source, 61);

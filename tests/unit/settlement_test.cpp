@@ -245,3 +245,31 @@ BOOST_AUTO_TEST_CASE(
   BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(1)).value == 21);
   BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(2)).value == 6);
 }
+
+BOOST_AUTO_TEST_CASE(r20_r35_a_checkpoint_reads_from_before_the_fence_of_an_epoch_that_ended_meanwhile) {
+  world w;
+  w.deliver(w.capture(1)[0], 1, 10);
+  const auto held = w.capture(1); // keeps all that follows from being released
+  w.counts_until = broker_time{-1};
+  const auto cut = w.capture(1);
+  w.deliver(cut[0], 1, 20);              // the other's fence lies before it
+  w.settle.epoch_ended(partition_id(1)); // as that account learns
+  w.settle.release(cut[0]);
+  w.counts_until = broker_time{1000}; // the claim was returned
+  w.deliver(w.capture(1)[0], 1, 30);  // another account's
+  BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(1)).value == 11);
+  w.settle.epoch_ended(partition_id(1)); // a further one's fence doesn't lie lower
+  BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(1)).value == 11);
+  w.deliver(held[0], 2, 5); // released: nothing of all this is read again
+  BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(1)).value == 31);
+}
+
+BOOST_AUTO_TEST_CASE(r20_where_nothing_had_counted_when_an_epoch_ended_what_was_stored_before_stands) {
+  world w;
+  const auto held = w.capture(1);
+  w.settle.epoch_ended(partition_id(1));
+  w.deliver(w.capture(1)[0], 1, 30);
+  BOOST_TEST(!w.settle.take_checkpoint().read_from.contains(partition_id(1)));
+  w.deliver(held[0], 2, 5);
+  BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(1)).value == 31);
+}
