@@ -157,6 +157,16 @@ void operations::find_end(operation& op, const account_id& id, kafka_offset deci
     op.open.insert(id);
 }
 
+void operations::take_as_decided(operation& op, const account_id& id) {
+  op.open.erase(id);
+  op.undecided.erase(id);
+  const auto* known = state().operation(op.wanted.operation);
+  if (known == nullptr)
+    return;
+  if (const auto target = known->open.find(id); target != known->open.end()) // else it has its outcome
+    find_end(op, id, target->second.decided);
+}
+
 bool operations::concerns(const account_id& account) const {
   return std::any_of(running_.begin(), running_.end(), [&](const auto& running) {
     const auto& op = *running.second;

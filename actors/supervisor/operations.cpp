@@ -76,23 +76,9 @@ void operations::on_evolution(const control_record& record, const evolution& out
   if (const auto own = running_.find(record.origin.operation); own != running_.end()) {
     auto op = own->second;
     op->records.erase(record.id);
-    for (std::size_t i = 0; i < outcome.events.size(); ++i) {
-      const auto* change = std::get_if<account_change>(&record.events[i]);
-      if (change == nullptr || outcome.events[i].applied || !op->open.contains(change->account))
-        continue;
-      // A fact of the account came in between (its replica is ready, it is protected again): nobody decided
-      // otherwise, so it is decided again on the newer state.
-      if (outcome.events[i].winner.operation == op->decided_on[change->account] && boot_now() < op->give_up) {
-        op->open.erase(change->account);
-        op->undecided.insert(change->account);
-        continue;
-      }
-      const auto& winner = outcome.events[i].winner;
-      if (winner.operation.empty() || winner.operation == op->decided_on[change->account])
-        refuse(*op, change->account, outcome.events[i].why);
-      else
-        lose(*op, change->account, what_won(change->account, winner, outcome.events[i].why), winner);
-    }
+    for (std::size_t i = 0; i < outcome.events.size(); ++i)
+      if (const auto* change = std::get_if<account_change>(&record.events[i]))
+        on_own_change(*op, *change, outcome.events[i]);
     if (!op->started && state().operation(record.origin.operation) != nullptr) {
       op->started = true;
       decide_now(*op);
@@ -111,6 +97,32 @@ void operations::on_evolution(const control_record& record, const evolution& out
   for (auto& [id, op] : running_)
     if (op->open.size() < op->wanted.threads && op->started && !op->undecided.empty())
       decide_now(*op); // who ended leaves a turn
+}
+
+/// On the operation's behalf: by this process, or by the one that went on with it before.
+void operations::on_own_change(operation& op, const account_change& change, const event_outcome& outcome) {
+  const auto& id = change.account;
+  if (outcome.applied) {
+    if (is_decision(change.body) && op.undecided.contains(id))
+      take_as_decided(op, id);
+    return;
+  }
+  if (!op.open.contains(id))
+    return;
+  const auto& winner = outcome.winner;
+  if (winner.operation == op.wanted.operation)
+    return take_as_decided(op, id); // two processes decided for it: what came first stands
+  const bool only_facts = winner.operation == op.decided_on[id];
+  // A fact of the account came in between (its replica is ready, it is protected again): nobody decided
+  // otherwise, so it is decided again on the newer state.
+  if (only_facts && boot_now() < op.give_up) {
+    op.open.erase(id);
+    op.undecided.insert(id);
+  } else if (winner.operation.empty() || only_facts) {
+    refuse(op, id, outcome.why);
+  } else {
+    lose(op, id, what_won(id, winner, outcome.why), winner);
+  }
 }
 
 } // namespace understudy

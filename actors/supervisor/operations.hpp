@@ -78,6 +78,7 @@ private:
   void refresh_facts(const std::shared_ptr<operation>& op);
   bool source_lives(const node_name& node) const;
   live_facts facts_for(const operation& op) const;
+  void on_own_change(operation& op, const account_change& change, const event_outcome& outcome);
   // decided, and decided again (operation_decisions.cpp)
   void decide_now(operation& op);
   std::vector<command> commands_of(const operation& op) const;
@@ -115,6 +116,8 @@ private:
   void on_adopted(const operation_id& id, const node_name& by);
   void take_up(const operation_state& orphan);
   void find_end(operation& op, const account_id& id, kafka_offset decided);
+  /// The same, by what control has of the account in this operation.
+  void take_as_decided(operation& op, const account_id& id);
   boot_time time_to_give_up() const;
   std::vector<control_event> start_events(const operation& op) const;
 

@@ -249,6 +249,30 @@ BOOST_FIXTURE_TEST_CASE(r25_whose_decision_is_void_is_told_what_changed_the_acco
   BOOST_TEST(!done());
 }
 
+/// The node that went on with the operation before decided, too, and which of both came first is seen here.
+BOOST_FIXTURE_TEST_CASE(r25_an_operation_doesnt_lose_to_itself, world) {
+  const auto before = account().version;
+  take_up();
+  say(one,
+      {account_change{anna, before,
+                      promotion_decided{epoch{2}, one, three, promotion_kind::planned, {}, {}, true}}},
+      ours);
+  BOOST_TEST(running->concerns(anna));
+  BOOST_TEST(outcome() == "");
+  change(two, anna, activated{epoch{2}, kafka_offset{9}, sequence{5}, ""});
+  BOOST_TEST(outcome() == "it is active on mailstore2");
+  BOOST_TEST(done());
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_what_was_decided_for_it_before_counts_when_it_comes_in_late, world) {
+  take_up(false);
+  decide(ours, two);
+  BOOST_TEST(outcome() == ""); // it isn't decided again
+  BOOST_TEST(appended.empty());
+  change(two, anna, activated{epoch{2}, kafka_offset{9}, sequence{5}, ""});
+  BOOST_TEST(outcome() == "it is active on mailstore2");
+}
+
 BOOST_FIXTURE_TEST_CASE(r25_whoever_takes_it_up_finds_it_lost, world) {
   start(ours, one);
   decide(ours, two);
