@@ -110,7 +110,7 @@ result<void> parser::sort_out() {
       return wrong(i + 1, "there is no such option", meant(name, names));
     }
     if (known->takes_value() && !value) {
-      if (i + 1 == arguments_.size())
+      if (i + 1 == arguments_.size() || arguments_[i + 1].starts_with("--"))
         return wrong(i + 1, fmt::format("{} {} is missing its value", name, known->value.name));
       value = arguments_[++i];
     }

@@ -228,7 +228,7 @@ void replica_services::load_now(const marker_met& met, unsigned attempt) {
   };
   auto where = load_snapshot(task);
   if (!where && where.error().retryable && !task.stopping() && attempt < load_attempts) {
-    say(log_level::warning, where.error().what);
+    say(log_level::warning, fmt::format("account {}: {}", account, where.error().what));
     return again(*loaders_, [this, met, attempt] { load_now(met, attempt + 1); });
   }
   {

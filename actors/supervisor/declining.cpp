@@ -39,7 +39,7 @@ std::string supervisor::why_not_begin(const account_state& account, const term_e
   if (account.primary() == self_name())
     return {}; // it comes back to its source, which has everything
   if (const auto* here = account.destination(self_name()); here == nullptr || !here->ready)
-    return here == nullptr || here->reset_why == nullptr ? "its replica here isn't whole" : *here->reset_why;
+    return here == nullptr || here->reset_why == nullptr ? "its replica isn't whole" : *here->reset_why;
   if (const auto figures = parts_->replicas->figures_of(account.id); figures && figures->state == "stopped")
     return figures->reason;
   return {};
@@ -193,7 +193,7 @@ void supervisor::come_back(const account_state& account, const term_entry& pendi
   const auto* active = account.terms.active();
   if (doing.closed >= active->term) {
     decline(account, pending.term,
-            "its epoch here was ended by a claim, so where it was cut isn't known here");
+            "its own epoch was ended by a claim, so where that was cut isn't known to it");
     return;
   }
   hand_over(account, pending);

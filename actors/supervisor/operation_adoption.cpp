@@ -139,7 +139,7 @@ void operations::find_end(operation& op, const account_id& id, kafka_offset deci
     }
     op.open.insert(id);
     if (entry->state != term_state::decided)
-      given_up(op, id, entry->term, "its new primary couldn't begin");
+      given_up(op, id, entry->term, {});
     return;
   }
   if (op.wanted.name != "setAccountDestination") {

@@ -2,6 +2,15 @@
 #include "actors/supervisor/operations.hpp"
 
 namespace understudy {
+namespace {
+
+std::string who_gave_up(const account_state& account, const term_entry& entry, const std::string& why) {
+  const bool taken_back = entry.state == term_state::aborted;
+  return fmt::format("{} {}{}{}", taken_back ? account.primary() : entry.primary.get(),
+                     taken_back ? "took it back" : "couldn't begin", why.empty() ? "" : ": ", why);
+}
+
+} // namespace
 
 void operations::look_for_ends(operation& op, const control_record& record, const account_change& change) {
   const auto& name = op.wanted.name;
@@ -110,17 +119,18 @@ void operations::given_up(operation& op, const account_id& account, epoch term, 
   if (entry != nullptr && !decided_by(op, account, *entry))
     return; // an earlier one that nobody waits for any more
   const auto superseded = entry == nullptr ? std::string{} : why_superseded(*entry);
-  if (!superseded.empty()) {
-    close_account(op, account, false, why == superseded ? why : fmt::format("{}; and {}", why, superseded));
-    return;
-  }
+  if (!superseded.empty() && why == superseded)
+    return close_account(op, account, false, why);
+  const auto told = entry == nullptr ? why : who_gave_up(*state().account(account), *entry, why);
+  if (!superseded.empty())
+    return close_account(op, account, false, fmt::format("{}; and {}", told, superseded));
   const bool its_own =
       entry != nullptr && entry->state == term_state::aborted && source_lives(entry->primary);
   if (entry == nullptr || its_own || !op.wanted.destination.empty() || boot_now() > op.give_up) {
-    close_account(op, account, false, why);
+    close_account(op, account, false, told);
     return;
   }
-  op.passed_over[account][entry->primary.get()] = why;
+  op.passed_over[account][entry->primary.get()] = why.empty() ? "it couldn't begin" : why;
   op.open.erase(account);
   op.undecided.insert(account);
   op.facts_wanted = true;

@@ -94,6 +94,7 @@ private:
   void look_for_ends(operation& op, const control_record& record, const account_change& change);
   void look_for_rivals(operation& op, const account_change& undecided);
   void promotion_ends(operation& op, const account_id& account, const activated& begun);
+  /// `why`: as the node gave it that declined the epoch, or took it back; empty: not known any more.
   void given_up(operation& op, const account_id& account, epoch term, const std::string& why);
   void close_account(operation& op, const account_id& account, bool ok, const std::string& text);
   /// Of a command that is carried out as soon as it's decided.

@@ -71,9 +71,9 @@ result<void> apply_batch::pause(std::chrono::milliseconds& length) {
 void apply_batch::take_position(progress& account, const sql_row* found) {
   auto& outcome = account.outcome;
   if (found == nullptr || (*found)[2] != "ready") {
-    outcome.stopped = error{fmt::format("account {} has no {} here", outcome.account,
-                                        found == nullptr ? "replica" : "whole snapshot"),
-                            "initialise the replica (setAccountDestination)"};
+    outcome.stopped =
+        error{fmt::format("there is no {} of it here", found == nullptr ? "replica" : "whole snapshot"),
+              "initialise the replica (setAccountDestination)"};
     return;
   }
   stand_at(account, {to_id<sequence>((*found)[1]), to_id<kafka_offset>((*found)[3])});
@@ -91,10 +91,9 @@ void apply_batch::stand_at(progress& account, const replica_position& at) {
   auto expected = outcome.applied.next();
   for (const auto* e : account.left) {
     if (e->event->number != expected || e->event->account != outcome.account) {
-      outcome.stopped =
-          error{fmt::format("account {}: sequence {} should follow, but sequence {} of account {} came",
-                            outcome.account, expected, e->event->number, e->event->account),
-                "run restartReplicas; if it stops here again, re-initialise the replica"};
+      outcome.stopped = error{fmt::format("sequence {} should follow, but sequence {} of account {} came",
+                                          expected, e->event->number, e->event->account),
+                              "run restartReplicas; if it stops here again, re-initialise the replica"};
       return;
     }
     expected = expected.next();
@@ -188,10 +187,8 @@ apply_batch::attempt_result apply_batch::attempt(const std::vector<share>& share
                                static_cast<std::size_t>(state_.session.max_packet()), in_order});
   attempt_result refused;
   for (const auto& [account, number, why] : made.refused)
-    refused.offenders.emplace_back(
-        shares[account].account,
-        error{fmt::format("account {}, sequence {}: {}", works[account].where->account, number, why.what),
-              why.todo});
+    refused.offenders.emplace_back(shares[account].account,
+                                   error{fmt::format("sequence {}: {}", number, why.what), why.todo});
   if (!refused.offenders.empty())
     return refused;
   apply_transaction transaction(state_.session, state_.flags, works);

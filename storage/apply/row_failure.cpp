@@ -67,7 +67,7 @@ error row_failure(sql_session& session, const planned_row& row, const account_pl
     here = local_row(session, old, where, row.table->key);
   }
   error made;
-  made.what = fmt::format("account {}, {}: {}; here there is {}", where.account, describe(row),
+  made.what = fmt::format("{}: {}; here there is {}", describe(row),
                           failed.row_missing ? "the row isn't there" : failed.why.what,
                           here.empty() ? "no such row" : here);
   made.todo = failed.why.kind == sql_failure::packet_too_large

@@ -73,8 +73,8 @@ result<guard_plan> plan_guard(const profile& rules, const schema_catalog& catalo
     out.tables.push_back(locks_of(table, *index, account.mailbox));
   }
   if (!has_registry)
-    return failure(fmt::format("account {} can't be guarded: {}.{} has no key that begins with {}",
-                               account.account, rules.registry.table.database, rules.registry.table.table,
+    return failure(fmt::format("it can't be guarded: {}.{} has no key that begins with {}",
+                               rules.registry.table.database, rules.registry.table.table,
                                rules.registry.mailbox_column),
                    "compare the profile with this mailstore's tables");
   return out;

@@ -86,8 +86,7 @@ result<mailbox_id> snapshot_loader::parts::allocate() {
   mailstore_queries queries(session, rules);
   if (rules->mailbox_ids == mailbox_mode::same) {
     if (request.source_mailbox.value == 0)
-      return failure(fmt::format("the source's mailbox id of account {} isn't known", request.account),
-                     "enrol the account again while its source runs");
+      return failure("the source's mailbox id isn't known", "enrol the account again while its source runs");
     if (auto reserved = queries.reserve_mailbox(session, request.source_mailbox, request.account); !reserved)
       return tl::make_unexpected(reserved.error());
     return request.source_mailbox;
@@ -132,8 +131,7 @@ result<void> snapshot_loader::parts::settle_mailbox() {
     where.mailbox = found->front().mailbox;
     where.group = found->front().group.value;
     if (wanted.value != 0 && wanted != where.mailbox)
-      return failure(fmt::format("account {} has mailbox id {} here, {} on its source", request.account,
-                                 where.mailbox, wanted),
+      return failure(fmt::format("it has mailbox id {} here, {} on its source", where.mailbox, wanted),
                      "the profile says mailbox_id = \"same\": remove the account here first");
     return {};
   }
@@ -247,8 +245,8 @@ result<void> snapshot_loader::load(const snapshot_chunk& chunk) {
   if (chunk.index < p.next_chunk)
     return {};
   if (chunk.index > p.next_chunk || p.complete)
-    return failure(fmt::format("snapshot {} of account {}: chunk {} should follow, but {} came", chunk.id,
-                               chunk.account, p.next_chunk, chunk.index),
+    return failure(fmt::format("chunk {1} of snapshot {0} should follow, but {2} came", chunk.id,
+                               p.next_chunk, chunk.index),
                    "nothing: the load begins again with a new snapshot");
   if (chunk.index == 0) {
     const auto database = p.rules->group_database(group_number(p.where.group));
@@ -271,8 +269,8 @@ result<void> snapshot_loader::load(const snapshot_chunk& chunk) {
 result<void> snapshot_loader::finish(epoch term, sequence number, kafka_offset next) {
   auto& p = *parts_;
   if (!p.complete)
-    return failure(fmt::format("snapshot {} of account {} isn't whole: {} chunks came, not the last",
-                               p.request.snapshot, p.request.account, p.next_chunk));
+    return failure(fmt::format("its snapshot {} isn't whole: {} chunks came, not the last",
+                               p.request.snapshot, p.next_chunk));
   p.record.term = term;
   p.record.applied = number;
   p.record.next = next;

@@ -104,7 +104,7 @@ result<void> snapshot_reader::parts::open_view() {
   if (!found)
     return tl::make_unexpected(found.error());
   if (found->empty() || found->front().mailbox != request.mailbox)
-    return failure(fmt::format("mailbox {} of account {} isn't here", request.mailbox, request.account));
+    return failure(fmt::format("its mailbox {} isn't here", request.mailbox));
   group = found->front().group;
   return {};
 }
@@ -222,7 +222,7 @@ void snapshot_reader::parts::take_row(const snapshot_table& table, const sql_row
 }
 
 error snapshot_reader::parts::altered(const std::string& table, const std::string& how) const {
-  return {fmt::format("{} was altered during the snapshot of account {}: {}", table, request.account, how),
+  return {fmt::format("{} was altered during the snapshot: {}", table, how),
           "nothing: the snapshot begins again", true};
 }
 

@@ -105,6 +105,11 @@ BOOST_AUTO_TEST_CASE(o06_wrong_usage_names_the_argument_and_its_place) {
   refused({"ha", "monitor", "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "h", "more"}, "one word too many");
   refused({"--nod", "x", "ha"}, "did you mean --node?");
   refused({"--node"}, "missing its value");
+  const std::vector<std::string> promotion{"ha", "promoteAccounts", "accounts", "a@x", "--accept-loss"};
+  refused(promotion, "--accept-loss ACCOUNTS is missing its value");
+  auto dry = promotion;
+  dry.emplace_back("--dry-run");
+  refused(dry, "--accept-loss ACCOUNTS is missing its value");
   refused({"--node", "host", "ha", "getAccountStatus"}, "the port is missing");
   refused({"--json=1", "ha", "getAccountStatus"}, "takes no value");
   refused({"--json", "--json", "ha", "getAccountStatus"}, "given twice");

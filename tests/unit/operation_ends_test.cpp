@@ -164,14 +164,14 @@ BOOST_FIXTURE_TEST_CASE(r29_what_declines_is_passed_over_where_the_choice_was_ou
 BOOST_FIXTURE_TEST_CASE(r25_what_declines_ends_a_promotion_to_a_named_destination, world) {
   take_up(true, two);
   change(two, anna, declined{epoch{2}, "its disk is full"});
-  BOOST_TEST(outcome() == "its disk is full");
+  BOOST_TEST(outcome() == "mailstore2 couldn't begin: its disk is full");
   BOOST_TEST(!done());
 }
 
 BOOST_FIXTURE_TEST_CASE(r28_what_a_living_source_takes_back_ends_the_promotion, world) {
   take_up();
   change(one, anna, promotion_aborted{epoch{2}, "a write didn't end"});
-  BOOST_TEST(outcome() == "a write didn't end");
+  BOOST_TEST(outcome() == "mailstore1 took it back: a write didn't end");
   BOOST_TEST(!done());
 }
 
@@ -192,7 +192,7 @@ BOOST_FIXTURE_TEST_CASE(r24_a_promotion_that_was_superseded_while_it_failed_says
   change(two, anna, decline_asked{epoch{2}, three}, theirs);
   const auto why = why_superseded(*account().terms.find(epoch{2}));
   change(two, anna, declined{epoch{2}, "its disk is full"});
-  BOOST_TEST(outcome() == "its disk is full; and " + why);
+  BOOST_TEST(outcome() == "mailstore2 couldn't begin: its disk is full; and " + why);
 }
 
 BOOST_AUTO_TEST_CASE(r25_what_declines_too_late_ends_the_promotion) {
@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(r25_what_declines_too_late_ends_the_promotion) {
   const auto late = boot_time(boot_now().value + 200'000'000);
   BOOST_REQUIRE(fixture::eventually(std::chrono::seconds(20), [&] { return boot_now() > late; }));
   w.change(two, anna, declined{epoch{2}, "its disk is full"});
-  BOOST_TEST(w.outcome() == "its disk is full");
+  BOOST_TEST(w.outcome() == "mailstore2 couldn't begin: its disk is full");
 }
 
 BOOST_FIXTURE_TEST_CASE(r28_what_is_taken_back_from_a_dead_destination_goes_on_to_the_next, world) {
@@ -287,5 +287,5 @@ BOOST_FIXTURE_TEST_CASE(r25_whoever_takes_it_up_finds_it_declined, world) {
   decide(ours, two);
   change(two, anna, declined{epoch{2}, "its disk is full"});
   adopt();
-  BOOST_TEST(outcome() == "its new primary couldn't begin");
+  BOOST_TEST(outcome() == "mailstore2 couldn't begin");
 }
