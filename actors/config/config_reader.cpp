@@ -28,6 +28,16 @@ void section_reader::read(std::string_view key, std::string& target) {
     take_text(key, target);
 }
 
+void section_reader::read(std::string_view key, bool& target) {
+  const auto* node = find(key);
+  if (!node)
+    return;
+  if (const auto* truth = node->as_boolean())
+    target = truth->get();
+  else
+    problem(key, "must be true or false, without quotes");
+}
+
 void section_reader::read(std::string_view key, std::filesystem::path& target,
                           const std::filesystem::path& base) {
   std::string text;

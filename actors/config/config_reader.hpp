@@ -29,6 +29,7 @@ public:
   /// The value of `key`, or null if it's absent; the key is a known one from now on.
   const toml::node* find(std::string_view key);
   void read(std::string_view key, std::string& target);
+  void read(std::string_view key, bool& target);
   void read(std::string_view key, std::vector<std::string>& target);
   /// A relative path counts from `base`; an empty text stays empty.
   void read(std::string_view key, std::filesystem::path& target, const std::filesystem::path& base);

@@ -85,6 +85,7 @@ void read_mariadb(config_file& file, mariadb_section& mariadb) {
     in.read("user", mariadb.user);
     in.read("password_file", mariadb.password_file, file.base());
     in.read_number("server_id", mariadb.server_id, 0, 0xffffffffLL);
+    in.read("log_replica_updates", mariadb.log_replica_updates);
     if (mariadb.socket.empty())
       in.problem("socket", "must not be empty: capture needs MariaDB's socket");
   });

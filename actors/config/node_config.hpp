@@ -29,6 +29,7 @@ struct mariadb_section {
   std::string user = "understudy";
   std::filesystem::path password_file; ///< empty: no password; see read_secret()
   std::uint32_t server_id = 0;         ///< of our dump; 0 = derived from the node's name
+  bool log_replica_updates = false;    ///< replayed events are in this MariaDB's binlog as well
 };
 
 struct kafka_section {

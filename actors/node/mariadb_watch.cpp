@@ -6,6 +6,8 @@
 #include <mysql.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 namespace understudy {
 
 mariadb_watch::mariadb_watch(options o)
@@ -94,11 +96,13 @@ void mariadb_watch::look(sql_session& session) {
   server_check_options limits;
   limits.own_semi_sync_clients = options_.synchronous ? 1 : 0; // ours may be counted before we know it
   limits.dump_server_id = options_.dump_server_id;
+  limits.logs_replica_updates = options_.logs_replica_updates;
   const auto checks = check_server(session, limits);
   const auto settled = options_.endings->settled();
   const auto status = read_semi_sync(session);
   if (!checks || !status)
     return;
+  look_at_readers(*checks);
   std::string gap = options_.synchronous ? "" : "durability is asynchronous";
   if (options_.synchronous)
     for (const auto& check : *checks)
@@ -129,6 +133,15 @@ void mariadb_watch::look(sql_session& session) {
                     "wait (KILL, shutdown) or semi-sync was switched off; they are captured and "
                     "produced all the same",
                     grown));
+}
+
+void mariadb_watch::look_at_readers(const std::vector<server_check>& checks) {
+  const auto check = std::ranges::find(checks, binlog_readers_check, &server_check::name);
+  const bool misses = check != checks.end() && check->outcome == check_outcome::warn;
+  if (misses && !misses_readers_)
+    options_.report(fmt::format("{}: set {}, restart this node, and set those replicas up anew", check->found,
+                                check->remedy));
+  misses_readers_ = misses;
 }
 
 void mariadb_watch::probe() {

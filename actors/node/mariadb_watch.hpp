@@ -25,6 +25,7 @@ public:
     std::chrono::milliseconds heartbeat{500};
     bool synchronous = true;
     std::uint32_t dump_server_id = 0;
+    bool logs_replica_updates = false; ///< what is replicated here is in the binlog as well
     /// Whose ends the node itself brought about: they are nobody's fault (R8).
     std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();
     /// How long the oldest captured transaction has waited for our own ACK; zero if none waits.
@@ -56,6 +57,7 @@ private:
   void watch();
   void probe();
   void look(sql_session& session);
+  void look_at_readers(const std::vector<server_check>& checks);
   bool pause();
 
   options options_;
@@ -63,6 +65,7 @@ private:
   std::atomic<std::int64_t> committed_{0};
   std::atomic<int> probe_socket_{-1};
   unsigned looks_without_client_ = 0;
+  bool misses_readers_ = false; ///< others read a binlog that lacks something
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::string gap_;

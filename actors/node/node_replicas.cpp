@@ -13,6 +13,7 @@ result<void> node::start_replicas() {
   replica_side::options options;
   options.system = system_.get();
   options.sql = parts_->logged;
+  options.logged = parts_->config.mariadb.log_replica_updates;
   options.rules = parts_->rules;
   options.kafka = parts_->kafka;
   options.node = parts_->config.node.name;

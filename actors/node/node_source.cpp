@@ -159,6 +159,7 @@ void node::spawn_watch() {
   options.heartbeat = parts_->config.cluster.heartbeat;
   options.synchronous = parts_->config.cluster.durability == durability_mode::synchronous;
   options.dump_server_id = dump_id(parts_->config);
+  options.logs_replica_updates = parts_->config.mariadb.log_replica_updates;
   options.endings = parts_->endings;
   options.oldest_hold = [settle = parts_->settle] { return settle->oldest_wait(); };
   options.reconnect = [this] { parts_->source->reconnect(); };

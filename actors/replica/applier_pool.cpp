@@ -188,6 +188,7 @@ bool applier_pool::ready(worker& w) {
   while (!w.writes) {
     applier_options o;
     o.connection = options_.sql;
+    o.logged = options_.logged;
     o.lock_wait = options_.lock_wait;
     o.stopping = [this, &w] {
       return stopping_ || clock::now().time_since_epoch().count() > w.deadline.load();
@@ -291,7 +292,7 @@ void applier_pool::finish_fences(worker& w, const apply_queue::taken& batch) {
 result<void> applier_pool::store_fences(worker& w, const apply_queue::taken& batch) {
   if (!w.positions || !w.positions->connected()) {
     auto o = options_.sql;
-    o.setup = standard_setup();
+    o.setup = options_.logged ? standard_setup() : local_setup();
     auto session = sql_session::open(std::move(o));
     if (!session)
       return tl::make_unexpected(error(session.error()));

@@ -17,6 +17,7 @@ class applier_pool {
 public:
   struct options {
     sql_options sql;
+    bool logged = true; ///< false: what the appliers write stays out of the local binlog
     std::shared_ptr<const profile> rules;
     apply_queue::limits queue;
     /// A batch that isn't committed after this is given back and its accounts are tried alone: longer than

@@ -29,6 +29,7 @@ std::shared_ptr<const volume_map> replica_services::volumes_of(const node_name& 
 void replica_services::make_pool() {
   applier_pool::options o;
   o.sql = options_.sql;
+  o.logged = options_.logged;
   o.rules = options_.rules;
   o.queue.lanes = std::max(1U, options_.appliers);
   // What is in flight can't be parked: one locked account must not fill the memory with it.

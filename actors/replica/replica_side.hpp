@@ -39,7 +39,8 @@ public:
   struct options {
     caf::actor_system* system = nullptr;
     caf::actor supervisor;
-    sql_options sql; ///< socket, user; `setup` is replaced
+    sql_options sql;    ///< socket, user; `setup` is replaced
+    bool logged = true; ///< false: replayed events stay out of the local binlog
     std::shared_ptr<const profile> rules;
     kafka_settings kafka;
     node_name node;

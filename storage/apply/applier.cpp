@@ -18,7 +18,7 @@ applier::~applier() = default;
 
 result<std::unique_ptr<applier>> applier::open(applier_options options,
                                                std::shared_ptr<const profile> rules) {
-  options.connection.setup = standard_setup();
+  options.connection.setup = options.logged ? standard_setup() : local_setup();
   for (auto& statement : applier_setup())
     options.connection.setup.push_back(std::move(statement));
   options.connection.setup.push_back(fmt::format(

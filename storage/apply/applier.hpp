@@ -20,6 +20,7 @@ namespace understudy {
 
 struct applier_options {
   sql_options connection; ///< `setup` is replaced by the applier's own (R37)
+  bool logged = true;     ///< false: what it writes stays out of the local binlog
   std::size_t rows_per_statement = plan_limits{}.rows;
   std::size_t bytes_per_statement = plan_limits{}.bytes;
   /// Deadlocks, lock waits and lost connections repeat the whole transaction after a pause that doubles from

@@ -31,6 +31,10 @@ constexpr std::string_view own_privileges =
     "SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE=CONCAT('''', "
     "SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')";
 
+constexpr std::string_view other_readers =
+    "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND = 'Binlog Dump' AND USER <> "
+    "SUBSTRING_INDEX(CURRENT_USER(), '@', 1)";
+
 constexpr std::string_view own_name = "SELECT CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', "
                                       "SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')";
 
@@ -62,6 +66,10 @@ result<server_facts> read_server_facts(sql_session& session) {
   if (!user)
     return passed_on(user);
   out.user = to_text(*user);
+  auto readers = session.query_value(other_readers);
+  if (!readers)
+    return passed_on(readers);
+  out.binlog_readers = to_number<std::uint64_t>(*readers);
   return out;
 }
 

@@ -142,6 +142,16 @@ server_check judge_other_clients(const server_facts& facts, const server_check_o
           "rpl_semi_sync_slave_enabled=OFF    (on the other replicas)"};
 }
 
+server_check judge_binlog_readers(const server_facts& facts, const server_check_options& options) {
+  const std::string name(binlog_readers_check);
+  if (options.logs_replica_updates || facts.binlog_readers == 0)
+    return ok(name, check_scope::apply, fmt::format("{} other readers of the binlog", facts.binlog_readers));
+  return {name, check_outcome::warn, check_scope::apply,
+          fmt::format("{} other connections read this binlog, which lacks what is replicated here",
+                      facts.binlog_readers),
+          "[mariadb] log_replica_updates = true    (in understudyd.toml)"};
+}
+
 server_check judge_binlog_engine(const server_facts& facts) {
   const std::string engine = value_in(facts, "binlog_storage_engine");
   if (engine.empty() || engine == "NULL")
@@ -198,6 +208,7 @@ std::vector<server_check> judge_server(const server_facts& facts, const server_c
   out.push_back(judge_permanence(facts));
   out.push_back(judge_server_id(facts, options));
   out.push_back(judge_other_clients(facts, options));
+  out.push_back(judge_binlog_readers(facts, options));
   out.push_back(judge_binlog_engine(facts));
   for (auto& check : judge_limits(facts))
     out.push_back(std::move(check));

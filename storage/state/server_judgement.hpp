@@ -36,6 +36,8 @@ struct server_check_options {
   unsigned own_semi_sync_clients = 0;
   /// The server id that our dump registers with (must differ from the server's own); 0 = don't check.
   std::uint32_t dump_server_id = 0;
+  /// What is replicated here is in the binlog as well.
+  bool logs_replica_updates = false;
 };
 
 /// What a server says about itself.
@@ -49,10 +51,15 @@ struct server_facts {
   /// Global privileges of our user as information_schema.USER_PRIVILEGES names them.
   std::set<std::string, std::less<>> privileges;
   std::string user; ///< CURRENT_USER(), for the GRANT to print
+  /// Who reads the binlog besides us: connections of other users (native replicas, tools).
+  std::uint64_t binlog_readers = 0;
 };
 
 /// One entry a condition, in a fixed order, the good ones too.
 std::vector<server_check> judge_server(const server_facts& facts, const server_check_options& options);
+
+/// Its name: a warning while others read a binlog that lacks what is replicated here (decision 0012).
+inline constexpr std::string_view binlog_readers_check = "log_replica_updates";
 
 /// True if nothing blocks the scope (and, for synchronous, capture).
 bool allows(const std::vector<server_check>& checks, check_scope scope);

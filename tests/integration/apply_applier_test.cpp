@@ -254,6 +254,22 @@ BOOST_AUTO_TEST_CASE(
   check_same(pair, replicated_pair::account());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_replayed_is_in_the_binlog_only_where_that_is_asked_for) {
+  several all(1);
+  auto& pair = all.pair;
+  for (const bool logged : {false, true}) {
+    applier_options options;
+    options.connection = pair.destination_sql();
+    options.logged = logged;
+    auto writer = need(applier::open(options, pair.rules()));
+    all.deliver(7, logged ? 1001 : 1000);
+    const auto before = pair.destination().value("SELECT @@gtid_binlog_pos");
+    BOOST_TEST(!need(writer->apply(pair.capture())).front().stopped.has_value());
+    BOOST_TEST((pair.destination().value("SELECT @@gtid_binlog_pos") != before) == logged);
+  }
+  check_same(pair, replicated_pair::account());
+}
+
 BOOST_AUTO_TEST_CASE(r36_exactly_once_though_connections_are_killed_at_any_moment) {
   several all(2);
   auto& pair = all.pair;

@@ -245,5 +245,28 @@ BOOST_AUTO_TEST_CASE(s04_semi_sync_switched_off_and_on_is_said_and_holds_again) 
   }
 }
 
+/// A native replica, say: it would lack what is replicated here.
+BOOST_AUTO_TEST_CASE(p8_another_reader_of_a_binlog_without_replayed_events_is_said) {
+  world w;
+  w.server.set_up(
+      "CREATE USER tool@localhost; GRANT REPLICATION SLAVE, REPLICATION MASTER ADMIN, REPLICATION "
+      "SLAVE ADMIN ON *.* TO tool@localhost");
+  BOOST_TEST(w.said() == "");
+  stream_options options;
+  options.socket = w.server.socket();
+  options.user = "tool";
+  options.server_id = 1002;
+  options.synchronous = false;
+  options.start = gtid_position::parse(w.server.value("SELECT @@gtid_binlog_pos")).value();
+  auto reader = capture_source::open(options, std::make_shared<item_routing>());
+  BOOST_REQUIRE_MESSAGE(reader, (reader ? "" : reader.error().what));
+  BOOST_TEST(eventually(patience,
+                        [&] {
+                          return w.said().starts_with(
+                              "1 other connections read this binlog, which lacks what is replicated here");
+                        }),
+             w.said());
+}
+
 } // namespace
 } // namespace understudy

@@ -37,6 +37,7 @@ BOOST_AUTO_TEST_CASE(absent_keys_have_the_defaults_of_design_8) {
   BOOST_CHECK(config->cluster.lease == 3s);
   BOOST_CHECK(config->cluster.retention == 168h);
   BOOST_TEST(config->limits.memory == 512ULL << 20);
+  BOOST_TEST(!config->mariadb.log_replica_updates);
   BOOST_TEST(config->tls.empty());
 }
 
@@ -53,6 +54,7 @@ socket = "/run/s"
 user = "u"
 password_file = "pw"
 server_id = 4294967295
+log_replica_updates = true
 [kafka]
 brokers = "a:1, b:2"
 [kafka.properties]
@@ -97,6 +99,7 @@ format = "json"
   BOOST_TEST(config->kafka.bootstrap() == "a:1,b:2");
   BOOST_TEST(config->kafka.properties.at("sasl.password") == ";#,'\\=@%");
   BOOST_TEST(config->mariadb.server_id == 4294967295U);
+  BOOST_TEST(config->mariadb.log_replica_updates);
   BOOST_TEST(config->tls.ca.string() == "/etc/u/ca.pem");
   BOOST_TEST(config->tls.certificate.string() == "/abs/c.pem");
   BOOST_CHECK(config->limits.guard == 500ms);

@@ -106,6 +106,20 @@ BOOST_AUTO_TEST_CASE(r5_a_second_semi_sync_client_takes_the_promise_away) {
   BOOST_TEST(!allows(judge_server(facts, {0, 77}), check_scope::synchronous));
 }
 
+BOOST_AUTO_TEST_CASE(p8_others_that_read_a_binlog_without_replayed_events_are_warned_of) {
+  auto facts = good_server();
+  auto options = with_our_dump;
+  BOOST_TEST((find(judge_server(facts, options), "log_replica_updates").outcome == check_outcome::ok));
+  facts.binlog_readers = 1;
+  const auto checks = judge_server(facts, options);
+  BOOST_TEST((find(checks, "log_replica_updates").outcome == check_outcome::warn));
+  BOOST_TEST(find(checks, "log_replica_updates").remedy.find("log_replica_updates = true") !=
+             std::string::npos);
+  BOOST_TEST(allows(checks, check_scope::synchronous));
+  options.logs_replica_updates = true;
+  BOOST_TEST((find(judge_server(facts, options), "log_replica_updates").outcome == check_outcome::ok));
+}
+
 BOOST_AUTO_TEST_CASE(r5_a_binlog_in_innodb_cannot_hold_a_commit) {
   auto facts = good_server();
   facts.variables["binlog_storage_engine"] = "innodb";
