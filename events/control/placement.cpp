@@ -8,6 +8,8 @@
 namespace understudy {
 namespace {
 
+constexpr std::size_t largest_share = 8;
+
 std::string group_name(const std::set<node_name>& nodes) {
   std::string name;
   for (const auto& node : nodes)
@@ -34,7 +36,7 @@ placement::placement(const control_state& state, std::uint32_t partitions)
 
 partition_id placement::place(const node_name& home, const node_name& destination) {
   auto& mine = groups_[group_name({home, destination})];
-  const auto share = std::max<std::size_t>(1, load_.size() / groups_.size());
+  const auto share = std::clamp<std::size_t>(load_.size() / groups_.size(), 1, largest_share);
   std::uint32_t best = 0;
   if (mine.size() < share) {
     // Still below its share: the emptiest partition that it doesn't use yet.

@@ -371,3 +371,14 @@ BOOST_AUTO_TEST_CASE(placement_shares_partitions_among_accounts_of_the_same_node
   BOOST_TEST(users.size() == 8u);
   BOOST_TEST(shared <= 4u); // the first group took all, and only later learned that there is another
 }
+
+BOOST_AUTO_TEST_CASE(placement_gives_the_accounts_of_two_nodes_a_few_of_many_partitions) {
+  control_state state;
+  placement place(state, 64);
+  std::map<partition_id, int> accounts;
+  for (int i = 0; i < 400; ++i)
+    ++accounts[place.place(one, two)];
+  BOOST_TEST(accounts.size() == 8u);
+  for (const auto& [partition, count] : accounts)
+    BOOST_TEST(count == 50);
+}
