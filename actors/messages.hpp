@@ -20,7 +20,7 @@ namespace understudy {
 // --- capture -> account actor ---------------------------------------------------------------------------
 
 /// The rows that one transaction changed of this account. No answer: the report of its delivery goes to the
-/// settlement and comes back as `slice_confirmed`.
+/// settlement, and only a refusal comes back.
 struct slice_captured {
   settlement::slice_ptr check;
   gtid id;
@@ -111,12 +111,11 @@ struct epoch_closed {
   epoch term;
 };
 
-// --- account_log (producer's thread) -> account actor ---------------------------------------------------
+// --- account_log (threads of Kafka clients) -> account actor
+// ---------------------------------------------------
 
-struct slice_confirmed {
-  sequence number;
-};
 struct slice_refused {
+  settlement::slice_ptr check;
   sequence number;
   std::string reason;
 };
@@ -125,13 +124,16 @@ struct slice_refused {
 
 /// One type with one handler: CAF keeps a handler of each type in each actor, and there may be a million.
 using account_message =
-    std::variant<slice_captured, role_met, slice_confirmed, slice_refused, snapshot_opening, snapshot_opened,
+    std::variant<slice_captured, role_met, slice_refused, snapshot_opening, snapshot_opened,
                  snapshot_abandoned, settle_unprotected, protect, epoch_closed>;
 
 using account_handle = caf::typed_actor<caf::reacts_to<account_message>>;
 
-inline void tell(const account_handle& account, account_message message) {
-  caf::anon_send(account, std::move(message));
+/// `unit` runs the actor if this wakes it; null: one of CAF's workers.
+inline void tell(const account_handle& account, account_message message,
+                 caf::execution_unit* unit = nullptr) {
+  caf::actor_cast<caf::abstract_actor*>(account)->eq_impl(caf::make_message_id(), nullptr, unit,
+                                                          std::move(message));
 }
 
 // --- replica side -> supervisor ---------------------------------------------------------------------------

@@ -39,6 +39,13 @@ lease_rules rules_of(const cluster_section& cluster) {
   return rules;
 }
 
+/// For the accounts' and replicas' actors. More of them on few cores only change turns: with one instead of
+/// two, two cores did 8% more deliveries.
+std::size_t workers() {
+  constexpr std::size_t most = 4;
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, 1, most);
+}
+
 } // namespace
 
 node::node(node_config config, node_variant variant)
@@ -125,11 +132,11 @@ result<void> node::start() {
   parts_->lease = std::make_shared<lease_keeper>(config.node.name, parts_->process, parts_->started_ms,
                                                  rules_of(config.cluster));
   // Workers that sleep until there is work: those that steal it poll for it, which costs an idle node CPU and
-  // a busy one latency.
+  // a busy one latency. The supervisor has a thread of its own: a long listing holds up no account's COMMIT.
   system_config_.set("scheduler.policy", caf::atom("sharing"));
-  system_config_.set("scheduler.max-threads", std::size_t{2});
+  system_config_.set("scheduler.max-threads", workers());
   system_ = std::make_unique<caf::actor_system>(system_config_);
-  supervisor_ = system_->spawn<supervisor>(parts_);
+  supervisor_ = system_->spawn<supervisor, caf::detached>(parts_);
   for (const auto step :
        {&node::start_http, &node::wait_for_mariadb, &node::wait_for_kafka, &node::restore_control,
         &node::start_log, &node::start_capture, &node::start_replicas, &node::start_gateway})

@@ -1,5 +1,8 @@
 #include "actors/source/account.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace understudy {
 
 account_actor::account_actor(caf::actor_config& config, std::shared_ptr<const account_surroundings> around,
@@ -17,20 +20,15 @@ account_actor::behavior_type account_actor::make_behavior() {
   return {[this](account_message& message) { std::visit([this](auto& each) { on(each); }, message); }};
 }
 
-void account_actor::on(const slice_confirmed& confirmed) {
-  if (work_) {
-    work_->in_flight.erase(confirmed.number);
-    rest_if_idle();
-  }
-  around_->confirmed(account_, confirmed.number);
-}
-
 void account_actor::on(const snapshot_opening& opening) {
-  busy().opening = opening.snapshot;
+  auto& snapshot = busy().snapshot;
+  if (!snapshot)
+    snapshot = std::make_unique<snapshot_wait>();
+  snapshot->opening = opening.snapshot;
 }
 
 void account_actor::on(const snapshot_abandoned& abandoned) {
-  if (work_ && work_->opening == abandoned.snapshot) {
+  if (is_opening() && work_->snapshot->opening == abandoned.snapshot) {
     release_held();
     rest_if_idle();
   }
@@ -54,8 +52,8 @@ void account_actor::on(const epoch_closed& ended) {
 }
 
 void account_actor::on(slice_captured& slice) {
-  if (work_ && !work_->opening.empty())
-    work_->held.push_back(std::move(slice));
+  if (is_opening())
+    work_->snapshot->held.push_back(std::move(slice));
   else
     forward(slice);
 }
@@ -73,17 +71,18 @@ void account_actor::produce(slice_captured& slice) {
   last_id_ = slice.id;
   transaction_event event{account_, term_, last_, slice.id, slice.captured_us, *slice.changes};
   const bool holds = protected_;
-  if (holds)
-    busy().in_flight.emplace(last_, slice.check);
+  if (holds) {
+    forget_settled();
+    busy().in_flight.emplace_back(slice.check);
+  }
+  // `self` keeps the actor, and what is read of it here never changes.
   around_->log->produce(partition_, std::move(event),
-                        [settle = around_->settle, check = slice.check, self = account_handle(this),
-                         number = last_, partition = partition_](const delivery_outcome& outcome) {
-                          if (outcome.refused) {
-                            tell(self, slice_refused{number, outcome.refused->what});
-                          } else {
-                            settle->delivered(check, {partition, outcome.offset, outcome.stamp});
-                            tell(self, slice_confirmed{number});
-                          }
+                        [this, self = account_handle(this), check = slice.check, number = last_,
+                         partition = partition_](const delivery_outcome& outcome) {
+                          if (outcome.refused)
+                            return tell(self, slice_refused{check, number, outcome.refused->what});
+                          around_->settle->delivered(check, {partition, outcome.offset, outcome.stamp});
+                          around_->confirmed(account_, number);
                         },
                         {slice.check->number, holds});
   // Behind produce(): whoever sees it settled finds it in the log, or among what the log lacks.
@@ -93,20 +92,28 @@ void account_actor::produce(slice_captured& slice) {
 
 void account_actor::on(const slice_refused& refused) {
   around_->confirmed(account_, refused.number); // it is used up: a next life must not give it again
+  if (protected_ && !closed_)
+    busy().refused.push_back(refused.check);
+  else
+    around_->settle->release(refused.check);
   caf::anon_send(around_->supervisor, account_refused{account_, term_, refused.number, refused.reason});
 }
 
 void account_actor::settle_all() {
   if (!work_)
     return;
-  for (const auto& [number, check] : work_->in_flight)
+  for (const auto& each : work_->in_flight)
+    if (const auto check = each.lock())
+      around_->settle->release(check);
+  for (const auto& check : work_->refused)
     around_->settle->release(check);
   work_->in_flight.clear();
+  work_->refused.clear();
   rest_if_idle();
 }
 
 void account_actor::on(const role_met& role) {
-  if (work_ && !work_->opening.empty())
+  if (is_opening())
     release_held(); // the snapshot's marker would lie behind the fence: void (R16)
   if (role.role == account_role::source) {
     if (role.term <= term_ && !closed_)
@@ -131,11 +138,9 @@ void account_actor::write_fence(epoch term, kafka_offset decision) {
 }
 
 void account_actor::on(const snapshot_opened& opened) {
-  if (!work_ || work_->opening != opened.snapshot)
+  if (!is_opening() || work_->snapshot->opening != opened.snapshot)
     return; // abandoned meanwhile
-  auto held = std::move(work_->held);
-  work_->held.clear();
-  work_->opening.clear();
+  auto held = std::move(std::exchange(work_->snapshot, nullptr)->held);
   while (!held.empty() && held.front().end <= opened.place) {
     forward(held.front());
     held.pop_front();
@@ -162,9 +167,7 @@ void account_actor::write_marker(const snapshot_opened& opened) {
 }
 
 void account_actor::release_held() {
-  auto held = std::move(work_->held);
-  work_->held.clear();
-  work_->opening.clear();
+  auto held = std::move(std::exchange(work_->snapshot, nullptr)->held);
   for (auto& slice : held)
     forward(slice);
 }
@@ -175,8 +178,24 @@ account_actor::work& account_actor::busy() {
   return *work_;
 }
 
+bool account_actor::is_opening() const {
+  return work_ && work_->snapshot;
+}
+
+bool account_actor::work::idle() const {
+  return !snapshot && refused.empty() &&
+         std::ranges::all_of(in_flight, [](const auto& slice) { return slice.expired(); });
+}
+
+void account_actor::forget_settled() {
+  if (!work_)
+    return;
+  auto& all = work_->in_flight;
+  all.erase(all.begin(), std::ranges::find_if(all, [](const auto& slice) { return !slice.expired(); }));
+}
+
 void account_actor::rest_if_idle() {
-  if (work_ && work_->in_flight.empty() && work_->held.empty() && work_->opening.empty())
+  if (work_ && work_->idle())
     work_.reset();
 }
 

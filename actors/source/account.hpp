@@ -4,7 +4,7 @@
 //   slice_captured      from capture, in binlog order
 //   role_met            from capture, at the role row's place: begins the epoch, or ends it with the fence
 //   (R29) snapshot_opening/opened/abandoned, settle_unprotected, protect, epoch_closed   from the supervisor
-//   slice_confirmed/refused from the account log's thread
+//   slice_refused       from the account log's threads
 // Tells the supervisor: account_refused, fence_written, marker_written, holds_again.
 // It never blocks and holds only what it waits for. If it dies, capture's next slice finds it gone, which is
 // fatal for the node: an account without its actor would hold every commit for ever.
@@ -52,12 +52,11 @@ public:
   const char* name() const override { return "account"; }
   behavior_type make_behavior() override;
   /// Nothing is in flight or held. Only while nobody else refers to the actor: this isn't a message.
-  bool is_at_rest() const { return !work_; }
+  bool is_at_rest() const { return !work_ || work_->idle(); }
 
 private:
   void on(slice_captured& slice);
   void on(const role_met& role);
-  void on(const slice_confirmed& confirmed);
   void on(const slice_refused& refused);
   void on(const snapshot_opening& opening);
   void on(const snapshot_opened& opened);
@@ -81,13 +80,23 @@ private:
   bool protected_ = true;
   /// A fence was handed over, or the epoch was closed: nothing is produced any more (R28).
   bool closed_ = false;
-  /// Present only while something is in flight or held: an account at rest costs no more than its ids.
-  struct work {
-    std::map<sequence, settlement::slice_ptr> in_flight;
+  /// While its place is looked for.
+  struct snapshot_wait {
+    std::string opening;
     std::deque<slice_captured> held;
-    std::string opening; ///< the snapshot whose place isn't known yet
+  };
+  /// Present only while something may be in flight or held: an account at rest costs no more than its ids.
+  struct work {
+    /// What holds a COMMIT, in the order of producing. A report of Kafka's that counts lets go of the slice:
+    /// nobody tells the actor, which a busy account would be woken for once more with each event.
+    std::vector<std::weak_ptr<settlement::slice>> in_flight;
+    std::vector<settlement::slice_ptr> refused; ///< by Kafka: they wait for control (R3)
+    std::unique_ptr<snapshot_wait> snapshot;
+    bool idle() const;
   };
   work& busy();
+  bool is_opening() const;
+  void forget_settled();
   void rest_if_idle();
   std::unique_ptr<work> work_;
 };

@@ -61,6 +61,7 @@ result<void> account_log::open_producer() {
   limits.max_message_bytes = limit_;
   producer_callbacks callbacks;
   callbacks.on_delivery = [this](delivery&& report) { on_report(std::move(report)); };
+  callbacks.on_held = callbacks.on_delivery; // commits wait for nothing else
   callbacks.on_fatal = [this](const error& why) {
     options_.report(fmt::format("the Kafka producer gave up ({}); a new one produces again what isn't "
                                 "confirmed",
@@ -94,11 +95,13 @@ void account_log::stop() {
 void account_log::run_maintenance() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    changed_.wait_for(lock, retry_pause, [this] { return stopping_ || fatal_ || limit_doubted_; });
+    changed_.wait_for(lock, retry_pause,
+                      [this] { return stopping_ || fatal_ || limit_doubted_ || has_room_; });
     if (stopping_)
       return;
     if (std::exchange(limit_doubted_, false))
       look_at_limit(lock);
+    has_room_ = false;
     if (!std::exchange(fatal_, false)) {
       send_backlog_locked();
       continue;
@@ -303,7 +306,8 @@ void account_log::on_report(delivery&& report) {
   std::optional<error> refused;
   {
     const std::lock_guard lock(mutex_);
-    send_backlog_locked();
+    if (!backlog_.empty() && !std::exchange(has_room_, true))
+      changed_.notify_all();
     if (report.token == no_token) {
       if (report.outcome == produce_outcome::too_large || report.outcome == produce_outcome::refused)
         options_.report(fmt::format("partition {} refuses a record about shapes or incarnations: {}",
@@ -356,7 +360,8 @@ void account_log::finish(std::uint64_t number, std::optional<error> refused) {
     pending_.erase(found);
     pending_bytes_ -= event.bytes;
     unheld_bytes_ -= event.unheld_bytes;
-    changed_.notify_all();
+    if (pending_.empty())
+      drained_.notify_all();
   }
   event.outcome.refused = std::move(refused);
   if (options_.observe_ack && !event.outcome.refused)
@@ -450,7 +455,7 @@ bool account_log::connected() const {
 
 bool account_log::drain(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, limit, [this] { return pending_.empty(); });
+  return drained_.wait_for(lock, limit, [this] { return pending_.empty(); });
 }
 
 } // namespace understudy

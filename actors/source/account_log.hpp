@@ -58,7 +58,8 @@ public:
     std::function<void(double, std::size_t)> observe_ack;
   };
 
-  /// Called on the producer's thread when every part of an event is confirmed or one was refused.
+  /// Called on the producer's threads, or librdkafka's own, when every part of an event is confirmed or one
+  /// was refused. Must not block.
   using on_delivery = std::function<void(const delivery_outcome&)>;
 
   explicit account_log(options o);
@@ -147,7 +148,8 @@ private:
 
   options options_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable changed_; ///< there is something to do for the maintenance thread
+  std::condition_variable drained_;
   std::shared_ptr<producer> producer_;
   incarnation life_;
   std::uint64_t next_number_ = 1;
@@ -162,6 +164,7 @@ private:
   std::unordered_map<account_id, omission> left_out_;
   std::deque<unsent> backlog_; ///< the producer's queue was full
   std::unordered_map<partition_id, partition_state> partitions_;
+  bool has_room_ = false; ///< the producer takes records again, of which some wait
   bool fatal_ = false;
   std::atomic<std::size_t> limit_; ///< of the topic, as last known; only ever lowered
   bool limit_doubted_ = false;     ///< Kafka refused a record that kept to it

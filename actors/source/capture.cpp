@@ -17,6 +17,7 @@ constexpr std::chrono::milliseconds longest_pause{5000};
 
 capture::capture(options o)
     : options_(std::move(o))
+    , unit_(options_.around->supervisor.home_system())
     , lost_(options_.lost_at_start)
     , has_place_(!lost_ || lost_->why != position_lost::kind::unknown) {}
 
@@ -189,7 +190,8 @@ result<void> capture::on_transaction(sliced_transaction&& transaction) {
   if (!options_.tail.done())
     if (auto differs = check_tail(transaction); !differs.empty())
       return failure(std::move(differs));
-  accounts.on_slices(transaction);
+  accounts.on_slices(transaction, &unit_);
+  unit_.run();
   accounts.on_roles(transaction);
   accounts.on_unregistered(transaction);
   if (std::find(transaction.own_tables.begin(), transaction.own_tables.end(), "probe") !=

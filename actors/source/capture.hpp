@@ -2,6 +2,7 @@
 // (DESIGN §4.1, rules A).
 #pragma once
 #include "actors/source/known_accounts.hpp"
+#include "actors/source/own_thread_unit.hpp"
 #include "actors/source/tail_check.hpp"
 #include "storage/binlog/capture_source.hpp"
 #include "storage/state/capture_beginning.hpp"
@@ -69,6 +70,8 @@ private:
   void report_unseen(const sliced_transaction& transaction);
 
   options options_;
+  /// Numbers, encodes and produces slices: a COMMIT waits for that, and not for another thread to wake.
+  own_thread_unit unit_;
   std::unique_ptr<capture_source> source_; ///< under source_mutex_
   std::mutex source_mutex_;
   std::condition_variable wake_;

@@ -124,7 +124,7 @@ known_accounts::changes_in(const sliced_transaction& transaction) const {
   return all;
 }
 
-void known_accounts::on_slices(sliced_transaction& transaction) {
+void known_accounts::on_slices(sliced_transaction& transaction, caf::execution_unit* unit) {
   const std::lock_guard lock(mutex_);
   std::vector<std::pair<entry*, std::vector<row_change>*>> own;
   for (auto& slice : transaction.slices) {
@@ -146,8 +146,10 @@ void known_accounts::on_slices(sliced_transaction& transaction) {
     const auto& actor = wake(*account);
     account->captured = true;
     account->sent = account->sent.next();
-    tell(actor, slice_captured{std::move(check), transaction.id, transaction.end, wall_us(),
-                               std::make_shared<const std::vector<row_change>>(std::move(*changes))});
+    tell(actor,
+         slice_captured{std::move(check), transaction.id, transaction.end, wall_us(),
+                        std::make_shared<const std::vector<row_change>>(std::move(*changes))},
+         unit);
   }
 }
 

@@ -80,7 +80,8 @@ public:
   /// The changed accounts' rows; as long as the transaction lives.
   std::vector<std::pair<account_id, const std::vector<row_change>*>>
   changes_in(const sliced_transaction& transaction) const;
-  void on_slices(sliced_transaction& transaction);
+  /// `unit` runs the accounts' actors; null: CAF's workers.
+  void on_slices(sliced_transaction& transaction, caf::execution_unit* unit);
   void on_roles(const sliced_transaction& transaction);
   void on_unregistered(const sliced_transaction& transaction);
 

@@ -20,6 +20,8 @@ using clock = std::chrono::steady_clock;
 constexpr int first_connection_ms = 1000;
 constexpr int poll_ms = 50;
 constexpr int stopping_poll_ms = 5;
+/// Its name, for librdkafka.
+constexpr const char* interceptor = "held";
 /// librdkafka's own bounds of message.max.bytes.
 constexpr std::size_t least_message = 1000;
 constexpr std::size_t most_message = 1'000'000'000;
@@ -51,7 +53,7 @@ produce_outcome outcome_of(rd_kafka_resp_err_t code) {
   }
 }
 
-property_list fixed_properties(const producer_options& options) {
+property_list fixed_properties(const producer_options& options, bool held_told_at_once) {
   const auto largest = std::clamp(options.max_message_bytes, least_message, most_message);
   return {
       {"acks", "all"},
@@ -61,10 +63,28 @@ property_list fixed_properties(const producer_options& options) {
       {"max.in.flight.requests.per.connection", "5"},
       // A record that is refused for good must not stop the others (P6).
       {"enable.gapless.guarantee", "false"},
+      {"delivery.report.only.error", held_told_at_once ? "true" : "false"},
       {"message.max.bytes", std::to_string(largest)},
       {"queue.buffering.max.messages", std::to_string(options.most_records)},
       {"queue.buffering.max.kbytes", std::to_string(std::max<std::size_t>(1, options.most_bytes / 1024))},
   };
+}
+
+delivery delivery_of(const rd_kafka_message_t& message) {
+  delivery d;
+  // NOLINTNEXTLINE: the token travels in the pointer itself.
+  d.token = reinterpret_cast<std::uintptr_t>(message._private);
+  d.partition = partition_id(message.partition);
+  d.outcome = outcome_of(message.err);
+  if (d.outcome == produce_outcome::held) {
+    d.offset = kafka_offset(message.offset);
+    // librdkafka fills this type in from the broker's answer only; otherwise it's the client's own clock.
+    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    const auto time = rd_kafka_message_timestamp(&message, &type);
+    if (type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME)
+      d.time = broker_time(time);
+  }
+  return d;
 }
 
 } // namespace
@@ -80,6 +100,7 @@ struct producer::state final : client_watch {
       callbacks.on_connection(up);
   }
   void report(const rd_kafka_message_t& message);
+  void report_held(const rd_kafka_message_t& message);
   /// From any thread; told by the producer's own.
   void report_later(delivery&& refused);
   void report_refused();
@@ -89,6 +110,16 @@ struct producer::state final : client_watch {
 
   static void on_report(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     static_cast<state*>(static_cast<client_watch*>(opaque))->report(*message);
+  }
+  static rd_kafka_resp_err_t on_new(rd_kafka_t* client, const rd_kafka_conf_t*, void* opaque, char*, size_t) {
+    return rd_kafka_interceptor_add_on_acknowledgement(client, interceptor, on_acknowledgement, opaque);
+  }
+  /// librdkafka 2.0.2 calls it without a lock of its own for what was delivered (rd_kafka_dr_msgq). What
+  /// failed is told by its report, or by produce().
+  static rd_kafka_resp_err_t on_acknowledgement(rd_kafka_t*, rd_kafka_message_t* message, void* opaque) {
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+      static_cast<state*>(opaque)->report_held(*message);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
   }
 
   producer_callbacks callbacks;
@@ -117,23 +148,17 @@ void producer::state::client_error(int code, std::string_view text) {
     callbacks.on_fatal(e);
 }
 
+void producer::state::report_held(const rd_kafka_message_t& message) {
+  callbacks.on_held(delivery_of(message));
+  --in_flight;
+}
+
 void producer::state::report(const rd_kafka_message_t& message) {
-  delivery d;
-  // NOLINTNEXTLINE: the token travels in the pointer itself.
-  d.token = reinterpret_cast<std::uintptr_t>(message._private);
-  d.partition = partition_id(message.partition);
-  d.outcome = outcome_of(message.err);
+  auto d = delivery_of(message);
   // Behind a fatal error reports carry its cause: that's the producer's end, not the record's.
   if (d.outcome == produce_outcome::refused && rd_kafka_fatal_error(client.get(), nullptr, 0) != 0)
     d.outcome = produce_outcome::fatal;
-  if (d.outcome == produce_outcome::held) {
-    d.offset = kafka_offset(message.offset);
-    // librdkafka fills this type in from the broker's answer only; otherwise it's the client's own clock.
-    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-    const auto time = rd_kafka_message_timestamp(&message, &type);
-    if (type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME)
-      d.time = broker_time(time);
-  } else {
+  if (d.outcome != produce_outcome::held) {
     d.possibly_written = rd_kafka_message_status(&message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
     d.text = rd_kafka_err2str(message.err);
   }
@@ -191,10 +216,13 @@ result<std::unique_ptr<producer>> producer::start(const kafka_settings& settings
                                                   const producer_options& options,
                                                   producer_callbacks callbacks) {
   auto s = std::make_unique<state>(settings, std::move(callbacks));
-  auto conf = make_conf(settings, fixed_properties(options), *s);
+  const bool held_at_once = s->callbacks.on_held != nullptr;
+  auto conf = make_conf(settings, fixed_properties(options, held_at_once), *s);
   if (!conf)
     return tl::make_unexpected(std::move(conf.error()));
   rd_kafka_conf_set_dr_msg_cb(conf->get(), state::on_report);
+  if (held_at_once)
+    rd_kafka_conf_interceptor_add_on_new(conf->get(), interceptor, state::on_new, s.get());
   auto client = make_client(RD_KAFKA_PRODUCER, std::move(*conf));
   if (!client)
     return tl::make_unexpected(std::move(client.error()));

@@ -52,8 +52,8 @@ struct producer_options {
   std::size_t max_message_bytes = 1'000'000;
 };
 
-/// Called from the producer's own thread, one at a time; in the order of the partition for each partition.
-/// Must not destroy or stop the producer.
+/// Called from the producer's own thread, one at a time, unless they say otherwise; in the order of the
+/// partition for each partition. Must not destroy or stop the producer.
 struct producer_callbacks {
   std::function<void(delivery&&)> on_delivery;
   /// Once: this producer is dead (P01). Reports (purged, fatal) follow for all that it still held; after
@@ -61,6 +61,10 @@ struct producer_callbacks {
   std::function<void(const error&)> on_fatal;
   /// May be empty. False: no broker can be reached.
   std::function<void(bool connected)> on_connection;
+  /// If there is one, it's told of what Kafka holds instead of on_delivery: on librdkafka's own threads, one
+  /// for each broker, and so without a further change of threads between Kafka's answer and who waits for it.
+  /// In the order of the partition among themselves. Must not call the producer, nor block.
+  std::function<void(delivery&&)> on_held{};
 };
 
 class producer {

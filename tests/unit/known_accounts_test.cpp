@@ -98,7 +98,7 @@ struct world {
     transaction.id = id(captured);
     transaction.end = place(captured);
     transaction.slices.push_back({mailbox_id(mailbox), std::vector<row_change>(1)});
-    accounts->on_slices(transaction);
+    accounts->on_slices(transaction, nullptr);
   }
   void role(const account_id& account, epoch term, const char* role) {
     ++captured;
@@ -106,7 +106,7 @@ struct world {
     transaction.id = id(captured);
     transaction.end = place(captured);
     transaction.roles.push_back({account, term, role, kafka_offset(9)});
-    accounts->on_slices(transaction);
+    accounts->on_slices(transaction, nullptr);
     accounts->on_roles(transaction);
   }
   template <class Event>

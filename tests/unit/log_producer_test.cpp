@@ -124,6 +124,37 @@ BOOST_AUTO_TEST_CASE(p6_held_records_are_reported_in_order_with_their_offsets) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(p6_who_wants_to_know_at_once_is_told_of_what_is_held_there_and_of_the_rest_as_ever) {
+  mock_cluster cluster;
+  reports failed;
+  reports held;
+  auto callbacks = failed.callbacks();
+  callbacks.on_held = held.callbacks().on_delivery;
+  producer_options options;
+  options.max_message_bytes = 2000;
+  auto p = producer::start(cluster.settings(), options, std::move(callbacks)).value();
+  BOOST_REQUIRE(p->produce("t", partition_id(0), "k", "payload", 1));
+  held.wait_for(1);
+  cluster.answer_next_produce(RD_KAFKA_RESP_ERR_INVALID_RECORD);
+  BOOST_REQUIRE(p->produce("t", partition_id(0), "k", "refused by the broker", 2));
+  failed.wait_for(1);
+  BOOST_REQUIRE(p->produce("t", partition_id(0), "k", std::string(5000, 'x'), 3)); // by the client
+  failed.wait_for(2);
+  BOOST_REQUIRE(p->produce("t", partition_id(0), "k", "payload", 4));
+  p->stop(std::chrono::seconds(20));
+  BOOST_TEST(p->in_flight() == 0U);
+  BOOST_REQUIRE_EQUAL(held.all.size(), 2U);
+  BOOST_REQUIRE_EQUAL(failed.all.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    BOOST_CHECK(held.all.at(i).outcome == produce_outcome::held);
+    BOOST_TEST(held.all.at(i).token == 1 + 3 * i);
+    BOOST_TEST(held.all.at(i).offset.value == static_cast<std::int64_t>(i));
+    BOOST_TEST(failed.all.at(i).token == 2 + i);
+  }
+  BOOST_CHECK(failed.all.at(0).outcome == produce_outcome::refused);
+  BOOST_CHECK(failed.all.at(1).outcome == produce_outcome::too_large);
+}
+
 BOOST_AUTO_TEST_CASE(p01_a_fatal_error_is_told_once_and_every_record_is_reported) {
   mock_cluster cluster;
   reports got;
