@@ -114,10 +114,11 @@ void run(bare_producer& bare) {
   make_topic(s);
   std::array<char, 512> why{};
   auto* conf = rd_kafka_conf_new();
-  const std::array<std::pair<const char*, std::string>, 5> properties{{{"bootstrap.servers", s.brokers},
+  const std::array<std::pair<const char*, std::string>, 6> properties{{{"bootstrap.servers", s.brokers},
                                                                        {"acks", "all"},
                                                                        {"enable.idempotence", "true"},
                                                                        {"linger.ms", "0"},
+                                                                       {"socket.nagle.disable", "true"},
                                                                        {"client.id", "bench"}}};
   for (const auto& [name, value] : properties)
     if (rd_kafka_conf_set(conf, name, value.c_str(), why.data(), why.size()) != RD_KAFKA_CONF_OK)
