@@ -22,7 +22,7 @@ constexpr std::chrono::seconds store_every{1};
 /// Under load the broker answered a fetch for nearly every event: with a pause of this length it, its node
 /// and the source's commits, which wait for the same broker, have a third of that work less. A fence comes
 /// later by as much, and at rest the broker is asked in vain as often.
-constexpr std::chrono::milliseconds gathered_wait{18};
+constexpr std::chrono::milliseconds gathered_wait{15};
 constexpr std::size_t gathered_bytes = std::size_t{64} << 10;
 
 std::size_t memory_of(const record& r) {

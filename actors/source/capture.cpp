@@ -191,8 +191,8 @@ result<void> capture::on_transaction(sliced_transaction&& transaction) {
     if (auto differs = check_tail(transaction); !differs.empty())
       return failure(std::move(differs));
   accounts.on_slices(transaction, &unit_);
+  accounts.on_roles(transaction, &unit_);
   unit_.run();
-  accounts.on_roles(transaction);
   accounts.on_unregistered(transaction);
   if (std::find(transaction.own_tables.begin(), transaction.own_tables.end(), "probe") !=
       transaction.own_tables.end())

@@ -185,21 +185,21 @@ bool known_accounts::settle_known(entry& account, const gtid& id, const settleme
   return true;
 }
 
-void known_accounts::on_roles(const sliced_transaction& transaction) {
+void known_accounts::on_roles(const sliced_transaction& transaction, caf::execution_unit* unit) {
   const std::lock_guard lock(mutex_);
   for (const auto& row : transaction.roles)
     on_role({row.account, row.term, parse_role(row.role).value_or(account_role::none), row.decision},
-            transaction.end);
+            transaction.end, unit);
 }
 
-void known_accounts::on_role(const role_record& row, const binlog_place& place) {
+void known_accounts::on_role(const role_record& row, const binlog_place& place, caf::execution_unit* unit) {
   auto* account = find(row.account);
   if (account == nullptr)
     return; // forgotten meanwhile: removed from control before its role row was read
   const bool was_written = account->role == account_role::source;
   const role_met met{row.account, row.term, row.role, row.decision, account->sent, was_written};
   if (account->actor || (was_written && !account->closed))
-    tell(wake(*account), met);
+    tell(wake(*account), met, unit);
   else if (row.role == account_role::source)
     around_->log->repeat_shapes(account->partition); // R14: what an actor that goes on does itself
   account->term = row.term;
@@ -221,7 +221,7 @@ void known_accounts::begin_anew(const std::vector<role_record>& roles) {
   }
   for (const auto& role : roles)
     if (const auto* account = find(role.account); account != nullptr && role.term > account->term)
-      on_role(role, {});
+      on_role(role, {}, nullptr);
 }
 
 void known_accounts::close_epoch(const account_id& id, epoch term) {

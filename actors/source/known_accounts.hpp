@@ -82,7 +82,7 @@ public:
   changes_in(const sliced_transaction& transaction) const;
   /// `unit` runs the accounts' actors; null: CAF's workers.
   void on_slices(sliced_transaction& transaction, caf::execution_unit* unit);
-  void on_roles(const sliced_transaction& transaction);
+  void on_roles(const sliced_transaction& transaction, caf::execution_unit* unit);
   void on_unregistered(const sliced_transaction& transaction);
 
   /// Capture begins anew elsewhere: accounts get the roles that they have there, as if their rows had been
@@ -124,7 +124,7 @@ private:
   void report_foreign(const entry& account, const gtid& id, std::vector<row_change> changes);
   bool settle_known(entry& account, const gtid& id, const settlement::slice_ptr& check);
   void note_confirmed(entry& account, sequence number);
-  void on_role(const role_record& row, const binlog_place& place);
+  void on_role(const role_record& row, const binlog_place& place, caf::execution_unit* unit);
   void mark_changed(entry& account);
 
   caf::actor_system& system_;

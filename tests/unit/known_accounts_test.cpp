@@ -107,7 +107,7 @@ struct world {
     transaction.end = place(captured);
     transaction.roles.push_back({account, term, role, kafka_offset(9)});
     accounts->on_slices(transaction, nullptr);
-    accounts->on_roles(transaction);
+    accounts->on_roles(transaction, nullptr);
   }
   template <class Event>
   std::vector<Event> produced() {
