@@ -82,20 +82,24 @@ private:
   }
 
   /// What isn't promised may be missing from the log: of a planned promotion the destinations then stop at
-  /// the fence, which says so (R29), and only the source has everything.
+  /// the fence, which says so (R29), and only the source has everything. Where nothing is known to be missing
+  /// (durability is asynchronous, a setting isn't right) a living source hands all of it over.
   void protection_gate(bool goes_back) {
     const auto& gap = account_.gap;
+    const bool drains = planned() && gap && gap->missing == sequence{};
     std::string figures = "every acknowledged write is in the log";
     if (gap) {
       std::string_view then = planned() ? ": wait until it is protected again, or give --accept-loss for it"
                                         : ": give --accept-loss for it";
-      if (goes_back)
+      if (drains)
+        then = ", and its source hands everything over";
+      else if (goes_back)
         then = ", and goes back to its source, which has everything";
       else if (accept_loss_)
         then = ", and its loss was accepted";
       figures = fmt::format("it is unprotected since sequence {} ({}){}", gap->since, gap->reason, then);
     }
-    add(result_.gates, "protected", {}, !gap || accept_loss_ || goes_back, std::move(figures));
+    add(result_.gates, "protected", {}, !gap || accept_loss_ || goes_back || drains, std::move(figures));
   }
 
   std::vector<node_name> candidates() const {

@@ -195,7 +195,7 @@ BOOST_FIXTURE_TEST_CASE(r31_an_unprotected_account_needs_accept_loss_by_name, re
 
 BOOST_FIXTURE_TEST_CASE(r29_an_unprotected_account_needs_accept_loss_by_name_while_its_source_lives_too,
                         ready) {
-  say(one, anna, unprotected{epoch{1}, "Kafka refused", sequence{6}, true});
+  say(one, anna, unprotected{epoch{1}, "Kafka refused", sequence{6}});
   BOOST_TEST(blocked_by(run(planned()), "protected"));
   BOOST_TEST(run(planned()).accounts.front().text ==
              "it is unprotected since sequence 6 (Kafka refused): wait until it is protected again, or give "
@@ -207,8 +207,17 @@ BOOST_FIXTURE_TEST_CASE(r29_an_unprotected_account_needs_accept_loss_by_name_whi
   BOOST_TEST(run(planned()).accounts.front().decided);
 }
 
+BOOST_FIXTURE_TEST_CASE(r29_a_living_source_hands_over_what_is_only_not_promised, ready) {
+  say(one, anna, unprotected{epoch{1}, "durability is asynchronous", sequence{}});
+  const auto decided = run(planned());
+  BOOST_TEST(decided.accounts.front().decided);
+  BOOST_TEST(!blocked_by(decided, "protected"));
+  source_dies({kafka_offset{7}, true, ""});
+  BOOST_TEST(blocked_by(run(unplanned()), "protected"));
+}
+
 BOOST_FIXTURE_TEST_CASE(r29_an_unprotected_account_goes_back_to_its_source_which_has_everything, ready) {
-  say(one, anna, unprotected{epoch{1}, "Kafka refused", sequence{6}, true});
+  say(one, anna, unprotected{epoch{1}, "Kafka refused", sequence{6}});
   take(run(planned(two, {anna})));
   const auto meanwhile = run(unplanned()); // somebody else asks while mailstore2 begins
   BOOST_TEST(blocked_by(meanwhile, "protected"));
