@@ -3,15 +3,47 @@
 #include "events/control/control_codec.hpp"
 #include "events/log/topic_names.hpp"
 #include "events/log/topics.hpp"
+#include "events/model/named_thread.hpp"
 #include "storage/state/control_store.hpp"
 #include "storage/state/own_schema.hpp"
 
 #include <spdlog/spdlog.h>
 
+#include <future>
+
 namespace understudy {
 namespace {
 
 constexpr std::chrono::seconds kafka_patience{5};
+constexpr std::chrono::milliseconds look_for_stop{50};
+
+struct topics_ready {
+  std::vector<topic_finding> findings;
+  std::size_t max_message_bytes = 0;
+};
+
+result<topics_ready> make_ready(topic_admin& admin, const std::vector<topic_plan>& plans) {
+  auto findings = admin.ensure(plans, kafka_patience);
+  if (!findings)
+    return tl::make_unexpected(findings.error());
+  const auto limit = admin.max_message_bytes(topic::accounts, kafka_patience);
+  if (!limit)
+    return tl::make_unexpected(limit.error());
+  return topics_ready{std::move(*findings), *limit};
+}
+
+/// What takes its whole patience when nobody answers runs beside this thread. Nothing: the node is to stop
+/// first; the process ends without the rest.
+template <class T>
+std::optional<T> unless(const std::function<bool()>& stopping, std::function<T()> work) {
+  std::packaged_task<T()> task(std::move(work));
+  auto done = task.get_future();
+  named_thread("ask kafka", std::move(task)).detach();
+  while (done.wait_for(look_for_stop) != std::future_status::ready)
+    if (stopping())
+      return std::nullopt;
+  return done.get();
+}
 
 } // namespace
 
@@ -36,27 +68,27 @@ result<void> node::wait_for_mariadb() {
 
 result<void> node::wait_for_kafka() {
   const auto& cluster = parts_->config.cluster;
-  const auto plans = understudy_topics(cluster.partitions, cluster.replication_factor,
-                                       cluster.min_insync_replicas, cluster.retention);
   auto admin = topic_admin::open(parts_->kafka);
   if (!admin)
     return tl::make_unexpected(admin.error());
+  const auto look = [admin = std::shared_ptr<topic_admin>(std::move(*admin)),
+                     plans = understudy_topics(cluster.partitions, cluster.replication_factor,
+                                               cluster.min_insync_replicas, cluster.retention)] {
+    return make_ready(*admin, plans);
+  };
   while (true) {
-    auto findings = (*admin)->ensure(plans, kafka_patience);
-    if (findings) {
-      for (const auto& finding : *findings)
+    const auto ready = unless<result<topics_ready>>([this] { return stopping(); }, look);
+    if (ready && *ready) {
+      for (const auto& finding : (*ready)->findings)
         if (finding.level == severity::unsafe)
           spdlog::error("{} {}", finding.topic, finding.text);
         else
           spdlog::warn("{} {}", finding.topic, finding.text);
-      if (auto limit = (*admin)->max_message_bytes(topic::accounts, kafka_patience)) {
-        max_message_bytes_ = *limit;
-        return {};
-      }
-    } else {
-      waiting_for(
-          fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, findings.error().what));
+      max_message_bytes_ = (*ready)->max_message_bytes;
+      return {};
     }
+    if (ready)
+      waiting_for(fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, ready->error().what));
     if (!pause())
       return failure("stopped while waiting for Kafka");
   }

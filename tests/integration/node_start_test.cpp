@@ -101,6 +101,26 @@ BOOST_AUTO_TEST_CASE(a_node_waits_for_kafka_and_for_mariadb_and_says_so) {
       eventually(patience, [&] { return second.get("/readyz").find("\"ok\":true") != std::string::npos; }));
 }
 
+BOOST_AUTO_TEST_CASE(a_node_that_waits_for_kafka_or_mariadb_ends_at_once_when_it_is_asked) {
+  BOOST_REQUIRE(first.node.stop());
+  world.kafka.suspend(); // connections are taken, and nobody answers
+  const auto starts_and_ends = [&](const std::string& what) {
+    first.start_node();
+    const auto waits = [&] { return first.get("/readyz").find(what) != std::string::npos; };
+    BOOST_TEST(eventually(patience, waits), first.get("/readyz"));
+    BOOST_TEST(first.node.stop(1s));
+  };
+  starts_and_ends("starting"); // within its first question
+  starts_and_ends("doesn't answer");
+  world.kafka.kill9();
+  starts_and_ends("doesn't answer");
+  first.db.kill9();
+  starts_and_ends("MariaDB at");
+  first.db.restart();
+  world.kafka.restart();
+  first.start_and_wait();
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_the_configuration_names_and_nobody_has_is_said_at_once) {
   std::ifstream in(first.db.dir() / "understudyd.toml");
   const std::string good((std::istreambuf_iterator<char>(in)), {});
