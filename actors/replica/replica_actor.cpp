@@ -125,8 +125,11 @@ void replica::on(load_ended& ended) {
   around_->board().change(account_, [](replica_board::entry& e) { e.loading.clear(); });
   if (!ended.where) {
     around_->reader().need_snapshot(partition_, account_, ended.where.error().what);
-    if (ended.where.error().is_place_taken)
-      return stop(ended.where.error(), false);
+    if (ended.where.error().is_refusal) {
+      stop(ended.where.error(), false);
+      needs_snapshot_ = true; // once it is resumed
+      return;
+    }
     become(phase::waiting_for_snapshot, ended.where.error().what);
     return stop(ended.where.error(), true);
   }
@@ -171,16 +174,16 @@ void replica::on(const resume_replica&) {
   const bool was_paused = std::exchange(paused_, false);
   if (!parked_.empty())
     return;
-  if (phase_ == phase::stopped) {
+  if (needs_snapshot_) {
+    const auto figures = around_->board().figures_of(account_);
+    self_->send(around_->options().supervisor,
+                replica_stopped{account_, figures ? figures->reason : std::string{}, true});
+  } else if (phase_ == phase::stopped) {
     around_->pool().refresh_schema();
     around_->locate(account_);
   } else if (phase_ == phase::ready && was_paused) {
     around_->reader().release(account_);
     become(phase_);
-  } else if (needs_snapshot_) {
-    const auto figures = around_->board().figures_of(account_);
-    self_->send(around_->options().supervisor,
-                replica_stopped{account_, figures ? figures->reason : std::string{}, true});
   }
 }
 

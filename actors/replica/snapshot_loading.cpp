@@ -66,7 +66,7 @@ public:
   void begun() { begun_ = true; }
 };
 
-result<void> read_chunks(const load_task& task, partition_reader& reader, snapshot_loader& loader) {
+load_result<void> read_chunks(const load_task& task, partition_reader& reader, snapshot_loader& loader) {
   chunk_source source(task);
   auto last_progress = clock::now();
   while (!task.stopping()) {
@@ -100,20 +100,19 @@ result<void> read_chunks(const load_task& task, partition_reader& reader, snapsh
 } // namespace
 
 load_result<account_placement> load_snapshot(const load_task& task) {
-  const auto failed = [](const error& why) { return tl::make_unexpected(load_error{why, false}); };
   auto reader = partition_reader::open(task.kafka, topic::snapshots);
   if (!reader)
-    return failed(reader.error());
+    return tl::make_unexpected(reader.error());
   if (auto added = (*reader)->add(task.met.marker.partition, task.met.marker.first); !added)
-    return failed(added.error());
+    return tl::make_unexpected(added.error());
   auto loader = snapshot_loader::begin(task.sql, task.rules, task.request);
   if (!loader)
     return tl::make_unexpected(loader.error());
   if (auto read = read_chunks(task, **reader, **loader); !read)
-    return failed(read.error());
+    return tl::make_unexpected(read.error());
   const auto& then = task.met.then;
   if (auto done = (*loader)->finish(then.term, then.number, then.next); !done)
-    return failed(done.error());
+    return tl::make_unexpected(done.error());
   return (*loader)->placement();
 }
 

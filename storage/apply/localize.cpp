@@ -32,7 +32,7 @@ tl::unexpected<error> unknown_volume(const row_change& change, std::uint16_t col
 /// A volume's id as a number or as decimal text; other text addresses a blob in another way and is kept.
 result<void> map_volume(const row_change& change, std::uint16_t column, value& content,
                         const account_placement& where) {
-  if (!where.volumes || where.volumes->empty())
+  if (!where.volumes)
     return {};
   std::optional<std::uint64_t> volume;
   if (const auto* natural = std::get_if<std::uint64_t>(&content))

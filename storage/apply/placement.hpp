@@ -16,7 +16,8 @@ struct account_placement {
   mailbox_id mailbox;             ///< the local mailbox id
   std::uint32_t group = 0;        ///< number of the local group database, kept in the registry row
   std::uint64_t index_volume = 0; ///< the host's current index volume; used where the profile says so
-  /// Null or empty: ids are the same on both sides (one host's own data, tests).
+  /// Null: ids are the same on both sides (one host's own data, tests). A volume that isn't in it has no
+  /// counterpart here, so a row that names it stops its account.
   std::shared_ptr<const volume_map> volumes;
 };
 

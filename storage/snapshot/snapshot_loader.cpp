@@ -69,7 +69,7 @@ struct snapshot_loader::parts {
   result<std::optional<account_id>> holder_of(mailbox_id mailbox);
   result<mailbox_id> allocate();
   result<void> load_schema();
-  result<void> load_rows(const snapshot_chunk& chunk);
+  load_result<void> load_rows(const snapshot_chunk& chunk);
 };
 
 result<std::optional<account_id>> snapshot_loader::parts::holder_of(mailbox_id mailbox) {
@@ -182,7 +182,7 @@ result<void> snapshot_loader::parts::load_schema() {
   return {};
 }
 
-result<void> snapshot_loader::parts::load_rows(const snapshot_chunk& chunk) {
+load_result<void> snapshot_loader::parts::load_rows(const snapshot_chunk& chunk) {
   const transaction_event rows_of_chunk{request.account, epoch(0), sequence(0), {}, 0, chunk.rows};
   const std::vector<account_work> batch{{&where, {&rows_of_chunk}}};
   const auto plan = make_plan(batch,
@@ -192,7 +192,7 @@ result<void> snapshot_loader::parts::load_rows(const snapshot_chunk& chunk) {
                               {limits.rows_per_statement, limits.bytes_per_statement,
                                static_cast<std::size_t>(session.max_packet()), false});
   if (!plan.refused.empty())
-    return tl::make_unexpected(plan.refused.front().why);
+    return tl::make_unexpected(load_error(plan.refused.front().why, true));
   apply_transaction transaction(session, flags, batch);
   for (unsigned attempt = 1;; ++attempt) {
     session.doing(
@@ -208,7 +208,7 @@ result<void> snapshot_loader::parts::load_rows(const snapshot_chunk& chunk) {
       return {};
     const auto kind = done.error().kind;
     if ((kind != sql_failure::deadlock && kind != sql_failure::lock_wait) || attempt >= chunk_attempts)
-      return plain(done);
+      return passed_on(done);
   }
 }
 
@@ -222,10 +222,10 @@ load_result<std::unique_ptr<snapshot_loader>> snapshot_loader::begin(sql_options
                                                                      load_limits limits) {
   auto session = sql_session::open(loading(std::move(connection)));
   if (!session)
-    return tl::make_unexpected(load_error{session.error(), false});
+    return tl::make_unexpected(static_cast<const error&>(session.error()));
   auto made = std::make_unique<parts>(std::move(*session), std::move(rules), std::move(request), limits);
   if (auto found = made->find_place(); !found)
-    return tl::make_unexpected(load_error{found.error(), made->is_place_taken});
+    return tl::make_unexpected(load_error(found.error(), made->is_place_taken));
   return std::unique_ptr<snapshot_loader>(new snapshot_loader(std::move(made)));
 }
 
@@ -237,7 +237,7 @@ std::uint64_t snapshot_loader::rows_loaded() const {
   return parts_->rows;
 }
 
-result<void> snapshot_loader::load(const snapshot_chunk& chunk) {
+load_result<void> snapshot_loader::load(const snapshot_chunk& chunk) {
   auto& p = *parts_;
   if (chunk.account != p.request.account || chunk.id != p.request.snapshot)
     return failure(fmt::format("a chunk of snapshot {} of account {} came, but {} of {} is being loaded",
@@ -256,7 +256,7 @@ result<void> snapshot_loader::load(const snapshot_chunk& chunk) {
     if (*created)
       p.request.catalogs->forget(database);
     if (auto known = p.load_schema(); !known)
-      return known;
+      return tl::make_unexpected(known.error());
   }
   if (auto loaded = p.load_rows(chunk); !loaded)
     return loaded;

@@ -34,8 +34,11 @@ struct load_limits {
 };
 
 struct load_error : error {
-  /// What lies here is in the way: another snapshot changes nothing, an administrator does.
-  bool is_place_taken = false;
+  load_error(error why, bool refusal = false) // as `failure()` gives it
+      : error(std::move(why))
+      , is_refusal(refusal) {}
+  /// For what is, or isn't, on this mailstore: another snapshot changes nothing, an administrator does.
+  bool is_refusal;
 };
 template <class T>
 using load_result = tl::expected<T, load_error>;
@@ -55,7 +58,7 @@ public:
 
   /// Chunks in order from 0; one that was loaded before is ignored, a gap is an error. Chunk 0 creates the
   /// group database, from its definitions, if it isn't there. Each chunk is one transaction.
-  result<void> load(const snapshot_chunk& chunk);
+  load_result<void> load(const snapshot_chunk& chunk);
 
   /// After the last chunk: the replica becomes `ready` at `number` of epoch `term`, to be continued from
   /// `next` in understudy.accounts. Fails if the last chunk hasn't been loaded.

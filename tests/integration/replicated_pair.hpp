@@ -79,11 +79,8 @@ template <class T, class E>
 T need(tl::expected<T, E> outcome) {
   if (!outcome)
     throw std::runtime_error(outcome.error().what);
-  return std::move(*outcome);
-}
-inline void need(const tl::expected<void, error>& outcome) {
-  if (!outcome)
-    throw std::runtime_error(outcome.error().what);
+  if constexpr (!std::is_void_v<T>)
+    return std::move(*outcome);
 }
 
 } // namespace understudy::apply_test

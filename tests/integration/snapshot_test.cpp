@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(r35_a_mailbox_of_the_account_that_was_never_ours_is_refused
   };
   const auto refused = snapshot_loader::begin(pair.destination_sql(), pair.rules(), request_of("chunks"));
   BOOST_REQUIRE(!refused);
-  BOOST_TEST(refused.error().is_place_taken);
+  BOOST_TEST(refused.error().is_refusal);
   BOOST_TEST(refused.error().what.starts_with("mailbox 42 here is this account's, but no replica of it"));
   BOOST_TEST(!replica_here(pair).has_value()); // else the next load would take it for a replica
   need(remove_replica(pair.destination_sql(), *pair.rules(), replicated_pair::account()));
@@ -266,6 +266,23 @@ BOOST_AUTO_TEST_CASE(r35_a_mailbox_of_the_account_that_was_never_ours_is_refused
   pair.destination().set_up("DELETE FROM zimbra.mailbox_metadata; DELETE FROM zimbra.mailbox WHERE id=42");
   pair.initialise(2);
   BOOST_TEST(pair.differences().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_volume_without_a_counterpart_here_refuses_the_load_also_where_no_volume_has_one) {
+  replicated_pair pair;
+  pair.source().query("UPDATE mboxgroup7.mail_item SET locator='1' WHERE id=2");
+  const auto chunks = read_all(pair, 1000);
+  for (const volume_map& volumes : {volume_map{}, volume_map{{77, 5}}}) {
+    auto request = request_of("chunks");
+    request.volumes = std::make_shared<volume_map>(volumes);
+    auto loader = need(snapshot_loader::begin(pair.destination_sql(), pair.rules(), request));
+    const auto loaded = loader->load(chunks.front());
+    BOOST_REQUIRE(!loaded);
+    BOOST_TEST(loaded.error().is_refusal);
+    BOOST_TEST(loaded.error().what.find("names volume 1 of the source, which has no counterpart here") !=
+                   std::string::npos,
+               loaded.error().what);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(r36_every_transaction_of_a_load_is_marked_as_ours) {

@@ -84,6 +84,26 @@ BOOST_AUTO_TEST_CASE(volumes_are_mapped_and_the_index_is_this_hosts_own) {
   BOOST_TEST(row.error().what.find("volume 77") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(where_no_volume_has_a_counterpart_a_row_that_names_one_is_refused) {
+  const auto local = mail_item();
+  const auto about = std::make_shared<const shape>(shape_of(local, "mboxgroup/mail_item"));
+  const auto target = *match(*about, local);
+  row_change change{about, change_kind::insert,
+                    false, false,
+                    {},    {{1, std::uint64_t{5}}, {2, std::uint64_t{5}}, {3, text_value{"1"}}}};
+  auto nowhere = where;
+  nowhere.volumes = std::make_shared<volume_map>();
+  const auto row = localize(change, target, nowhere);
+  BOOST_REQUIRE(!row); // that number is another volume here
+  BOOST_TEST(row.error().what == "column locator of mboxgroup/mail_item names volume 1 of the source, which "
+                                 "has no counterpart here");
+  change.after[2].content = null_value{};
+  BOOST_TEST(bool(localize(change, target, nowhere)));
+  nowhere.volumes = nullptr; // one host's own data
+  change.after[2].content = text_value{"1"};
+  BOOST_TEST(bool(localize(change, target, nowhere)));
+}
+
 BOOST_AUTO_TEST_CASE(the_registry_row_gets_the_local_id_group_and_index_volume) {
   catalog_table local;
   local.database = "zimbra";
