@@ -126,6 +126,7 @@ result<void> node::start() {
   parts_->sql = std::make_shared<worker_pool>("sql", 2);
   parts_->promotions = std::make_shared<worker_pool>("promotions", promotions_at_once);
   parts_->sessions = std::make_shared<session_pool>(parts_->logged, promotions_at_once);
+  parts_->unlogged = std::make_shared<session_pool>(parts_->local, promotions_at_once);
   parts_->questions = std::make_shared<worker_pool>("questions", 2);
   parts_->divergence = std::make_shared<divergence_report>(config.node.state_dir / "divergence.jsonl");
   parts_->control = std::make_shared<control_view>(parts_->config.node.name);

@@ -76,6 +76,10 @@ result<void> node::start_capture() {
   const auto replicas = logged_state(*session).replicas();
   if (!replicas)
     return tl::make_unexpected(replicas.error());
+  auto ahead = logged_state(*session).roles_ahead();
+  if (!ahead)
+    return tl::make_unexpected(ahead.error());
+  parts_->roles_ahead = std::move(*ahead);
   const auto stood = checkpoint->value_or(capture_checkpoint{});
   const auto& settled = stood.settled;
   auto known = read_own_lines(parts_->kafka, config.node.name, *parts_->log, std::move(accounts), *replicas,
@@ -116,8 +120,8 @@ result<void> node::start_capture() {
   };
   parts_->accounts = std::make_shared<known_accounts>(*system_, around);
   checkpoints_.emplace(parts_->local, parts_->settle, parts_->accounts, parts_->log);
-  parts_->beginner =
-      std::make_shared<epoch_beginner>(parts_->promotions, parts_->sessions, parts_->rules, parts_->accounts);
+  parts_->beginner = std::make_shared<epoch_beginner>(parts_->promotions, parts_->sessions, parts_->unlogged,
+                                                      parts_->rules, parts_->accounts);
   spawn_watch();
   capture::options options;
   options.stream.socket = parts_->local.socket;

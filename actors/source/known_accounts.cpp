@@ -198,13 +198,14 @@ void known_accounts::on_role(const role_record& row, const binlog_place& place, 
     return; // forgotten meanwhile: removed from control before its role row was read
   const bool was_written = account->role == account_role::source;
   const role_met met{row.account, row.term, row.role, row.decision, account->sent, was_written};
-  if (account->actor || (was_written && !account->closed))
+  const bool has_ended = row.role == account_role::source && row.term <= account->closed_up_to;
+  if (!has_ended && (account->actor || (was_written && !account->closed)))
     tell(wake(*account), met, unit);
   else if (row.role == account_role::source)
     around_->log->repeat_shapes(account->partition); // R14: what an actor that goes on does itself
   account->term = row.term;
   account->role = row.role;
-  account->closed = false;
+  account->closed = has_ended;
   if (row.role != account_role::source)
     account->actor = nullptr; // it ends when what is in flight is confirmed and nobody speaks to it any more
   role_changes_.push_back({place, row.account, row.term, row.role});
@@ -229,6 +230,7 @@ void known_accounts::close_epoch(const account_id& id, epoch term) {
   auto* account = find(id);
   if (account == nullptr || account->term > term)
     return;
+  account->closed_up_to = std::max(account->closed_up_to, term);
   if (!std::exchange(account->closed, true) && account->role == account_role::source)
     around_->settle->epoch_ended(account->partition);
   if (account->actor)

@@ -38,7 +38,8 @@ public:
   /// Tells of an account before its role row is written, or at the start. Later calls renew what isn't
   /// decided by the binlog: mailbox, partition, `last` if no role was met since.
   void expect(known_account account);
-  /// The account's epoch ended without this node (R20): its slices are foreign from now on.
+  /// The account's epoch ended without this node (R20): its slices are foreign from now on, or from the
+  /// epoch's role row on.
   void close_epoch(const account_id& account, epoch term);
   void set_protected(const account_id& account, bool is_protected);
   /// As was said last; true for an account that isn't known.
@@ -105,6 +106,7 @@ private:
     account_role settled_role = account_role::none;
     bool is_protected = true;
     bool closed = false;
+    epoch closed_up_to;    ///< epochs up to it have ended, also if their role rows are met only later
     bool changed = false;  ///< since the last checkpoint
     bool captured = false; ///< something since the last rest()
   };

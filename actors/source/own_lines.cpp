@@ -160,7 +160,8 @@ result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& s
   std::map<account_id, known_account> known;
   std::map<partition_id, own_partition> partitions;
   for (auto& account : accounts) {
-    if (account.role == account_role::source) {
+    const bool role_row_follows = account.term == epoch{}; // it may be a source's, which wrote already
+    if (account.role == account_role::source || role_row_follows) {
       log.begin_life(account.partition);
       partitions.try_emplace(account.partition, self, log.life(), settled);
     }

@@ -19,7 +19,8 @@ struct own_lines {
   logged_fences fences;                ///< anybody\'s, of these accounts
 };
 
-/// Begins this process's life in the partition of each account that is a source here, reads them from `from`
+/// Begins this process's life in the partition of each account that is a source here, or whose first role row
+/// capture has yet to meet, reads them from `from`
 /// (absent: from the log's beginning) up to that record, and adds to each account what Kafka holds: its last
 /// sequence, and the events behind `settled` by GTID. An account whose whole copy here is newer than its role
 /// as the source here, or that is a replica here, takes its last sequence from that copy (`replicas`): should

@@ -9,7 +9,12 @@ namespace understudy {
 
 std::vector<std::pair<account_id, epoch>> supervisor::lost_epochs() const {
   std::vector<std::pair<account_id, epoch>> lost;
-  for (const auto& [id, term] : parts_->accounts->written_here()) {
+  auto written = parts_->accounts->written_here();
+  // Commits wait behind these rows as well, though the process before us died before it kept a checkpoint.
+  for (const auto& role : parts_->roles_ahead)
+    if (role.role == account_role::source)
+      written.emplace_back(role.account, role.term);
+  for (const auto& [id, term] : written) {
     const auto* account = state().account(id);
     const auto* active = account == nullptr ? nullptr : account->terms.active();
     if (active == nullptr || account->is_withdrawn)

@@ -16,10 +16,36 @@ constexpr std::size_t most_in_a_transaction = 100;
 
 } // namespace
 
+result<void> expect_role_rows(session_pool& unlogged, known_accounts& accounts,
+                              const std::vector<known_account>& expected) {
+  auto session = unlogged.borrow();
+  if (!session)
+    return tl::make_unexpected(static_cast<const error&>(session.error()));
+  auto state = local_state::open(**session);
+  if (!state)
+    return tl::make_unexpected(state.error());
+  std::vector<captured_account> rows;
+  for (const auto& account : expected)
+    rows.push_back({account.account,
+                    account.mailbox,
+                    {},
+                    account_role::none,
+                    account.last,
+                    account.partition,
+                    account.is_protected});
+  if (auto stored = state->expect_captured(rows); !stored)
+    return stored;
+  for (const auto& account : expected)
+    accounts.expect(account);
+  return {};
+}
+
 epoch_beginner::epoch_beginner(std::shared_ptr<worker_pool> pool, std::shared_ptr<session_pool> sessions,
-                               std::shared_ptr<const profile> rules, std::shared_ptr<known_accounts> accounts)
+                               std::shared_ptr<session_pool> unlogged, std::shared_ptr<const profile> rules,
+                               std::shared_ptr<known_accounts> accounts)
     : pool_(std::move(pool))
     , sessions_(std::move(sessions))
+    , unlogged_(std::move(unlogged))
     , rules_(std::move(rules))
     , accounts_(std::move(accounts)) {}
 
@@ -76,11 +102,15 @@ void epoch_beginner::write(std::vector<epoch_start> batch) {
     }
     account.mailbox = here->mailbox;
     roles.push_back({account.account, each.term, account_role::source, each.decision});
-    accounts_->expect(account); // before capture can meet its role row
     return false;
   });
   if (batch.empty())
     return;
+  std::vector<known_account> expected;
+  for (const auto& each : batch)
+    expected.push_back(each.account);
+  if (const auto noted = expect_role_rows(*unlogged_, *accounts_, expected); !noted)
+    return all(noted);
   const auto written = logged_state(**session).write_roles(roles);
   if (written || batch.size() == 1)
     return all(written);

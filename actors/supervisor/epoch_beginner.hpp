@@ -14,6 +14,11 @@
 
 namespace understudy {
 
+/// Before an account's role row is written: capture, and whoever starts in our place should we die before the
+/// next checkpoint, know the account when they meet the row. Blocking.
+result<void> expect_role_rows(session_pool& unlogged, known_accounts& accounts,
+                              const std::vector<known_account>& expected);
+
 class epoch_beginner : public std::enable_shared_from_this<epoch_beginner> {
 public:
   struct epoch_start {
@@ -25,7 +30,8 @@ public:
   };
 
   epoch_beginner(std::shared_ptr<worker_pool> pool, std::shared_ptr<session_pool> sessions,
-                 std::shared_ptr<const profile> rules, std::shared_ptr<known_accounts> accounts);
+                 std::shared_ptr<session_pool> unlogged, std::shared_ptr<const profile> rules,
+                 std::shared_ptr<known_accounts> accounts);
   /// Any thread; never blocks.
   void begin(epoch_start start);
 
@@ -35,6 +41,7 @@ private:
 
   std::shared_ptr<worker_pool> pool_;
   std::shared_ptr<session_pool> sessions_;
+  std::shared_ptr<session_pool> unlogged_;
   std::shared_ptr<const profile> rules_;
   std::shared_ptr<known_accounts> accounts_;
   std::mutex mutex_;

@@ -51,12 +51,14 @@ struct node_parts {
   std::chrono::milliseconds marker_patience{10'000};
   std::shared_ptr<divergence_report> divergence;
   std::shared_ptr<const logged_fences> fences_at_start;
+  std::vector<role_record> roles_ahead; ///< at the start: written, and not met by capture yet
   std::shared_ptr<peers> others;
   std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();
   std::shared_ptr<fence_board> fences = std::make_shared<fence_board>();
   std::shared_ptr<worker_pool> sql;         ///< short SQL jobs
   std::shared_ptr<worker_pool> promotions;  ///< guards and role rows; its threads bound what moves at once
   std::shared_ptr<session_pool> sessions;   ///< as `logged` says, for what `promotions` does
+  std::shared_ptr<session_pool> unlogged;   ///< the same, as `local` says
   std::shared_ptr<epoch_beginner> beginner; ///< of accounts that move here
   recent_catalogs catalogs;                 ///< for guards
   std::shared_ptr<worker_pool> questions;   ///< figures for status: peers and SQL, with deadlines

@@ -77,7 +77,8 @@ void supervisor::begin_first_epoch(const account_state& account, const term_entr
                     if (!number)
                       return tl::make_unexpected(number.error());
                     known.last = *number;
-                    parts->accounts->expect(std::move(known));
+                    if (auto noted = expect_role_rows(*parts->unlogged, *parts->accounts, {known}); !noted)
+                      return noted;
                     return logged_state(**session).write_role({id, term, account_role::source, decision});
                   }();
                   return [this, id, term, outcome] {

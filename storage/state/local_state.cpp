@@ -17,13 +17,16 @@ sql_result<void> store_checkpoint(sql_session& session, const capture_checkpoint
       .map([](std::uint64_t) {});
 }
 
-sql_result<void> store_accounts(sql_session& session, const std::vector<captured_account>& changed) {
+/// `known`: what becomes of an account that has a row.
+sql_result<void> store_accounts(sql_session& session, const std::vector<captured_account>& changed,
+                                std::string_view known) {
   multi_row rows(
       session,
       "INSERT INTO understudy.capture_account(account_id, mailbox_id, term, role, sequence, partition_no, "
       "is_protected) VALUES ",
-      " ON DUPLICATE KEY UPDATE mailbox_id=VALUES(mailbox_id), term=VALUES(term), role=VALUES(role), "
-      "sequence=VALUES(sequence), partition_no=VALUES(partition_no), is_protected=VALUES(is_protected)");
+      fmt::format(
+          " ON DUPLICATE KEY UPDATE mailbox_id=VALUES(mailbox_id), partition_no=VALUES(partition_no), {}",
+          known));
   for (const auto& account : changed) {
     auto added = rows.add(fmt::format("{},{},{},'{}',{},{},{:d}", sql_text(account.account.value),
                                       account.mailbox, account.term, text_of(account.role), account.number,
@@ -75,15 +78,25 @@ result<void> local_state::store_capture(const capture_checkpoint& checkpoint,
                                         const std::vector<account_id>& gone) {
   session_->doing("store the capture checkpoint");
   auto stored = session_->transaction([&]() -> sql_result<void> {
-    if (auto done = store_accounts(*session_, changed); !done)
+    auto done = store_accounts(*session_, changed,
+                               "term=VALUES(term), role=VALUES(role), sequence=VALUES(sequence), "
+                               "is_protected=VALUES(is_protected)");
+    if (!done)
       return done;
-    if (auto done = remove_accounts(*session_, gone); !done)
+    if (done = remove_accounts(*session_, gone); !done)
       return done;
-    if (auto done = upsert_offsets("capture_partition", checkpoint.read_from); !done)
+    if (done = upsert_offsets("capture_partition", checkpoint.read_from); !done)
       return done;
     return store_checkpoint(*session_, checkpoint);
   });
   return plain(stored);
+}
+
+result<void> local_state::expect_captured(const std::vector<captured_account>& accounts) {
+  session_->doing("note accounts whose role rows follow");
+  return plain(session_->transaction([&] {
+    return store_accounts(*session_, accounts, "sequence=IF(role='source', sequence, VALUES(sequence))");
+  }));
 }
 
 result<std::optional<capture_checkpoint>> local_state::capture() {

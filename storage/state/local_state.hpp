@@ -57,6 +57,9 @@ public:
   result<void> store_capture(const capture_checkpoint& checkpoint,
                              const std::vector<captured_account>& changed,
                              const std::vector<account_id>& gone = {});
+  /// Before a role row is written: a process that dies before its next checkpoint must know the account when
+  /// it meets the row in the binlog. Role and term of what is stored already stay as they are.
+  result<void> expect_captured(const std::vector<captured_account>& accounts);
   result<std::optional<capture_checkpoint>> capture();
   result<void> each_captured(const std::function<void(captured_account)>& each);
 

@@ -94,9 +94,18 @@ result<std::optional<role_record>> logged_state::settled_role_of(const account_i
 }
 
 result<std::vector<role_record>> logged_state::roles() {
+  return roles_where("TRUE");
+}
+
+result<std::vector<role_record>> logged_state::roles_ahead() {
+  return roles_where("NOT EXISTS (SELECT 1 FROM understudy.capture_account c WHERE c.account_id = "
+                     "role.account_id AND c.term >= role.term)");
+}
+
+result<std::vector<role_record>> logged_state::roles_where(std::string_view condition) {
   session_.doing("read the roles of accounts");
-  auto found =
-      session_.query(fmt::format("SELECT {} FROM understudy.role ORDER BY account_id", role_columns));
+  auto found = session_.query(
+      fmt::format("SELECT {} FROM understudy.role WHERE {} ORDER BY account_id", role_columns, condition));
   if (!found)
     return passed_on(found);
   std::vector<role_record> out;

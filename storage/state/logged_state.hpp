@@ -52,6 +52,8 @@ public:
   /// seen, but holds the row. Fails, retryable, if that takes longer than 2 s.
   result<std::optional<role_record>> settled_role_of(const account_id& account);
   result<std::vector<role_record>> roles();
+  /// Those that this process's checkpoint doesn't cover: capture has yet to meet them.
+  result<std::vector<role_record>> roles_ahead();
 
   result<void> write_replica(const replica_record& replica);
   /// R36: moves on only from `from`, exactly one row. Any other number of rows is an error that names what
@@ -70,6 +72,7 @@ public:
   sql_result<void> write_probe(std::uint64_t n);
 
 private:
+  result<std::vector<role_record>> roles_where(std::string_view condition);
   sql_session& session_;
 };
 

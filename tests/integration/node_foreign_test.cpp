@@ -155,6 +155,52 @@ BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_
   BOOST_TEST(writes_there(source, account) == 1u);
 }
 
+/// A node that dies before it kept a checkpoint of its accounts' role rows.
+std::string enrolled_without_a_checkpoint(node_world& world, const std::vector<std::string>& names) {
+  auto& source = world.at(0);
+  auto in_the_way = source.db.connect();
+  in_the_way.query("LOCK TABLES understudy.capture READ");
+  world.enrol(names, 0, 1);
+  auto account = world.id_of(names[0]);
+  write_once(source, account);
+  BOOST_TEST(eventually(patience, [&] { return writes_there(world.at(1), account) == 1u; }));
+  source.node.kill9();
+  in_the_way.query("UNLOCK TABLES");
+  return account;
+}
+
+BOOST_AUTO_TEST_CASE(r19_r8_nor_is_one_whose_node_died_before_it_kept_a_checkpoint) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "young", 1);
+  const auto account = enrolled_without_a_checkpoint(world, names);
+  auto held = write_async(source, account);
+  BOOST_REQUIRE(eventually(
+      patience, [&] { return other.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0; }));
+  source.start_node();
+  BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
+  BOOST_TEST(held.get() != "");
+  BOOST_TEST(eventually(patience, [&] { return report_of(source).size() == 1; }));
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+}
+
+BOOST_AUTO_TEST_CASE(p1_an_account_whose_node_died_before_it_kept_a_checkpoint_is_captured_again) {
+  node_world world;
+  auto& source = world.at(0);
+  const auto names = world.create_accounts(0, "young", 1);
+  const auto account = enrolled_without_a_checkpoint(world, names);
+  auto held = write_async(source, account); // while the node is away
+  source.start_and_wait();
+  BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
+  BOOST_TEST(held.get() == "");
+  write_once(source, account);
+  BOOST_TEST(eventually(patience, [&] { return writes_there(world.at(1), account) == 3u; }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(report_of(source).empty());
+}
+
 /// Left from a move by hand, say: nobody can tell whether anybody needs it.
 BOOST_AUTO_TEST_CASE(r35_a_mailbox_that_was_there_before_is_in_the_way_until_somebody_removes_it) {
   node_world world({.mailstores = 3});
