@@ -111,8 +111,7 @@ struct epoch_closed {
   epoch term;
 };
 
-// --- account_log (threads of Kafka clients) -> account actor
-// ---------------------------------------------------
+// --- account_log -> account actor -----------------------------------------------------------------------
 
 struct slice_refused {
   settlement::slice_ptr check;

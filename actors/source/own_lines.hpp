@@ -16,15 +16,15 @@ namespace understudy {
 struct own_lines {
   std::vector<known_account> accounts; ///< all that were given, also those that aren't sources here
   tail_check tail;                     ///< what the binlog must have behind the settled position (R9)
-  logged_fences fences;                ///< anybody\'s, of these accounts
+  logged_fences fences;                ///< anybody's, of these accounts
 };
 
 /// Begins this process's life in the partition of each account that is a source here, or whose first role row
-/// capture has yet to meet, reads them from `from`
-/// (absent: from the log's beginning) up to that record, and adds to each account what Kafka holds: its last
-/// sequence, and the events behind `settled` by GTID. An account whose whole copy here is newer than its role
-/// as the source here, or that is a replica here, takes its last sequence from that copy (`replicas`): should
-/// it be written here again, it goes on behind it. Blocking; `stopping` ends it early with an error.
+/// capture has yet to meet, reads them from `from` (absent: from the log's beginning) up to that record, and
+/// adds to each account what Kafka holds: its last sequence, and the events behind `settled` by GTID. An
+/// account whose whole copy here is newer than its role as the source here, or that is a replica here, takes
+/// its last sequence from that copy (`replicas`): should it be written here again, it goes on behind it.
+/// Blocking; `stopping` ends it early with an error.
 result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& log,
                                  std::vector<captured_account> accounts,
                                  const std::vector<replica_record>& replicas, const gtid_position& settled,
