@@ -20,6 +20,8 @@ namespace {
 constexpr std::size_t joined_update_bytes = 16 * 1024;
 /// Statement text around the rows: names of a table's columns, twice, and the rest of the syntax.
 constexpr std::size_t statement_frame_bytes = 8 * 1024;
+/// A number of a key where it stands a second time, at most: the keys of an update's rows are listed as well.
+constexpr std::size_t key_number_bytes = 22;
 
 /// A self-pruned table may still have a row that the source pruned long ago, or one of this host's own: it's
 /// removed first, and the insert stays an insert (R38: never an upsert).
@@ -100,7 +102,7 @@ std::size_t planner::measure(planned_row& row) const {
   const auto& where = *batch_[row.account].where;
   if (row.kind != change_kind::insert) {
     row.text = row_text(row, where);
-    row.bytes = row.text.size();
+    row.bytes = row.text.size() + key_number_bytes * row.table->key.size();
   } else {
     row.bytes = most_insert_bytes(row);
     if (row.bytes + statement_frame_bytes > limits_.max_packet)
@@ -211,13 +213,14 @@ std::string applier_sql_mode(bool lenient) {
 }
 
 std::vector<std::string> applier_setup() {
-  // eq_range_index_dive_limit: long IN lists are estimated from statistics. optimizer_max_sel_arg_weight: a
-  // long IN list must not be given up for a scan of all accounts. binlog_annotate_row_events: nobody reads
-  // the text of these statements in the binlog, and it would hold every value a second time.
+  // eq_range_index_dive_limit: long IN lists are estimated from statistics. optimizer_max_sel_arg_weight and
+  // in_predicate_conversion_threshold: a long IN list must not be given up for a scan of all accounts.
+  // binlog_annotate_row_events: nobody reads the text of these statements in the binlog, and it would hold
+  // every value a second time.
   return {"SET SESSION sql_mode='" + applier_sql_mode(false) +
           "', check_constraint_checks=0, explicit_defaults_for_timestamp=1, sql_safe_updates=0, "
           "max_statement_time=0, binlog_annotate_row_events=0, eq_range_index_dive_limit=200, "
-          "optimizer_max_sel_arg_weight=0, "
+          "optimizer_max_sel_arg_weight=0, in_predicate_conversion_threshold=0, "
           "max_sort_length=1024, tmp_memory_table_size=64*1024*1024, max_heap_table_size=64*1024*1024"};
 }
 

@@ -1,9 +1,10 @@
 // The SQL of planned statements (pure).
 //
 //  insert   INSERT INTO t (columns) VALUES (…),(…); of many rows mostly as storage/apply/bound_insert has it
-//  update   one row: UPDATE t SET … WHERE key; several: UPDATE (SELECT … UNION ALL VALUES …) d STRAIGHT_JOIN
-//  t,
-//           so that the derived rows come first and each finds its row by the key
+//  update   one row: UPDATE t SET … WHERE key; several: UPDATE t STRAIGHT_JOIN (SELECT … UNION ALL VALUES …)
+//  d
+//           … WHERE key IN (…); where the key isn't of integers the derived rows come first and each finds
+//           its row by the key
 //  remove   DELETE FROM t WHERE key IN (…) ORDER BY key; without a key: whole image, LIMIT 1 (R40)
 #pragma once
 #include "storage/apply/apply_plan.hpp"

@@ -43,8 +43,10 @@ model_table make(std::string name, std::vector<column> columns, std::vector<std:
     c.rule = i == 0 ? column_rule::mailbox : column_rule::as_is;
     c.equality = about->columns[i].charset.empty() ? key_equality::bytes : key_equality::ascii_case;
   }
-  if (!about->key.empty())
+  if (!about->key.empty()) {
     target->uniques.push_back({"PRIMARY", about->key, {}});
+    target->key_index = "PRIMARY";
+  }
   for (auto& columns_of_unique : uniques)
     target->uniques.push_back({"unique" + std::to_string(target->uniques.size()), columns_of_unique, {}});
   for (const auto& l : links)

@@ -110,9 +110,9 @@ BOOST_AUTO_TEST_CASE(statements_are_inserts_updates_and_deletes_never_upserts) {
                    {model.described({apply_model::item, change_kind::update, false, item(5), item(5, 9)}),
                     model.described({apply_model::item, change_kind::update, false, item(6), item(6, 8)})});
   BOOST_TEST(sql.at(0) ==
-             "UPDATE (SELECT NULL AS m,NULL AS k0,NULL AS v0 FROM DUAL WHERE FALSE UNION ALL VALUES "
-             "(3,5,9),(3,6,8)) d STRAIGHT_JOIN item t ON t.`mailbox_id` = d.m AND t.`id` = d.k0 SET "
-             "t.`size` = d.v0");
+             "UPDATE item t FORCE INDEX (`PRIMARY`) STRAIGHT_JOIN (SELECT NULL AS m,NULL AS k0,NULL AS v0 "
+             "FROM DUAL WHERE FALSE UNION ALL VALUES (3,5,9),(3,6,8)) d ON t.`mailbox_id` = d.m AND t.`id` = "
+             "d.k0 SET t.`size` = d.v0 WHERE (t.`mailbox_id`,t.`id`) IN ((3,5),(3,6))");
   sql = statements(model, {model.described({apply_model::item, change_kind::remove, false, item(5), {}}),
                            model.described({apply_model::item, change_kind::remove, false, item(6), {}}),
                            model.described({apply_model::item, change_kind::remove, false, item(4), {}})});
