@@ -115,8 +115,8 @@ result<void> node::start_capture() {
   around->settle = parts_->settle;
   around->supervisor = supervisor_;
   around->messages = parts_->account_messages;
-  around->confirmed = [this](const account_id& account, sequence number) {
-    parts_->accounts->confirmed(account, number);
+  around->confirmed = [this](const account_id& account, epoch term, sequence number) {
+    parts_->accounts->confirmed(account, term, number);
   };
   parts_->accounts = std::make_shared<known_accounts>(*system_, around);
   checkpoints_.emplace(parts_->local, parts_->settle, parts_->accounts, parts_->log);

@@ -77,12 +77,12 @@ void account_actor::produce(slice_captured& slice) {
   }
   // `self` keeps the actor, and what is read of it here never changes.
   around_->log->produce(partition_, std::move(event),
-                        [this, self = account_handle(this), check = slice.check, number = last_,
+                        [this, self = account_handle(this), check = slice.check, term = term_, number = last_,
                          partition = partition_](const delivery_outcome& outcome) {
                           if (outcome.refused)
                             return tell(self, slice_refused{check, number, outcome.refused->what});
                           around_->settle->delivered(check, {partition, outcome.offset, outcome.stamp});
-                          around_->confirmed(account_, number);
+                          around_->confirmed(account_, term, number);
                         },
                         {slice.check->number, holds});
   // Behind produce(): whoever sees it settled finds it in the log, or among what the log lacks.
@@ -91,7 +91,7 @@ void account_actor::produce(slice_captured& slice) {
 }
 
 void account_actor::on(const slice_refused& refused) {
-  around_->confirmed(account_, refused.number); // it is used up: a next life must not give it again
+  around_->confirmed(account_, term_, refused.number); // it is used up: a next life must not give it again
   if (protected_ && !closed_)
     busy().refused.push_back(refused.check);
   else

@@ -23,7 +23,7 @@ struct account_surroundings {
   std::shared_ptr<settlement> settle;
   caf::actor supervisor;
   /// Kafka holds everything of the account up to this sequence. Any thread.
-  std::function<void(const account_id&, sequence)> confirmed;
+  std::function<void(const account_id&, epoch, sequence)> confirmed;
   std::shared_ptr<message_counts> messages = std::make_shared<message_counts>();
 };
 

@@ -315,9 +315,9 @@ mailbox_id known_accounts::mailbox_of(const account_id& id) const {
   return account == nullptr ? mailbox_id{} : account->mailbox;
 }
 
-void known_accounts::confirmed(const account_id& id, sequence number) {
+void known_accounts::confirmed(const account_id& id, epoch term, sequence number) {
   const std::lock_guard lock(mutex_);
-  if (auto* account = find(id))
+  if (auto* account = find(id); account != nullptr && term > account->closed_up_to)
     note_confirmed(*account, number);
 }
 

@@ -63,8 +63,9 @@ public:
   /// The account's local mailbox id; 0 = not known.
   mailbox_id mailbox_of(const account_id& account) const;
 
-  /// The last sequence that Kafka holds of an account of ours.
-  void confirmed(const account_id& account, sequence number);
+  /// Kafka holds this number of an account of ours. One of an epoch that was closed may be void, and be told
+  /// when numbers go on behind that epoch's cut already: it doesn't count.
+  void confirmed(const account_id& account, epoch term, sequence number);
   sequence confirmed_of(const account_id& account) const;
 
   /// What a checkpoint must hold of accounts that changed since the last call: roles as of `place`, numbers

@@ -1,7 +1,7 @@
 #include "actors/source/own_lines.hpp"
 
+#include "actors/source/own_partition.hpp"
 #include "events/codec/decode.hpp"
-#include "events/codec/parts.hpp"
 #include "events/log/partition_reader.hpp"
 #include "events/log/topic_names.hpp"
 
@@ -11,71 +11,6 @@ namespace {
 constexpr std::chrono::milliseconds poll_time{100};
 constexpr std::size_t records_a_poll = 5000;
 constexpr std::chrono::seconds ask_patience{10};
-/// Open part sets while reading: a transaction of ours at most.
-constexpr std::size_t parts_memory = std::size_t{1} << 30;
-
-/// One partition, read in order.
-class own_partition {
-public:
-  own_partition(const node_name& self, incarnation until, const gtid_position& settled)
-      : self_(self)
-      , until_(until)
-      , settled_(settled) {}
-
-  void take(const record& raw, std::map<account_id, known_account>& accounts, tail_check& tail,
-            logged_fences& fences) {
-    auto event = decode(raw.payload, without_rows{});
-    if (!event)
-      return;
-    if (const auto* fence = std::get_if<fence_event>(&event->body);
-        fence != nullptr && accounts.contains(fence->account))
-      fences.add(fence->account, {fence->term, fence->decision, raw.offset});
-    if (event->from.node != self_)
-      return;
-    if (std::holds_alternative<incarnation_event>(event->body)) {
-      life_ = std::max(life_, event->from.life);
-      parts_.drop_older({self_, life_});
-      done_ = done_ || life_ >= until_;
-      return;
-    }
-    if (event->from.life < life_)
-      return; // void: landed behind a newer life's beginning
-    std::string joined;
-    if (const auto* part = std::get_if<part_event>(&event->body)) {
-      auto whole = parts_.feed(event->from, *part, raw.offset);
-      if (!whole || !*whole)
-        return;
-      joined = std::move(**whole);
-      event = decode(joined, without_rows{});
-      if (!event)
-        return;
-    }
-    const auto* transaction = std::get_if<transaction_event>(&event->body);
-    if (transaction == nullptr)
-      return;
-    const auto found = accounts.find(transaction->account);
-    if (found == accounts.end())
-      return;
-    auto& account = found->second;
-    account.last = std::max(account.last, transaction->number);
-    const auto settled = settled_.domains().find(transaction->id.domain);
-    if (settled != settled_.domains().end() && transaction->id.number <= settled->second.number)
-      return; // won't be read from the binlog again
-    const auto stamp = raw.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()});
-    account.known[transaction->id] = {transaction->number, {raw.partition, raw.offset, stamp}};
-    tail.expect(transaction->account, transaction->id,
-                joined.empty() ? std::string(raw.payload) : std::move(joined));
-  }
-  bool done() const { return done_; }
-
-private:
-  node_name self_;
-  incarnation until_;
-  const gtid_position& settled_;
-  incarnation life_;
-  part_assembler parts_{parts_memory};
-  bool done_ = false;
-};
 
 /// Any writer's numbers of some accounts in one partition.
 class numbered_partition {

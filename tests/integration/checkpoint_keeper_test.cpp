@@ -33,7 +33,7 @@ struct world {
     const auto ticket = settle->begin({0, 1, written}, {"binlog.000001", written * 100}, 1, 100);
     settle->delivered(std::make_shared<settlement::slice>(settlement::slice{ticket}),
                       {partition_id(3), kafka_offset(offset), broker_time{1}});
-    accounts->confirmed(account, sequence(number));
+    accounts->confirmed(account, epoch(1), sequence(number));
   }
   sequence stored_number(const account_id& wanted) {
     sequence found;

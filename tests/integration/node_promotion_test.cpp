@@ -162,6 +162,43 @@ BOOST_AUTO_TEST_CASE(r32_a_dry_run_shows_the_gates_and_changes_nothing) {
   write_once(world.at(0), world.id_of(account));
 }
 
+BOOST_AUTO_TEST_CASE(r11_what_landed_behind_a_fence_uses_up_no_number_over_a_restart) {
+  const auto account = replicated("void");
+  const auto id = world.id_of(account);
+  auto& source = world.at(0);
+  const auto sequence_at = [&](std::size_t asked) { return world.at(asked).status(account).at("sequence"); };
+  const std::string produced = "understudy_events_produced_total";
+  // Written while their node stands still, and produced before it learns that its epoch was ended: void.
+  bool some_void = false;
+  for (int round = 0; round < 5 && !some_void; ++round) {
+    BOOST_REQUIRE(eventually(patience, [&] { return world.follows({account}, 1, 0); }));
+    const auto before = source.metric(produced);
+    source.node.suspend();
+    std::deque<std::future<std::string>> held;
+    for (int i = 0; i < 4; ++i)
+      held.push_back(write_async(source, id));
+    BOOST_REQUIRE(eventually(patience, [&] { return promote(account, 1, 1).status == 0; }));
+    source.node.resume();
+    for (auto& write : held)
+      write.wait();
+    BOOST_REQUIRE(eventually(patience, [&] { return world.follows({account}, 0, 1); }));
+    some_void = source.metric(produced) > before;
+    const auto back = promote(account, 0, 1);
+    BOOST_TEST_CONTEXT(back.text) BOOST_REQUIRE(back.status == 0);
+    BOOST_REQUIRE(becomes_home(account, 0, 0));
+  }
+  BOOST_REQUIRE(some_void);
+  const auto at_the_cut = sequence_at(0);
+  BOOST_REQUIRE(source.node.stop());
+  source.start_and_wait();
+  BOOST_TEST(sequence_at(0) == at_the_cut);
+  write_once(source, id);
+  for (const std::size_t host : {1U, 2U}) {
+    BOOST_TEST(world.become_same({account}, 0, host));
+    BOOST_TEST(eventually(patience, [&] { return world.follows({account}, host, 0); }));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_destination_that_was_down_for_long_catches_up) {
   const auto account = replicated("away");
   world.at(2).node.kill9();

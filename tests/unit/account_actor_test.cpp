@@ -71,7 +71,7 @@ struct world {
     around->log = log;
     around->settle = settle;
     around->supervisor = supervisor;
-    around->confirmed = [this](const account_id&, sequence number) { confirmed = number.value; };
+    around->confirmed = [this](const account_id&, epoch, sequence number) { confirmed = number.value; };
     around->messages = messages;
     account = system->spawn<account_actor>(around, std::move(start));
   }

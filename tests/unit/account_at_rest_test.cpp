@@ -37,7 +37,7 @@ struct world {
     rules.acknowledge = [](const binlog_place&) {};
     around->log = std::make_shared<prompt_log>();
     around->settle = std::make_shared<settlement>(std::move(rules));
-    around->confirmed = [this](const account_id&, sequence) { ++confirmed; };
+    around->confirmed = [this](const account_id&, epoch, sequence) { ++confirmed; };
     config.set("scheduler.max-threads", std::size_t{2});
     system = std::make_unique<caf::actor_system>(config);
     supervisor = system->spawn([this]() -> caf::behavior {

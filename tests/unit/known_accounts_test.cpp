@@ -59,8 +59,8 @@ struct world {
     rules.acknowledge = [](const binlog_place&) {};
     around->log = log;
     around->settle = std::make_shared<settlement>(std::move(rules));
-    around->confirmed = [this](const account_id& account, sequence number) {
-      accounts->confirmed(account, number);
+    around->confirmed = [this](const account_id& account, epoch term, sequence number) {
+      accounts->confirmed(account, term, number);
     };
     config.set("scheduler.max-threads", std::size_t{2});
     system = std::make_unique<caf::actor_system>(config);
@@ -288,6 +288,24 @@ BOOST_AUTO_TEST_CASE(r11_behind_an_epoch_that_was_cut_off_elsewhere_numbers_go_o
   w.capture(1);
   BOOST_REQUIRE(w.settled(anna, 117));
   BOOST_TEST((w.produced<transaction_event>().back().number == sequence(117)));
+}
+
+BOOST_AUTO_TEST_CASE(r11_what_landed_behind_the_cut_of_an_epoch_uses_up_no_number) {
+  world w;
+  w.expect(anna, 1, account_role::source, 61);
+  w.capture(1); // 62, still on its way when the epoch ends
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.log->events().size() == 1; }));
+  w.accounts->close_epoch(anna, epoch(1));
+  w.expect(anna, 1, account_role::replica, 61); // and the account comes back
+  w.log->confirm_all();
+  BOOST_TEST((w.accounts->confirmed_of(anna) == sequence(61)));
+  w.role(anna, epoch(3), "source");
+  w.capture(1);
+  BOOST_REQUIRE(w.settled(anna, 62));
+  BOOST_TEST((w.produced<transaction_event>().back().number == sequence(62)));
+  const auto kept = w.accounts->changed_accounts(place(3));
+  BOOST_REQUIRE(kept.size() == 1U);
+  BOOST_TEST((kept[0].number == sequence(62)));
 }
 
 BOOST_AUTO_TEST_CASE(r11_a_checkpoint_has_the_role_as_of_its_place) {

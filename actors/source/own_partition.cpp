@@ -1,0 +1,72 @@
+#include "actors/source/own_partition.hpp"
+
+#include "events/codec/decode.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace understudy {
+namespace {
+
+/// Open part sets while reading: a transaction of ours at most.
+constexpr std::size_t parts_memory = std::size_t{1} << 30;
+
+} // namespace
+
+own_partition::own_partition(const node_name& self, incarnation until, const gtid_position& settled)
+    : self_(self)
+    , until_(until)
+    , settled_(settled)
+    , parts_(parts_memory) {}
+
+void own_partition::take(const record& raw, std::map<account_id, known_account>& accounts, tail_check& tail,
+                         logged_fences& fences) {
+  auto event = decode(raw.payload, without_rows{});
+  if (!event)
+    return;
+  if (const auto* fence = std::get_if<fence_event>(&event->body);
+      fence != nullptr && accounts.contains(fence->account))
+    fences.add(fence->account, {fence->term, fence->decision, raw.offset});
+  if (event->from.node != self_)
+    return;
+  if (std::holds_alternative<incarnation_event>(event->body)) {
+    life_ = std::max(life_, event->from.life);
+    parts_.drop_older({self_, life_});
+    done_ = done_ || life_ >= until_;
+    return;
+  }
+  if (event->from.life < life_)
+    return; // void: landed behind a newer life's beginning
+  std::string joined;
+  if (const auto* part = std::get_if<part_event>(&event->body)) {
+    auto whole = parts_.feed(event->from, *part, raw.offset);
+    if (!whole || !*whole)
+      return;
+    joined = std::move(**whole);
+    event = decode(joined, without_rows{});
+    if (!event)
+      return;
+  }
+  const auto* transaction = std::get_if<transaction_event>(&event->body);
+  if (transaction == nullptr)
+    return;
+  const auto found = accounts.find(transaction->account);
+  if (found == accounts.end())
+    return;
+  auto& account = found->second;
+  // Its epoch is over at `settled`, so another one's numbers have begun behind its cut, from which the
+  // account goes on here; what landed behind that cut is void, and its number was given anew. (If the
+  // account's own epoch was ended without this node, it is closed before anything is captured: R19.)
+  if (transaction->term < account.term)
+    return;
+  account.last = std::max(account.last, transaction->number);
+  const auto settled = settled_.domains().find(transaction->id.domain);
+  if (settled != settled_.domains().end() && transaction->id.number <= settled->second.number)
+    return; // won't be read from the binlog again
+  const auto stamp = raw.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()});
+  account.known[transaction->id] = {transaction->number, {raw.partition, raw.offset, stamp}};
+  tail.expect(transaction->account, transaction->id,
+              joined.empty() ? std::string(raw.payload) : std::move(joined));
+}
+
+} // namespace understudy

@@ -1,0 +1,33 @@
+// One partition of understudy.accounts as its source takes up its numbering from it (R11, R12): what this
+// node wrote there, read in order up to its own incarnation record. Pure; one thread.
+#pragma once
+#include "actors/source/known_accounts.hpp"
+#include "actors/source/logged_fences.hpp"
+#include "actors/source/tail_check.hpp"
+#include "events/codec/parts.hpp"
+#include "events/log/partition_reader.hpp"
+
+#include <map>
+
+namespace understudy {
+
+class own_partition {
+public:
+  /// Done with the record that begins life `until`. Below `settled` nothing is read from the binlog again.
+  own_partition(const node_name& self, incarnation until, const gtid_position& settled);
+
+  /// Adds what the record says of `accounts`, which are as of `settled`, and of nobody else.
+  void take(const record& raw, std::map<account_id, known_account>& accounts, tail_check& tail,
+            logged_fences& fences);
+  bool done() const { return done_; }
+
+private:
+  node_name self_;
+  incarnation until_;
+  const gtid_position& settled_;
+  incarnation life_;
+  part_assembler parts_;
+  bool done_ = false;
+};
+
+} // namespace understudy

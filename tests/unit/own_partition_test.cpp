@@ -1,0 +1,101 @@
+// R11, R12: what counts of one's own records when a source takes up its numbering.
+#include "actors/source/own_partition.hpp"
+#include "events/codec/encode.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace understudy;
+
+namespace {
+
+const account_id anna("anna");
+const node_name self("mailstore1"), other("mailstore2");
+
+struct partition {
+  partition() { settled.advance({0, 1, 50}); }
+  /// anna is a source here in this epoch, and wrote up to `last` as far as the checkpoint knows.
+  void source(std::uint64_t term, std::uint64_t last) {
+    accounts[anna] = {
+        anna, mailbox_id(1), partition_id(0), epoch(term), account_role::source, sequence(last), true, {}};
+  }
+  void read(const account_event& event) {
+    const auto payload = encode(event);
+    BOOST_REQUIRE(payload);
+    const kafka_offset here(next++);
+    line.take({partition_id(0), here, anna.value, *payload, broker_time(1)}, accounts, tail, fences);
+  }
+  void wrote(const node_name& node, std::uint64_t life, std::uint64_t term, std::uint64_t number,
+             std::uint64_t transaction) {
+    read({{node, incarnation(life)},
+          transaction_event{anna, epoch(term), sequence(number), {0, 1, transaction}, 0, {}}});
+  }
+  void fence(const node_name& node, std::uint64_t term) {
+    read({{node, incarnation(1)}, fence_event{anna, epoch(term), kafka_offset(9), true}});
+  }
+  void begins(const node_name& node, std::uint64_t life) {
+    read({{node, incarnation(life)}, incarnation_event{}});
+  }
+  std::uint64_t last() const { return accounts.at(anna).last.value; }
+  std::size_t known() const { return accounts.at(anna).known.size(); }
+
+  gtid_position settled;
+  own_partition line{self, incarnation(7), settled};
+  std::map<account_id, known_account> accounts;
+  tail_check tail;
+  logged_fences fences;
+  std::int64_t next = 0;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(r12_what_this_node_wrote_counts_up_to_its_own_record, partition) {
+  source(1, 4);
+  begins(self, 3);
+  wrote(self, 3, 1, 5, 50);
+  wrote(self, 3, 1, 6, 51);
+  wrote(other, 3, 1, 7, 52);
+  begins(self, 4);
+  wrote(self, 3, 1, 7, 52); // void: behind a newer life's beginning
+  BOOST_TEST(!line.done());
+  begins(self, 7);
+  BOOST_TEST(line.done());
+  BOOST_TEST(last() == 6U);
+  BOOST_TEST(known() == 1U); // 5 is settled
+}
+
+BOOST_FIXTURE_TEST_CASE(r11_what_landed_behind_the_cut_of_an_earlier_epoch_has_no_number, partition) {
+  source(3, 5302); // from which it went on here, in epoch 3
+  begins(self, 3);
+  wrote(self, 3, 1, 5302, 40);
+  fence(other, 2);
+  wrote(self, 3, 1, 5303, 41); // in flight when its epoch was ended by a claim
+  wrote(self, 3, 1, 5304, 42);
+  fence(other, 3); // and back
+  begins(self, 7);
+  BOOST_TEST(last() == 5302U);
+  BOOST_TEST(known() == 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(r11_what_its_own_epoch_wrote_counts_behind_void_records_with_the_same_numbers,
+                        partition) {
+  source(3, 5302);
+  begins(self, 3);
+  fence(other, 2);
+  wrote(self, 3, 1, 5303, 41);
+  wrote(self, 3, 1, 5304, 42);
+  fence(other, 3);
+  wrote(self, 3, 3, 5303, 51);
+  begins(self, 7);
+  BOOST_TEST(last() == 5303U);
+  BOOST_TEST(known() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(r11_an_epoch_whose_role_row_follows_in_the_binlog_counts_too, partition) {
+  source(1, 10);
+  begins(self, 3);
+  wrote(self, 3, 1, 11, 51);
+  wrote(self, 3, 3, 20, 60);
+  begins(self, 7);
+  BOOST_TEST(last() == 20U);
+  BOOST_TEST(known() == 2U);
+}
