@@ -66,7 +66,9 @@ public:
   void begun() { begun_ = true; }
 };
 
-load_result<void> read_chunks(const load_task& task, partition_reader& reader, snapshot_loader& loader) {
+/// Hands over the snapshot's chunks to the last.
+load_result<void> read_chunks(const load_task& task, partition_reader& reader,
+                              const std::function<load_result<void>(const snapshot_chunk&)>& take) {
   chunk_source source(task);
   auto last_progress = clock::now();
   while (!task.stopping()) {
@@ -82,11 +84,9 @@ load_result<void> read_chunks(const load_task& task, partition_reader& reader, s
       if (!*chunk)
         continue;
       source.begun();
-      if (auto loaded = loader.load(**chunk); !loaded)
-        return loaded;
+      if (auto taken = take(**chunk); !taken)
+        return taken;
       last_progress = clock::now();
-      if (task.progress)
-        task.progress(loader.rows_loaded(), std::max((*chunk)->rows_total, loader.rows_loaded()));
       if ((*chunk)->last)
         return {};
     }
@@ -95,6 +95,21 @@ load_result<void> read_chunks(const load_task& task, partition_reader& reader, s
                                  task.request.snapshot, task.patience.count() / 1000));
   }
   return failure("the node is stopping", {}, true);
+}
+
+/// A copy is given up only for one that can be loaded to its last row: the source may be the next to die.
+load_result<void> check_chunks(const load_task& task, partition_reader& reader, snapshot_loader& loader) {
+  if (!loader.has_copy())
+    return {};
+  auto checked = read_chunks(task, reader, [&](const snapshot_chunk& chunk) { return loader.check(chunk); });
+  if (!checked) {
+    checked.error().what = fmt::format("a new snapshot can't be loaded, so the copy before it is kept: {}",
+                                       checked.error().what);
+    return checked;
+  }
+  if (auto back = reader.seek(task.met.marker.partition, task.met.marker.first); !back)
+    return tl::make_unexpected(back.error());
+  return {};
 }
 
 } // namespace
@@ -108,8 +123,16 @@ load_result<account_placement> load_snapshot(const load_task& task) {
   auto loader = snapshot_loader::begin(task.sql, task.rules, task.request);
   if (!loader)
     return tl::make_unexpected(loader.error());
-  if (auto read = read_chunks(task, **reader, **loader); !read)
-    return tl::make_unexpected(read.error());
+  if (auto checked = check_chunks(task, **reader, **loader); !checked)
+    return tl::make_unexpected(checked.error());
+  auto loaded = read_chunks(task, **reader, [&](const snapshot_chunk& chunk) {
+    auto done = (*loader)->load(chunk);
+    if (done && task.progress)
+      task.progress((*loader)->rows_loaded(), std::max(chunk.rows_total, (*loader)->rows_loaded()));
+    return done;
+  });
+  if (!loaded)
+    return tl::make_unexpected(loaded.error());
   const auto& then = task.met.then;
   if (auto done = (*loader)->finish(then.term, then.number, then.next); !done)
     return tl::make_unexpected(done.error());

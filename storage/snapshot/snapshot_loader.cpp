@@ -42,9 +42,22 @@ result<bool> is_ours(logged_state& state, const account_id& account) {
   return role->has_value();
 }
 
+transaction_event as_event(const snapshot_chunk& chunk) {
+  return {chunk.account, epoch(0), sequence(0), {}, 0, chunk.rows};
+}
+
 } // namespace
 
 struct snapshot_loader::parts {
+  struct chunk_order {
+    std::uint64_t next = 0;
+    bool complete = false;
+    void passed(const snapshot_chunk& chunk) {
+      ++next;
+      complete = chunk.last;
+    }
+  };
+
   sql_session session;
   std::shared_ptr<const profile> rules;
   load_request request;
@@ -53,8 +66,9 @@ struct snapshot_loader::parts {
   replica_record record;
   std::unique_ptr<destination_schema> schema;
   session_flags flags{};
-  std::uint64_t next_chunk = 0;
-  bool complete = false;
+  chunk_order checked;
+  chunk_order loaded;
+  bool has_copy = false;
   bool is_place_taken = false;
   std::atomic<std::uint64_t> rows{0};
 
@@ -65,10 +79,15 @@ struct snapshot_loader::parts {
       , limits(within) {}
 
   result<void> find_place();
+  result<void> make_room();
   result<void> settle_mailbox();
   result<std::optional<account_id>> holder_of(mailbox_id mailbox);
   result<mailbox_id> allocate();
-  result<void> load_schema();
+  result<void> load_schema(const snapshot_chunk& first);
+  result<void> know_tables();
+  load_result<bool> has_turn(const snapshot_chunk& chunk, const chunk_order& order) const;
+  apply_plan plan_rows(const transaction_event& rows);
+  load_result<apply_plan> plan_or_refuse(const transaction_event& rows);
   load_result<void> load_rows(const snapshot_chunk& chunk);
 };
 
@@ -130,6 +149,7 @@ result<void> snapshot_loader::parts::settle_mailbox() {
                                  found->front().mailbox));
     where.mailbox = found->front().mailbox;
     where.group = found->front().group.value;
+    has_copy = !*before || record.state == replica_state::ready;
     if (wanted.value != 0 && wanted != where.mailbox)
       return failure(fmt::format("it has mailbox id {} here, {} on its source", where.mailbox, wanted),
                      "the profile says mailbox_id = \"same\": remove the account here first");
@@ -161,6 +181,11 @@ result<void> snapshot_loader::parts::find_place() {
   if (!volume)
     return tl::make_unexpected(volume.error());
   where.index_volume = static_cast<std::uint64_t>(*volume);
+  return has_copy ? result<void>() : make_room();
+}
+
+result<void> snapshot_loader::parts::make_room() {
+  has_copy = false;
   // Recorded before anything is touched: from here on this replica isn't promotable (DESIGN §4.5).
   record.account = request.account;
   record.mailbox = where.mailbox;
@@ -174,7 +199,18 @@ result<void> snapshot_loader::parts::find_place() {
                      limits.rows_per_delete, *request.catalogs);
 }
 
-result<void> snapshot_loader::parts::load_schema() {
+/// Makes the group database, if it isn't there, and knows its tables.
+result<void> snapshot_loader::parts::load_schema(const snapshot_chunk& first) {
+  const auto database = rules->group_database(group_number(where.group));
+  const auto created = ensure_group_database(session, database, first.definitions);
+  if (!created)
+    return tl::make_unexpected(created.error());
+  if (*created)
+    request.catalogs->forget(database);
+  return know_tables();
+}
+
+result<void> snapshot_loader::parts::know_tables() {
   auto catalog = request.catalogs->of(session, account_databases(*rules, group_number(where.group)));
   if (!catalog)
     return tl::make_unexpected(catalog.error());
@@ -182,17 +218,53 @@ result<void> snapshot_loader::parts::load_schema() {
   return {};
 }
 
+/// False: it came before.
+load_result<bool> snapshot_loader::parts::has_turn(const snapshot_chunk& chunk,
+                                                   const chunk_order& order) const {
+  if (chunk.account != request.account || chunk.id != request.snapshot)
+    return failure(fmt::format("a chunk of snapshot {} of account {} came, but {} of {} is being loaded",
+                               chunk.id, chunk.account, request.snapshot, request.account));
+  if (chunk.index < order.next)
+    return false;
+  if (chunk.index > order.next || order.complete)
+    return failure(fmt::format("chunk {1} of snapshot {0} should follow, but {2} came", chunk.id, order.next,
+                               chunk.index),
+                   "nothing: the load begins again with a new snapshot");
+  return true;
+}
+
+apply_plan snapshot_loader::parts::plan_rows(const transaction_event& rows_of_chunk) {
+  return make_plan({{&where, {&rows_of_chunk}}},
+                   [this](const std::shared_ptr<const shape>& table, std::uint32_t group) {
+                     return schema->resolve(table, group);
+                   },
+                   {limits.rows_per_statement, limits.bytes_per_statement,
+                    static_cast<std::size_t>(session.max_packet()), false});
+}
+
+/// Never refused by a catalog that was read before an administrator altered the table.
+load_result<apply_plan> snapshot_loader::parts::plan_or_refuse(const transaction_event& rows_of_chunk) {
+  auto plan = plan_rows(rows_of_chunk);
+  if (plan.refused.empty())
+    return plan;
+  request.catalogs->forget(rules->group_database(group_number(where.group)));
+  if (auto known = know_tables(); !known)
+    return tl::make_unexpected(known.error());
+  plan = plan_rows(rows_of_chunk);
+  if (plan.refused.empty())
+    return plan;
+  auto why = std::move(plan.refused.front().why);
+  if (!why.todo.empty())
+    why.what += ": " + why.todo;
+  return tl::make_unexpected(load_error(std::move(why), true));
+}
+
 load_result<void> snapshot_loader::parts::load_rows(const snapshot_chunk& chunk) {
-  const transaction_event rows_of_chunk{request.account, epoch(0), sequence(0), {}, 0, chunk.rows};
+  const auto rows_of_chunk = as_event(chunk);
   const std::vector<account_work> batch{{&where, {&rows_of_chunk}}};
-  const auto plan = make_plan(batch,
-                              [this](const std::shared_ptr<const shape>& table, std::uint32_t group) {
-                                return schema->resolve(table, group);
-                              },
-                              {limits.rows_per_statement, limits.bytes_per_statement,
-                               static_cast<std::size_t>(session.max_packet()), false});
-  if (!plan.refused.empty())
-    return tl::make_unexpected(load_error(plan.refused.front().why, true));
+  const auto plan = plan_or_refuse(rows_of_chunk);
+  if (!plan)
+    return tl::make_unexpected(plan.error());
   apply_transaction transaction(session, flags, batch);
   for (unsigned attempt = 1;; ++attempt) {
     session.doing(
@@ -200,7 +272,7 @@ load_result<void> snapshot_loader::parts::load_rows(const snapshot_chunk& chunk)
     auto done = session.transaction([&]() -> sql_result<void> {
       if (auto marked = logged_state(session).mark_origin(origin_slot(request.account)); !marked)
         return marked;
-      if (auto failed = transaction.run_statements(plan))
+      if (auto failed = transaction.run_statements(*plan))
         return tl::make_unexpected(std::move(failed->why));
       return {};
     });
@@ -237,40 +309,52 @@ std::uint64_t snapshot_loader::rows_loaded() const {
   return parts_->rows;
 }
 
+bool snapshot_loader::has_copy() const {
+  return parts_->has_copy;
+}
+
+load_result<void> snapshot_loader::check(const snapshot_chunk& chunk) {
+  auto& p = *parts_;
+  const auto turn = p.has_turn(chunk, p.checked);
+  if (!turn)
+    return tl::make_unexpected(turn.error());
+  if (!*turn)
+    return {};
+  if (chunk.index == 0)
+    if (auto known = p.load_schema(chunk); !known)
+      return tl::make_unexpected(known.error());
+  if (auto planned = p.plan_or_refuse(as_event(chunk)); !planned)
+    return tl::make_unexpected(planned.error());
+  p.checked.passed(chunk);
+  return {};
+}
+
 load_result<void> snapshot_loader::load(const snapshot_chunk& chunk) {
   auto& p = *parts_;
-  if (chunk.account != p.request.account || chunk.id != p.request.snapshot)
-    return failure(fmt::format("a chunk of snapshot {} of account {} came, but {} of {} is being loaded",
-                               chunk.id, chunk.account, p.request.snapshot, p.request.account));
-  if (chunk.index < p.next_chunk)
+  const auto turn = p.has_turn(chunk, p.loaded);
+  if (!turn)
+    return tl::make_unexpected(turn.error());
+  if (!*turn)
     return {};
-  if (chunk.index > p.next_chunk || p.complete)
-    return failure(fmt::format("chunk {1} of snapshot {0} should follow, but {2} came", chunk.id,
-                               p.next_chunk, chunk.index),
-                   "nothing: the load begins again with a new snapshot");
   if (chunk.index == 0) {
-    const auto database = p.rules->group_database(group_number(p.where.group));
-    const auto created = ensure_group_database(p.session, database, chunk.definitions);
-    if (!created)
-      return tl::make_unexpected(created.error());
-    if (*created)
-      p.request.catalogs->forget(database);
-    if (auto known = p.load_schema(); !known)
+    if (auto known = p.load_schema(chunk); !known)
       return tl::make_unexpected(known.error());
+    if (p.has_copy)
+      if (auto made = p.make_room(); !made)
+        return tl::make_unexpected(made.error());
   }
-  if (auto loaded = p.load_rows(chunk); !loaded)
-    return loaded;
-  ++p.next_chunk;
+  if (auto done = p.load_rows(chunk); !done)
+    return done;
+  p.loaded.passed(chunk);
   p.rows += chunk.rows.size();
-  p.complete = chunk.last;
   return {};
 }
 
 result<void> snapshot_loader::finish(epoch term, sequence number, kafka_offset next) {
   auto& p = *parts_;
-  if (!p.complete)
+  if (!p.loaded.complete)
     return failure(fmt::format("its snapshot {} isn't whole: {} chunks came, not the last",
-                               p.request.snapshot, p.next_chunk));
+                               p.request.snapshot, p.loaded.next));
   p.record.term = term;
   p.record.applied = number;
   p.record.next = next;

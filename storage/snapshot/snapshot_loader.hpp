@@ -1,5 +1,5 @@
-// Loads a snapshot's chunks into the local MariaDB (DESIGN §4.5). Until `finish` the replica's state is
-// `loading` and it is not promotable; a crash at any point is healed by beginning again.
+// Loads a snapshot's chunks into the local MariaDB (DESIGN §4.5). From the first of them to `finish` the
+// replica's state is `loading` and it is not promotable; a crash at any point is healed by beginning again.
 //
 // Blocking; one thread. The account must not be in an applier's hands meanwhile.
 #pragma once
@@ -45,10 +45,10 @@ using load_result = tl::expected<T, load_error>;
 
 class snapshot_loader {
 public:
-  /// Marks the replica as loading, allocates the mailbox id if the account has none here, and removes what
-  /// there is of it. A replica, or what is left of an old source, keeps its mailbox id; a mailbox of the
-  /// account that is neither is refused, not overwritten. Refusals name what clashes (id taken, mailbox_id =
-  /// "same").
+  /// Allocates the mailbox id if the account has none here. A replica, or what is left of an old source,
+  /// keeps its mailbox id; a mailbox of the account that is neither is refused, not overwritten. Refusals
+  /// name what clashes (id taken, mailbox_id = "same"). What an earlier load left behind that was cut short
+  /// is removed; a copy stays until load().
   static load_result<std::unique_ptr<snapshot_loader>> begin(sql_options connection,
                                                              std::shared_ptr<const profile> rules,
                                                              load_request request, load_limits limits = {});
@@ -56,8 +56,16 @@ public:
 
   const account_placement& placement() const;
 
-  /// Chunks in order from 0; one that was loaded before is ignored, a gap is an error. Chunk 0 creates the
-  /// group database, from its definitions, if it isn't there. Each chunk is one transaction.
+  /// A whole copy is here, or an old source's rows: nobody else may have them if the source dies now. Only
+  /// if check() takes every chunk to the last may load() begin, which takes the copy away (P1).
+  bool has_copy() const;
+  /// Whether the chunk's rows would be written here: in order from 0. Changes nothing, but chunk 0 creates
+  /// the group database, or tables of it, from its definitions where they aren't there.
+  load_result<void> check(const snapshot_chunk& chunk);
+
+  /// Chunks in order from 0; one that was loaded before is ignored, a gap is an error. Chunk 0 marks the
+  /// replica as loading, removes what there is of the account, and creates the group database as check()
+  /// does. Each chunk is one transaction.
   load_result<void> load(const snapshot_chunk& chunk);
 
   /// After the last chunk: the replica becomes `ready` at `number` of epoch `term`, to be continued from

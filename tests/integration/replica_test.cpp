@@ -205,3 +205,42 @@ BOOST_AUTO_TEST_CASE(c01_an_account_whose_events_were_purged_asks_for_a_snapshot
   BOOST_REQUIRE(world.applied(anna));
   BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
 }
+
+BOOST_AUTO_TEST_CASE(p1_m02_the_copy_is_kept_while_its_successor_cannot_be_loaded) {
+  replica_world world;
+  const auto anna = world.account(7);
+  world.restart({anna});
+  world.initialise(anna);
+  world.deliver_mail(7, 500, 510);
+  BOOST_REQUIRE(world.applied(anna));
+  const auto kept = [&] {
+    const auto row = world.pair.destination().query("SELECT state, sequence FROM understudy.replica").front();
+    return row[0] == "ready" && *row[1] == fmt::format("{}", world.log->last(anna)) &&
+           world.difference(anna).empty();
+  };
+  const auto says = [&](const std::string& part) {
+    const auto reason = world.figures(anna).reason;
+    return reason.starts_with("a new snapshot can't be loaded, so the copy before it is kept: ") &&
+           reason.find(part) != std::string::npos;
+  };
+  // Its source dies with the marker in the log, and none of the rows.
+  BOOST_REQUIRE(world.watch(anna));
+  world.log->write(world.log->partition(anna), snapshot_event{anna, epoch(1), world.log->last(anna), "never",
+                                                              world.log->partition(anna), kafka_offset(0)});
+  BOOST_TEST(eventually(world.patience, [&] { return says("no chunk of snapshot never came"); }));
+  BOOST_TEST(kept());
+  // The source has a column that the destination lacks.
+  world.pair.source().set_up("ALTER TABLE mboxgroup7.tag ADD COLUMN x INT NOT NULL DEFAULT 5");
+  const auto before = world.stopped_of(anna, false);
+  BOOST_REQUIRE(world.watch(anna));
+  BOOST_REQUIRE(world.send_snapshot(anna, "altered"));
+  BOOST_REQUIRE(eventually(world.patience, [&] { return world.stopped_of(anna, false) == before + 1; }));
+  BOOST_TEST(says("column x is missing here: make both tables alike, then run restartReplicas"),
+             world.figures(anna).reason);
+  BOOST_TEST(kept());
+  world.pair.destination().set_up("ALTER TABLE mboxgroup3.tag ADD COLUMN x INT NOT NULL DEFAULT 5");
+  world.initialise(anna);
+  world.deliver_mail(7, 520, 530);
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(kept());
+}

@@ -218,6 +218,47 @@ BOOST_AUTO_TEST_CASE(a_load_that_was_cut_short_is_never_ready_and_begins_again_u
   BOOST_TEST(pair.destination().value("SELECT next_mailbox_id FROM zimbra.current_volumes") == "4");
 }
 
+BOOST_AUTO_TEST_CASE(p1_m02_a_copy_stays_whole_until_every_chunk_of_the_next_fits_the_tables_here) {
+  replicated_pair pair;
+  pair.initialise();
+  const auto before = replica_here(pair);
+  pair.source().set_up("ALTER TABLE mboxgroup7.tag ADD COLUMN x INT NOT NULL DEFAULT 5");
+  const auto chunks = read_all(pair, 2);
+  BOOST_REQUIRE(chunks.size() > 2u);
+  const auto rows_here = [&] {
+    return pair.destination().value("SELECT CONCAT((SELECT COUNT(*) FROM zimbra.mailbox WHERE id=3), ' ', "
+                                    "(SELECT COUNT(*) FROM mboxgroup3.mail_item), ' ', "
+                                    "(SELECT COUNT(*) FROM mboxgroup3.tag))");
+  };
+  {
+    auto loader = need(snapshot_loader::begin(pair.destination_sql(), pair.rules(), request_of("chunks")));
+    BOOST_TEST(loader->has_copy());
+    load_result<void> checked;
+    for (std::size_t i = 0; checked && i < chunks.size(); ++i)
+      checked = loader->check(chunks[i]);
+    BOOST_REQUIRE(!checked);
+    BOOST_TEST(checked.error().is_refusal);
+    BOOST_TEST(checked.error().what == "table `mboxgroup3`.`tag` here differs from the source's: column x is "
+                                       "missing here: make both tables alike, then run restartReplicas");
+    BOOST_TEST(loader->has_copy());
+  }
+  BOOST_TEST(rows_here() == "1 3 2");
+  BOOST_TEST((replica_here(pair) == before));
+  pair.destination().set_up("ALTER TABLE mboxgroup3.tag ADD COLUMN x INT NOT NULL DEFAULT 7");
+  auto loader = need(snapshot_loader::begin(pair.destination_sql(), pair.rules(), request_of("chunks")));
+  for (const auto& chunk : chunks)
+    need(loader->check(chunk));
+  BOOST_TEST(rows_here() == "1 3 2");
+  BOOST_TEST((replica_here(pair) == before));
+  need(loader->load(chunks[0]));
+  BOOST_TEST(!loader->has_copy());
+  BOOST_TEST((replica_here(pair)->state == replica_state::loading));
+  for (const auto& chunk : chunks)
+    need(loader->load(chunk));
+  need(loader->finish(epoch(1), sequence(5), kafka_offset(9)));
+  BOOST_TEST(pair.differences().empty());
+}
+
 BOOST_AUTO_TEST_CASE(what_an_old_source_has_left_keeps_its_mailbox_id_and_neighbours_stay) {
   replicated_pair pair;
   auto session = need(sql_session::open(pair.destination_sql()));
