@@ -82,7 +82,8 @@ public:
   /// event, up to the one that fails (R41).
   result<std::vector<apply_outcome>> apply(const std::vector<account_batch>& batch);
 
-  /// Reads the schema catalog again before the next batch: after DDL, restartReplicas, a new group database.
+  /// Reads the schema catalog and max_allowed_packet again before the next batch: after DDL, restartReplicas,
+  /// a new group database.
   /// Any thread.
   void refresh_schema();
 

@@ -20,6 +20,10 @@ result<void> applier_state::prepare() {
   }
   if (!schema_is_old.exchange(false))
     return {};
+  if (auto kept = keep_to_packet_limit(); !kept) {
+    schema_is_old = true;
+    return kept;
+  }
   auto catalog = read_catalog(session, *rules);
   if (!catalog) {
     schema_is_old = true;
@@ -28,6 +32,17 @@ result<void> applier_state::prepare() {
   schema = std::make_unique<destination_schema>(rules,
                                                 std::make_shared<const schema_catalog>(std::move(*catalog)));
   return {};
+}
+
+/// A session keeps the limit of the moment when it connected (A08).
+result<void> applier_state::keep_to_packet_limit() {
+  const auto limit = session.query_value("SELECT @@GLOBAL.max_allowed_packet");
+  if (!limit)
+    return passed_on(limit);
+  if (to_number<std::uint64_t>(*limit) == session.max_packet())
+    return {};
+  flags = {};
+  return plain(session.reconnect());
 }
 
 apply_batch::apply_batch(applier_state& state, const std::vector<account_batch>& batch)

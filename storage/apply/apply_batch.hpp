@@ -22,8 +22,9 @@ struct applier_state {
   std::atomic<bool> schema_is_old{true};
   applier_counters counters{};
 
-  /// Reads the catalog if it's old; reconnects if the connection was lost.
+  /// Reads the catalog if it's old; reconnects if the connection was lost, or began under another limit.
   result<void> prepare();
+  result<void> keep_to_packet_limit();
 };
 
 class apply_batch {

@@ -38,6 +38,29 @@ std::unique_ptr<planned_row> removal_before(const planned_row& insert,
   return removal;
 }
 
+std::string readable_cells(const shape& table, const std::vector<cell>& cells) {
+  std::string out = "(";
+  for (const auto& c : cells) {
+    if (out.size() > 1)
+      out += ", ";
+    out += table.columns[c.column].name + "=" + readable(table.columns[c.column], c.content);
+  }
+  return out + ")";
+}
+
+std::string describe_change(const planned_row& row) {
+  const char* kind = row.kind == change_kind::insert   ? "insert into"
+                     : row.kind == change_kind::update ? "update of"
+                                                       : "delete from";
+  auto out = fmt::format("{} {}", kind, row.target->sql_name);
+  if (row.kind != change_kind::insert)
+    out += (row.table->key.empty() ? ", row " : ", key ") + readable_cells(*row.table, row.before);
+  if (row.kind != change_kind::remove)
+    out += (row.kind == change_kind::insert ? ", row " : ", new values ") +
+           readable_cells(*row.table, row.after);
+  return out;
+}
+
 class planner {
 public:
   planner(const std::vector<account_work>& batch, const table_resolver& resolve, const plan_limits& limits)
@@ -124,10 +147,10 @@ void planner::plan_account(std::uint32_t account) {
   for (auto i = first_row; i < plan_.rows.size(); ++i) {
     auto& row = *plan_.rows[i];
     if (const auto bytes = measure(row); bytes + statement_frame_bytes > limits_.max_packet)
-      return refuse(row.last,
-                    error{fmt::format("{}: it takes {} bytes, but max_allowed_packet is {}", describe(row),
-                                      bytes + statement_frame_bytes, limits_.max_packet),
-                          "raise max_allowed_packet on this MariaDB, then run restartReplicas"});
+      return refuse(row.last, error{fmt::format("{}: it takes {} bytes, but max_allowed_packet is {}",
+                                                describe_change(row), bytes + statement_frame_bytes,
+                                                limits_.max_packet),
+                                    "raise max_allowed_packet on this MariaDB, then run restartReplicas"});
   }
 }
 
@@ -173,16 +196,6 @@ void planner::cut(const std::vector<const planned_row*>& rows) {
   }
 }
 
-std::string readable_cells(const shape& table, const std::vector<cell>& cells) {
-  std::string out = "(";
-  for (const auto& c : cells) {
-    if (out.size() > 1)
-      out += ", ";
-    out += table.columns[c.column].name + "=" + readable(table.columns[c.column], c.content);
-  }
-  return out + ")";
-}
-
 } // namespace
 
 apply_plan make_plan(const std::vector<account_work>& batch, const table_resolver& resolve,
@@ -191,18 +204,10 @@ apply_plan make_plan(const std::vector<account_work>& batch, const table_resolve
 }
 
 std::string describe(const planned_row& row) {
-  const char* kind = row.kind == change_kind::insert   ? "insert into"
-                     : row.kind == change_kind::update ? "update of"
-                                                       : "delete from";
-  std::string out = row.first == row.last ? fmt::format("sequence {}", row.last)
-                                          : fmt::format("sequences {} to {}", row.first, row.last);
-  out += fmt::format(": {} {}", kind, row.target->sql_name);
-  if (row.kind != change_kind::insert)
-    out += (row.table->key.empty() ? ", row " : ", key ") + readable_cells(*row.table, row.before);
-  if (row.kind != change_kind::remove)
-    out += (row.kind == change_kind::insert ? ", row " : ", new values ") +
-           readable_cells(*row.table, row.after);
-  return out;
+  return fmt::format("{}: {}",
+                     row.first == row.last ? fmt::format("sequence {}", row.last)
+                                           : fmt::format("sequences {} to {}", row.first, row.last),
+                     describe_change(row));
 }
 
 std::string applier_sql_mode(bool lenient) {
