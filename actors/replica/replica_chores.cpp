@@ -24,6 +24,11 @@ void replica_services::again(worker_pool& pool, std::function<void()> job) {
     pool.submit(std::move(job));
 }
 
+void replica_services::each_copy_found(const std::function<void(const replica_record&)>& each) const {
+  for (const auto& [account, found] : found_.replicas)
+    each(found.row);
+}
+
 void replica_services::follow(replica_side::followed what) {
   chores_->submit([this, what = std::move(what)] { take_up(what); });
 }
@@ -202,6 +207,8 @@ void replica_services::load(marker_met met) {
 void replica_services::load_now(const marker_met& met, unsigned attempt) {
   const auto account = met.marker.account;
   const auto snapshot = met.marker.id;
+  if (is_being_removed(account)) // since before it was followed again
+    return again(*loaders_, [this, met, attempt] { load_now(met, attempt); });
   load_task task;
   task.met = met;
   task.request.account = account;
@@ -256,6 +263,8 @@ void replica_services::leave(const account_id& account, bool remove_rows, std::f
   chores_->submit([this, account, remove_rows, done = std::move(done)] {
     if (const auto actor = board_.actor_of(account))
       understudy::tell(actor, leave_replica{});
+    else if (remove_rows)
+      forget_reason(account);
     board_.remove(account);
     reader_->forget(account);
     pool_->close(account, [this, account, remove_rows, done] {
@@ -267,16 +276,35 @@ void replica_services::leave(const account_id& account, bool remove_rows, std::f
   });
 }
 
+/// Why it stood still, as a former process left it: not to be found by whoever is followed again.
+void replica_services::forget_reason(const account_id& account) {
+  if (!found_.stopped.contains(account))
+    return;
+  reading_progress none;
+  none.reasons[account] = std::nullopt;
+  if (auto stored = chore_store_.store(std::move(none)); !stored)
+    say(log_level::warning, stored.error().what);
+}
+
+bool replica_services::is_being_removed(const account_id& account) {
+  const std::lock_guard lock(mutex_);
+  return removals_.contains(account);
+}
+
 void replica_services::remove_now(const account_id& account) {
-  bool loading = false;
-  {
-    const std::lock_guard lock(mutex_);
-    loading = loads_.contains(account);
-  }
   if (board_.actor_of(account))
     return; // followed again meanwhile: a load removes what is there by itself
-  if (!loading) {
+  bool free = false;
+  {
+    const std::lock_guard lock(mutex_);
+    free = !loads_.contains(account) && removals_.insert(account).second;
+  }
+  if (free) {
     const auto removed = remove_replica(options_.sql, *options_.rules, account, {}, catalogs_);
+    {
+      const std::lock_guard lock(mutex_);
+      removals_.erase(account);
+    }
     if (removed)
       return;
     say(log_level::warning, removed.error().what);

@@ -31,6 +31,7 @@ public:
   // For the facade; never blocking but for the first.
   /// Once the reader has met what it was asked before.
   void report_watched(partition_id partition, const std::shared_ptr<watch_report>& report);
+  void each_copy_found(const std::function<void(const replica_record&)>& each) const;
   void follow(replica_side::followed what);
   void leave(const account_id& account, bool remove_rows, std::function<void()> done);
   void park(const account_id& account, const std::string& reason);
@@ -52,7 +53,9 @@ private:
   void take_up(replica_side::followed what);
   void locate_now(const account_id& account);
   void load_now(const marker_met& met, unsigned attempt);
+  bool is_being_removed(const account_id& account);
   void remove_now(const account_id& account);
+  void forget_reason(const account_id& account);
   void begin_reading();
   bool begin_partition(partition_id partition);
   void wait_for_actors();
@@ -70,16 +73,17 @@ private:
   std::atomic<bool> folded_{false};
   std::atomic<std::uint64_t> index_volume_{0};
 
-  // The chores' thread alone, after start().
+  // The chores' thread alone, after start(); until reading begins nobody changes found_.
   stored_replicas found_; ///< as it was at the start
   bool reading_begun_ = false;
   std::set<partition_id> wanted_; ///< partitions of followed accounts
   std::set<partition_id> begun_;
 
-  std::mutex mutex_; ///< of the next three
+  std::mutex mutex_; ///< of the next four
   std::condition_variable changed_;
   std::size_t taking_up_ = 0; ///< actors that haven't dealt with replica_located yet
   std::set<account_id> loads_;
+  std::set<account_id> removals_; ///< under way: no load of theirs begins
 
   progress_store store_;       ///< the storing thread's
   progress_store chore_store_; ///< the chores' thread's

@@ -24,6 +24,10 @@ void replica_side::stop() {
   parts_->services->stop();
 }
 
+void replica_side::each_copy_found(const std::function<void(const replica_record&)>& each) const {
+  parts_->services->each_copy_found(each);
+}
+
 void replica_side::follow(followed what) {
   parts_->services->follow(std::move(what));
 }

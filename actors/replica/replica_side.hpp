@@ -11,6 +11,7 @@
 #include "events/model/account_event.hpp"
 #include "storage/apply/placement.hpp"
 #include "storage/profile/profile.hpp"
+#include "storage/state/logged_state.hpp"
 #include "storage/state/sql_session.hpp"
 
 #include <caf/actor.hpp>
@@ -103,12 +104,14 @@ public:
   /// What is being applied ends, positions are stored. Blocking; not from an actor.
   void stop();
 
+  /// What start() found in understudy.replica; before the first control_folded().
+  void each_copy_found(const std::function<void(const replica_record&)>& each) const;
   /// At a start: call for all accounts before the first control_folded(). Later: a snapshot may be
   /// asked for once `watched` said so. An account that is followed already isn't touched, but for
   /// wants_snapshot. Without wants_snapshot an account that has no whole copy here is reported as needing a
   /// snapshot.
   void follow(followed what);
-  /// The account isn't replicated here any more. Its rows go if `remove_rows`.
+  /// The account isn't replicated here any more. Its rows go if `remove_rows`, also if it isn't followed.
   void unfollow(const account_id& account, bool remove_rows);
   /// It will be written here: no more is applied; what an applier has in its hands was committed when `done`
   /// is called (on any thread). The position row stays.

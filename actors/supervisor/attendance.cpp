@@ -1,5 +1,6 @@
 // What this node has to do about an account, now that control says what it says. Idempotent: looked at after
 // each change and again while something is under way.
+#include "actors/supervisor/stray_copy.hpp"
 #include "actors/supervisor/supervisor.hpp"
 #include "actors/support/uuid.hpp"
 
@@ -110,14 +111,8 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
   }
   release_guard(account, true);
   const auto* destination = account.destination(self_name());
-  if (destination == nullptr) {
-    const auto found = work_.find(account.id);
-    if (found != work_.end() && found->second.following) {
-      parts_->replicas->unfollow(account.id, true);
-      work_.erase(found);
-    }
-    return;
-  }
+  if (destination == nullptr)
+    return remove_copy(account.id);
   attend_replica(account, active, *destination);
 }
 
@@ -282,13 +277,32 @@ void supervisor::send_snapshot(const account_state& account) {
 void supervisor::forget(const account_id& id) {
   parts_->accounts->forget(
       id); // capture's checkpoint may know it as ours although this process has no work of it
+  remove_copy(id);
+  if (work_.erase(id) > 0)
+    end_turn(id);
+}
+
+/// This node isn't a destination of it any more. Of a replica at rest only the replica side knows.
+void supervisor::remove_copy(const account_id& id) {
   const auto found = work_.find(id);
-  if (found == work_.end())
+  const bool begins = found != work_.end() && found->second.following; // or is followed already
+  if (!begins && !parts_->replicas->figures_of(id))
     return;
-  if (found->second.following)
-    parts_->replicas->unfollow(id, true);
-  work_.erase(found);
-  end_turn(id);
+  spdlog::info("account {}: it isn't replicated here any more, its copy is removed", id);
+  parts_->replicas->unfollow(id, true);
+  if (begins)
+    work_.erase(found);
+}
+
+/// Copies of accounts whose destination was taken away while this node was down.
+void supervisor::remove_stray_copies() {
+  parts_->replicas->each_copy_found([this](const replica_record& copy) {
+    if (!is_stray_copy(state().account(copy.account), self_name(), copy))
+      return;
+    spdlog::info("account {}: it isn't replicated here any more, the copy of mailbox {} is removed",
+                 copy.account, copy.mailbox);
+    parts_->replicas->unfollow(copy.account, true);
+  });
 }
 
 void supervisor::close_epoch(const account_state& account, epoch term) {

@@ -67,6 +67,7 @@ void supervisor::begin() {
   announce();
   for (const auto& account : state().accounts())
     attend(account.id);
+  remove_stray_copies();
   parts_->replicas->control_folded(state().next()); // reading begins: everything followed is known
   attend_lost_place();
   parts_->settle->begin_acknowledging();

@@ -110,6 +110,8 @@ private:
   void watch_for_foreign_writes(const account_state& account, const term_entry& active);
   void ask_for_snapshot(const account_state& account, const std::string& why);
   void forget(const account_id& account);
+  void remove_copy(const account_id& account);
+  void remove_stray_copies();
   void begin_first_epoch(const account_state& account, const term_entry& pending);
   void hand_over(const account_state& account, const term_entry& pending);
   void give_up_handing_over(const account_id& account, epoch term, const error& why);

@@ -1,0 +1,86 @@
+// What becomes of a copy whose destination is taken away: it goes, also if it was at rest, or its node away.
+#include "tests/integration/node_world.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+using namespace understudy;
+using namespace understudy::testing;
+using fixture::eventually;
+
+namespace {
+
+struct with_world {
+  node_world world{{.mailstores = 3}};
+
+  bool has_mailbox(std::size_t host, const std::string& account) {
+    return world.at(host).db.value(fmt::format("SELECT COUNT(*) FROM zimbra.mailbox WHERE account_id='{}'",
+                                               world.id_of(account))) != "0";
+  }
+  bool has_copy(std::size_t host, const std::string& account) {
+    return world.at(host).db.value(fmt::format(
+               "SELECT COUNT(*) FROM understudy.replica WHERE account_id='{}'", world.id_of(account))) != "0";
+  }
+  bool loses_copy(std::size_t host, const std::string& account) {
+    return eventually(patience, [&] { return !has_mailbox(host, account) && !has_copy(host, account); });
+  }
+  void take_away(std::size_t host, const std::string& account, std::size_t asked) {
+    const auto done =
+        world.at(asked).cli({"ha", "removeAccountDestination", world.at(host).name, "accounts", account});
+    BOOST_TEST_CONTEXT(done.text) BOOST_REQUIRE(done.status == 0);
+  }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(node_removal, with_world)
+
+BOOST_AUTO_TEST_CASE(r34_a_destination_that_is_taken_away_loses_its_copy_and_gets_it_again) {
+  const auto names = world.create_accounts(0, "leaves", 1);
+  const auto& account = names[0];
+  world.enrol(names, 0, 1, 10);
+  world.enrol(names, 0, 2, 20);
+  write_once(world.at(0), world.id_of(account));
+  BOOST_REQUIRE(world.become_same(names, 0, 2)); // and at rest
+  take_away(2, account, 0);
+  BOOST_TEST(loses_copy(2, account));
+  write_once(world.at(0), world.id_of(account));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  take_away(1, account, 0); // the last one
+  BOOST_TEST(loses_copy(1, account));
+  BOOST_TEST(has_mailbox(0, account));
+  write_once(world.at(0), world.id_of(account));
+  BOOST_TEST(!has_mailbox(2, account));
+  world.enrol(names, 0, 2);
+  BOOST_TEST(world.become_same(names, 0, 2));
+  // Set again while it is still being removed.
+  take_away(2, account, 0);
+  world.enrol(names, 0, 2);
+  BOOST_TEST(world.become_same(names, 0, 2));
+}
+
+BOOST_AUTO_TEST_CASE(r34_a_node_that_was_away_removes_its_copy_when_it_returns_and_keeps_what_is_its_own) {
+  const auto names = world.create_accounts(0, "away", 2);
+  world.enrol(names, 0, 1, 20);
+  world.enrol(names, 0, 2, 10);
+  const auto& copied = names[0];
+  const auto& moved = names[1];
+  const auto promoted = world.at(0).cli({"ha", "promoteAccounts", "accounts", moved});
+  BOOST_TEST_CONTEXT(promoted.text) BOOST_REQUIRE(promoted.status == 0);
+  write_once(world.at(2), world.id_of(moved));
+  BOOST_REQUIRE(world.become_same({moved}, 2, 0));
+  BOOST_REQUIRE(has_copy(2, moved)); // from before it was promoted
+  world.at(2).node.kill9();
+  take_away(2, copied, 0);
+  for (const std::size_t host : {0U, 1U})
+    take_away(host, moved, 0);
+  BOOST_TEST(loses_copy(0, moved));
+  BOOST_TEST(loses_copy(1, moved));
+  world.at(2).start_and_wait();
+  BOOST_TEST(loses_copy(2, copied));
+  BOOST_TEST(world.become_same({copied}, 0, 1));
+  BOOST_TEST(has_mailbox(2, moved));
+  BOOST_TEST(writes_there(world.at(2), world.id_of(moved)) == 1u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
