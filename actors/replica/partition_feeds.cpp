@@ -43,6 +43,7 @@ void partition_reading::set_position(const account_id& account, feed& f, const r
     where.cut = at.number;
   f.line = account_line(where);
   f.placed = true;
+  f.may_return_to.reset();
   f.next = at.next;
 }
 
@@ -61,6 +62,7 @@ void partition_reading::begin_watching(const account_id& account, feed& f, kafka
   f.line = account_line(from, decisions_.folded());
   f.line_begin = f.next = from;
   f.placed = false;
+  f.may_return_to.reset();
   become(account, f, state::reading);
 }
 
@@ -170,7 +172,9 @@ void partition_reading::take_reason_back(const account_id& account, feed& f) {
 void partition_reading::need_snapshot(const account_id& account, const std::string& why) {
   auto& f = feeds_.try_emplace(account, account_line(line_position{})).first->second;
   sink_.close(account);
+  const auto failed = f.loading_from ? std::optional(std::min(f.next, *f.loading_from)) : f.may_return_to;
   begin_watching(account, f, position_.value_or(kafka_offset{}));
+  f.may_return_to = failed;
   say_reason(account, f, f.next, std::string(needs_snapshot_mark) + why);
 }
 
@@ -334,6 +338,8 @@ kafka_offset partition_reading::lowest_needed() const {
   for (const auto& [account, f] : feeds_)
     if (f.placed && f.is == state::held)
       lowest = std::min(lowest, f.next);
+    else if (f.may_return_to)
+      lowest = std::min(lowest, *f.may_return_to);
   return lowest;
 }
 

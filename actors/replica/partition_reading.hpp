@@ -151,6 +151,8 @@ private:
     kafka_offset line_begin;                  ///< where the line of an account without a place began
     kafka_offset control;                     ///< can't be judged before control is folded to here
     std::optional<kafka_offset> loading_from; ///< the marker that it is being loaded from
+    /// Of a load that failed, and may be begun again: place() then goes back to it.
+    std::optional<kafka_offset> may_return_to;
     std::optional<open_parts> open;
     std::unique_ptr<std::deque<waiting_record>> waiting;
     time_point not_before{};

@@ -89,6 +89,7 @@ void replica::on(const fence_turn& turn) {
 void replica::on(const park_replica& parked) {
   parked_ = parked.reason;
   snapshot_.clear();
+  refused_.reset();
   around_->board().change(account_, [](replica_board::entry& e) { e.loading.clear(); });
   around_->reader().need_snapshot(partition_, account_, parked_);
   become(phase::stopped, parked_);
@@ -98,6 +99,7 @@ void replica::on(marker_read& read) {
   if (!parked_.empty()) // another destination's
     return around_->reader().need_snapshot(partition_, account_, parked_);
   needs_snapshot_ = false;
+  refused_.reset();
   snapshot_ = read.met.marker.id;
   become(phase::loading);
   around_->board().change(account_, [&](replica_board::entry& e) { e.loading = snapshot_; });
@@ -128,6 +130,7 @@ void replica::on(load_ended& ended) {
     if (ended.where.error().is_refusal) {
       stop(ended.where.error(), false);
       needs_snapshot_ = true; // once it is resumed
+      refused_ = std::move(ended.met);
       return;
     }
     become(phase::waiting_for_snapshot, ended.where.error().what);
@@ -150,6 +153,7 @@ void replica::on(const shape_searched& searched) {
 
 void replica::on(const want_snapshot& wanted) {
   parked_.clear();
+  refused_.reset();
   if (phase_ != phase::loading) {
     around_->reader().watch(partition_, account_);
     needs_snapshot_ = false;
@@ -174,7 +178,10 @@ void replica::on(const resume_replica&) {
   const bool was_paused = std::exchange(paused_, false);
   if (!parked_.empty())
     return;
-  if (needs_snapshot_) {
+  if (needs_snapshot_ && refused_) {
+    marker_read again{std::move(*refused_)};
+    on(again);
+  } else if (needs_snapshot_) {
     const auto figures = around_->board().figures_of(account_);
     self_->send(around_->options().supervisor,
                 replica_stopped{account_, figures ? figures->reason : std::string{}, true});

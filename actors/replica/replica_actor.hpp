@@ -50,6 +50,9 @@ private:
   bool needs_snapshot_ = false; ///< said to the supervisor
   std::string parked_;          ///< why no copy is taken up for now; empty: one is
   std::string snapshot_;        ///< being loaded
+  /// Its snapshot wasn't loaded for want of something here: the same again once that is mended, also if the
+  /// source can't make another any more.
+  std::optional<marker_met> refused_;
   kafka_offset last_fence_{-1};
 };
 
