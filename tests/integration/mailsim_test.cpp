@@ -86,6 +86,23 @@ BOOST_AUTO_TEST_CASE(a_seed_repeats_itself_and_same_sees_a_changed_byte) {
   BOOST_TEST(compare::same_account(a, b, account).difference_count == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(same_sees_a_changed_byte_of_a_value_over_half_of_max_allowed_packet) {
+  mailstore other;
+  const std::vector<std::string> options{"--create", "--accounts",     "1", "--mix", "deliver-only", "--seed",
+                                         "7",        "--transactions", "20"};
+  for (auto* one : {static_cast<mailstore*>(this), &other}) {
+    BOOST_REQUIRE(one->simulate(options) == 0);
+    one->server.query("SET GLOBAL max_allowed_packet=1024*1024");
+    one->server.query("UPDATE mboxgroup1.mail_item SET metadata=REPEAT('x', 700000) WHERE id=2");
+  }
+  auto a = server.connect();
+  auto b = other.server.connect();
+  const auto account = mailsim::account_uuid("user1@example.test", 7);
+  BOOST_TEST(compare::same_account(a, b, account).same());
+  b.query("UPDATE mboxgroup1.mail_item SET metadata=CONCAT(REPEAT('x', 699999), 'y') WHERE id=2");
+  BOOST_TEST(compare::same_account(a, b, account).difference_count == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(a_server_that_dies_leaves_uncertain_transactions_not_lost_ones) {
   fixture::node_process running(
       {.command = {MAILSIM, "--socket", server.socket(), "--quiet", "--create", "--accounts", "8",
