@@ -28,13 +28,13 @@ settlement::resumption settlement::resume() const {
 
 void settlement::read_again(const binlog_place& end) {
   const std::lock_guard lock(mutex_);
-  if (!stopped_ && end <= released_)
+  if (!stopped_ && !held_ && end <= released_)
     options_.acknowledge(released_);
 }
 
 void settlement::idle_at(const binlog_place& place) {
   const std::lock_guard lock(mutex_);
-  if (!stopped_ && !waiting_at_start_ && open_.empty())
+  if (!is_silent_locked() && open_.empty())
     options_.acknowledge(place);
 }
 
@@ -108,6 +108,17 @@ void settlement::judge_again_locked() {
       uncounted_.push_back(std::move(report));
 }
 
+void settlement::hold() {
+  const std::lock_guard lock(mutex_);
+  held_ = true;
+}
+
+void settlement::go_on() {
+  const std::lock_guard lock(mutex_);
+  held_ = false;
+  acknowledge_locked();
+}
+
 void settlement::stop() {
   const std::lock_guard lock(mutex_);
   stopped_ = true;
@@ -157,7 +168,7 @@ void settlement::settle_locked(slice& part) {
 }
 
 void settlement::acknowledge_locked() {
-  if (waiting_at_start_ || stopped_)
+  if (is_silent_locked())
     return;
   auto released = tracker_.take_release();
   if (!released)

@@ -83,6 +83,10 @@ public:
   void judge_again();
   /// Leases and control were read, and the commits of lost epochs ended (R19). Any thread.
   void begin_acknowledging();
+  /// Nothing is acknowledged until `go_on`: commits that nobody may be told OK are being ended (R8). Reports
+  /// count and slices settle meanwhile. Any thread.
+  void hold();
+  void go_on();
   /// Ends wait_for_room; from then on nothing is acknowledged.
   void stop();
 
@@ -107,6 +111,7 @@ private:
   bool settles_locked(slice& part, const report& where);
   void settle_locked(slice& part);
   void judge_again_locked();
+  bool is_silent_locked() const { return waiting_at_start_ || held_ || stopped_; }
   void acknowledge_locked();
   ticket oldest_open_locked() const { return open_.empty() ? next_ : open_.front().number; }
 
@@ -117,6 +122,7 @@ private:
   std::size_t outstanding_bytes_ = 0;
   ticket next_ = 1; ///< that begin() gives
   bool stopped_ = false;
+  bool held_ = false;
   bool waiting_at_start_;
   struct waiting_report {
     slice_ptr part;

@@ -52,10 +52,9 @@ void supervisor::attend(const account_id& id) {
     forget(id);
     return;
   }
-  if (const auto* active = account->terms.active(); active != nullptr && is_self(active->primary) &&
-                                                    !stepping_down_ &&
-                                                    account->terms.ended_by_a_claim(active->term))
-    close_epoch(*account, active->term); // decided and declined may have been read at once
+  if (const auto* active = account->terms.active();
+      active != nullptr && is_self(active->primary) && account->terms.ended_by_a_claim(active->term))
+    lose_epoch(*account, active->term); // decided and declined may have been read at once
   if (const auto* pending = account->terms.pending())
     attend_promotion(*account, *pending);
   else if (const auto* current = account->terms.current();
@@ -145,7 +144,7 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
     return;
   }
   if (std::max({doing.role_begun, doing.role_left, doing.closed}) < active.term)
-    close_epoch(account, epoch(active.term.value - 1)); // what we wrote before isn't proven (R33)
+    lose_epoch(account, epoch(active.term.value - 1)); // what we wrote before isn't proven (R33)
   if (is_parked(destination) && !doing.reset_pending)
     doing.parked = true; // since before this process began, too
   if (doing.parked) {

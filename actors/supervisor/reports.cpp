@@ -2,7 +2,6 @@
 #include "actors/supervisor/supervisor.hpp"
 #include "storage/state/local_state.hpp"
 #include "storage/state/mailstore_queries.hpp"
-#include "storage/state/waiting_commits.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -136,28 +135,6 @@ void supervisor::reset_replicas(const std::vector<account_id>& accounts, const s
       for (const auto& destination : account->destinations)
         resets.push_back(account_change{id, {}, replica_reset{destination.node, why}});
   append(std::move(resets));
-}
-
-void supervisor::step_down(const std::vector<standing_claim>& claims) {
-  stepping_down_ = true;
-  spdlog::critical("{} claims this node's accounts: all waiting commits are ended (R8)", claims.back().by);
-  in_background(*parts_->sql, [this, last = claims.back().offset, parts = parts_]() -> std::function<void()> {
-    const auto ended = end_waiting_commits(parts->local, *parts->endings);
-    return [this, last, ended] {
-      stepping_down_ = false;
-      if (!ended) {
-        spdlog::error("the waiting commits couldn't be ended, tried again: {}", ended.error().what);
-        return;
-      }
-      spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
-      returned_sent_ = last;
-      for (const auto& account : state().accounts())
-        if (const auto* active = account.terms.active();
-            active != nullptr && is_self(active->primary) && account.terms.current() != active)
-          attend(account.id);
-      append({returned{last}});
-    };
-  });
 }
 
 } // namespace understudy

@@ -195,7 +195,7 @@ void supervisor::on_leases() {
   if (counts_as_dead())
     return; // a claim stands until everything is taken over: returning it would spoil that (R22)
   const auto claims = parts_->lease->ask([](const lease_view& view) { return view.claims_against_self(); });
-  if (!claims.empty() && !stepping_down_ && claims.back().offset > returned_sent_)
+  if (!claims.empty() && claims.back().offset > claim_seen_)
     step_down(claims);
 }
 

@@ -147,7 +147,12 @@ private:
   void end_commits_at_start();
   void begin();
   std::vector<std::pair<account_id, epoch>> lost_epochs() const;
+
+  // superseded
   void step_down(const std::vector<standing_claim>& claims);
+  void lose_epoch(const account_state& account, epoch term);
+  void end_commits();
+  void on_commits_ended(kafka_offset claim, const result<std::uint64_t>& ended);
 
   // what the node's other actors say
   void on_role(const role_met& role);
@@ -210,7 +215,9 @@ private:
   std::unordered_map<account_id, sequence> left_out_;
   std::optional<lost_place> lost_;
   bool peers_changed_ = true; ///< since they were left for the command line
-  bool stepping_down_ = false;
+  bool ending_ = false;       ///< waiting commits are being ended; nothing is acknowledged meanwhile
+  bool end_again_ = false;    ///< once more behind that
+  kafka_offset claim_seen_{-1};
   kafka_offset returned_sent_{-1};
   std::uint64_t records_ = 0;
   std::unique_ptr<operations> operations_;

@@ -155,6 +155,40 @@ BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_
   BOOST_TEST(writes_there(source, account) == 1u);
 }
 
+/// A machine that stood still for longer than its lease: control's word that the account moved may be read
+/// before the claim that it rests on, and the commit that waits is captured about then.
+BOOST_AUTO_TEST_CASE(p5_r8_nor_is_one_whose_node_only_stood_still) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "still", 4);
+  world.enrol(names, 0, 1);
+  for (const auto& name : names) {
+    const auto account = world.id_of(name);
+    // All waiting commits were ended for the one before, whosever they were.
+    BOOST_REQUIRE(eventually(patience, [&] { return write_async(source, account).get() == ""; }));
+    source.node.suspend();
+    std::vector<std::future<std::string>> held;
+    for (int i = 0; i < 3; ++i)
+      held.push_back(write_async(source, account)); // in the binlog, in no Kafka
+    BOOST_REQUIRE(eventually(patience, [&] {
+      return other.cli({"ha", "promoteAccounts", "accounts", name, "destination", other.name}).status == 0;
+    }));
+    source.node.resume();
+    for (auto& each : held) {
+      BOOST_REQUIRE(eventually(patience, [&] { return ended(each); }));
+      BOOST_TEST(each.get() != "");
+    }
+    write_once(other, account);
+  }
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  // It holds commits as before, for whoever is written there from now on.
+  const auto back = other.cli({"ha", "promoteAccounts", "accounts", names[0]});
+  BOOST_TEST(back.status == 0, back.text);
+  BOOST_TEST(eventually(patience, [&] { return write_async(source, world.id_of(names[0])).get() == ""; }));
+}
+
 /// A node that dies before it kept a checkpoint of its accounts' role rows.
 std::string enrolled_without_a_checkpoint(node_world& world, const std::vector<std::string>& names) {
   auto& source = world.at(0);

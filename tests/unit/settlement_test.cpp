@@ -119,6 +119,22 @@ BOOST_AUTO_TEST_CASE(r19_nothing_is_acknowledged_before_leases_and_control_are_r
   BOOST_TEST(w.acks.back() == 300U);
 }
 
+BOOST_AUTO_TEST_CASE(r8_while_commits_are_being_ended_nothing_is_acknowledged_whatever_settles) {
+  world w;
+  const auto own = w.capture(1);
+  w.settle.hold();
+  w.deliver(own[0]);
+  w.settle.judge_again();
+  w.capture(0);
+  w.settle.idle_at(place(200));
+  w.settle.begin_acknowledging();
+  BOOST_TEST(w.acks.empty());
+  w.settle.go_on();
+  BOOST_TEST(w.acks == offsets{200}, boost::test_tools::per_element());
+  w.capture(0);
+  BOOST_TEST(w.acks.back() == 300U);
+}
+
 BOOST_AUTO_TEST_CASE(o07_capture_that_begins_elsewhere_owes_nothing_to_what_it_read_before) {
   world w;
   const auto lost = w.capture(1);

@@ -1,0 +1,65 @@
+// Who learns that others took its accounts tells no client OK for what came after (P5, R8): from the moment
+// it reads a claim on this node, or a decision that ends an epoch of it, nothing is acknowledged until every
+// connection that waits in a COMMIT was ended.
+#include "actors/supervisor/supervisor.hpp"
+#include "storage/state/waiting_commits.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace understudy {
+namespace {
+
+constexpr std::chrono::seconds end_again{1};
+
+} // namespace
+
+void supervisor::step_down(const std::vector<standing_claim>& claims) {
+  claim_seen_ = claims.back().offset;
+  spdlog::critical("{} claims this node's accounts: all waiting commits are ended (R8)", claims.back().by);
+  end_commits();
+}
+
+/// What is in flight, and what is captured from now on, settles as foreign: unless it waits here, its clients
+/// would be told OK.
+void supervisor::lose_epoch(const account_state& account, epoch term) {
+  if (begun_ && parts_->accounts->is_written(account.id)) { // before that nothing is acknowledged (R19)
+    if (!ending_)
+      spdlog::warn("account {}: its epoch ended without this node: all waiting commits are ended (R8)",
+                   account.id);
+
+    end_commits();
+  }
+  close_epoch(account, term);
+}
+
+void supervisor::end_commits() {
+  parts_->settle->hold();
+  if (std::exchange(ending_, true)) {
+    end_again_ = true; // a commit may have been looked over that waits for what is asked for now
+    return;
+  }
+  end_again_ = false;
+  in_background(*parts_->sql, [this, claim = claim_seen_, parts = parts_]() -> std::function<void()> {
+    const auto ended = end_waiting_commits(parts->local, *parts->endings);
+    return [this, claim, ended] { on_commits_ended(claim, ended); };
+  });
+}
+
+void supervisor::on_commits_ended(kafka_offset claim, const result<std::uint64_t>& ended) {
+  ending_ = false;
+  if (!ended) {
+    spdlog::error("the waiting commits couldn't be ended, tried again: {}", ended.error().what);
+    delayed_send(this, end_again, run_here{[this] { end_commits(); }});
+    return;
+  }
+  spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
+  if (end_again_)
+    return end_commits();
+  parts_->settle->go_on();
+  if (claim <= returned_sent_)
+    return;
+  returned_sent_ = claim;
+  append({returned{claim}});
+}
+
+} // namespace understudy
