@@ -54,27 +54,24 @@ std::vector<command> operations::commands_of(const operation& op) const {
   } else if (op.wanted.name == "restartReplicas") {
     add(resume_replicas{ids});
   } else {
-    promote planned, unplanned;
-    planned.kind = promotion_kind::planned;
-    unplanned.kind = promotion_kind::unplanned;
-    for (auto* body : {&planned, &unplanned}) {
-      body->no_return = op.wanted.no_return;
-      body->accept_loss.assign(op.accept_loss.begin(), op.accept_loss.end());
-      if (!op.wanted.destination.empty())
-        body->destination = node_name(op.wanted.destination);
-    }
+    std::map<std::pair<promotion_kind, bool>, promote> bodies;
     for (const auto& id : ids) {
       const auto* account = state().account(id);
       const auto* current = account == nullptr ? nullptr : account->terms.current();
       const bool settled = current != nullptr && current->state == term_state::activated;
-      (settled && source_lives(account->primary()) && !op.claims.contains(account->primary()) ? planned
-                                                                                              : unplanned)
-          .accounts.push_back(id);
+      const bool planned =
+          settled && source_lives(account->primary()) && !op.claims.contains(account->primary());
+      const bool named = !op.wanted.destination.empty() && !op.adrift.contains(id);
+      bodies[{planned ? promotion_kind::planned : promotion_kind::unplanned, named}].accounts.push_back(id);
     }
-    if (!planned.accounts.empty())
-      add(std::move(planned));
-    if (!unplanned.accounts.empty())
-      add(std::move(unplanned));
+    for (auto& [how, body] : bodies) {
+      body.kind = how.first;
+      body.no_return = op.wanted.no_return;
+      body.accept_loss.assign(op.accept_loss.begin(), op.accept_loss.end());
+      if (how.second)
+        body.destination = node_name(op.wanted.destination);
+      add(std::move(body));
+    }
   }
   return commands;
 }
@@ -194,6 +191,10 @@ void operations::take_back_stranded(operation& op) {
       stranded.push_back(id);
   }
   for (const auto& id : stranded) {
+    const auto* pending = state().account(id)->terms.pending();
+    if (!op.wanted.destination.empty() && pending->origin == term_origin::planned &&
+        !source_lives(pending->primary))
+      op.adrift.try_emplace(id, fmt::format("{} isn't up", pending->primary.get()));
     op.open.erase(id);
     op.undecided.insert(id);
   }

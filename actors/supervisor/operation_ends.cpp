@@ -58,10 +58,22 @@ void operations::look_for_rivals(operation& op, const account_change& undecided)
     promotion_ends(op, undecided.account, *begun);
 }
 
+/// It wasn't handed over after all, and nobody named another destination.
+void operations::look_for_return(operation& op, const account_change& undecided) {
+  const auto adrift = op.adrift.find(undecided.account);
+  if (adrift != op.adrift.end() && std::holds_alternative<promotion_aborted>(undecided.body))
+    close_account(
+        op, undecided.account, false,
+        fmt::format("{}: it stays on {}", adrift->second, state().account(undecided.account)->primary()));
+}
+
 void operations::promotion_ends(operation& op, const account_id& id, const activated& begun) {
   const auto* account = state().account(id);
   const auto* entry = account->terms.find(begun.term);
-  if (entry == nullptr || decided_by(op, id, *entry) || !account->origin)
+  const auto adrift = op.adrift.find(id);
+  if (adrift != op.adrift.end() && account->primary().value != op.wanted.destination)
+    close_account(op, id, false, fmt::format("{}: it is active on {}", adrift->second, account->primary()));
+  else if (entry == nullptr || decided_by(op, id, *entry) || !account->origin)
     close_account(op, id, true, fmt::format("it is active on {}", account->primary()));
   else
     lose(op, id, what_won(id, *account->origin, fmt::format("it is active on {}", account->primary())),
@@ -113,7 +125,8 @@ void operations::lose(operation& op, const account_id& account, const std::strin
                                          fmt::format("{} ({})", what, signature(winner, node))};
 }
 
-/// The decided epoch never begins. Where the command left the choice to us, the next priority is looked at.
+/// The decided epoch never begins: the next priority is looked at. Where the command named a destination,
+/// only if a living source may have handed the account over: then somebody has to take it (R28).
 void operations::given_up(operation& op, const account_id& account, epoch term, const std::string& why) {
   const auto* entry = state().account(account)->terms.find(term);
   if (entry != nullptr && !decided_by(op, account, *entry))
@@ -126,10 +139,15 @@ void operations::given_up(operation& op, const account_id& account, epoch term, 
     return close_account(op, account, false, fmt::format("{}; and {}", told, superseded));
   const bool its_own =
       entry != nullptr && entry->state == term_state::aborted && source_lives(entry->primary);
-  if (entry == nullptr || its_own || !op.wanted.destination.empty() || boot_now() > op.give_up) {
+  const bool named = !op.wanted.destination.empty();
+  const bool handed_over =
+      entry != nullptr && entry->origin == term_origin::planned && entry->state == term_state::declined;
+  if (entry == nullptr || its_own || (named && !handed_over) || boot_now() > op.give_up) {
     close_account(op, account, false, told);
     return;
   }
+  if (named)
+    op.adrift.try_emplace(account, told);
   op.passed_over[account][entry->primary.get()] = why.empty() ? "it couldn't begin" : why;
   op.open.erase(account);
   op.undecided.insert(account);

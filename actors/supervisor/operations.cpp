@@ -91,8 +91,10 @@ void operations::on_evolution(const control_record& record, const evolution& out
       for (auto& [id, op] : running_) {
         if (op->open.contains(change->account))
           look_for_ends(*op, record, *change);
-        else if (op->undecided.contains(change->account))
+        else if (op->undecided.contains(change->account)) {
           look_for_rivals(*op, *change);
+          look_for_return(*op, *change);
+        }
       }
   for (auto& [id, op] : running_)
     if (op->open.size() < op->wanted.threads && op->started && !op->undecided.empty())

@@ -58,6 +58,9 @@ private:
     std::unordered_map<account_id, account_facts> facts; ///< from the nodes, as of the command
     /// Destinations that couldn't begin, and why: passed over when it's decided again.
     std::map<account_id, std::map<node_name, std::string>> passed_over;
+    /// Decided for the destination that was named, which can't begin, and why. If they were handed over,
+    /// whoever can takes them (R29).
+    std::map<account_id, std::string> adrift;
     std::set<std::pair<account_id, epoch>> declines_asked;
     boot_time give_up;         ///< undecided accounts fail then
     boot_time facts_taken;     ///< when `facts` were asked for
@@ -93,6 +96,7 @@ private:
   // how an account ends in an operation (operation_ends.cpp)
   void look_for_ends(operation& op, const control_record& record, const account_change& change);
   void look_for_rivals(operation& op, const account_change& undecided);
+  void look_for_return(operation& op, const account_change& undecided);
   void promotion_ends(operation& op, const account_id& account, const activated& begun);
   /// `why`: as the node gave it that declined the epoch, or took it back; empty: not known any more.
   void given_up(operation& op, const account_id& account, epoch term, const std::string& why);

@@ -161,8 +161,31 @@ BOOST_FIXTURE_TEST_CASE(r29_what_declines_is_passed_over_where_the_choice_was_ou
   BOOST_TEST(state().operation(ours)->outcomes.empty());
 }
 
-BOOST_FIXTURE_TEST_CASE(r25_what_declines_ends_a_promotion_to_a_named_destination, world) {
+/// What its source handed over somebody must take: the command has failed, and says where the account is.
+BOOST_FIXTURE_TEST_CASE(r29_an_account_that_a_named_destination_declines_is_followed_to_where_it_ends,
+                        world) {
   take_up(true, two);
+  change(two, anna, declined{epoch{2}, "its disk is full"});
+  BOOST_TEST(running->concerns(anna));
+  take_over(ours, three);
+  change(three, anna, activated{epoch{3}, kafka_offset{9}, sequence{5}, ""});
+  BOOST_TEST(outcome() == "mailstore2 couldn't begin: its disk is full: it is active on mailstore3");
+  BOOST_TEST(!done());
+}
+
+BOOST_FIXTURE_TEST_CASE(r29_or_it_stays_with_its_source_if_that_takes_it_back, world) {
+  take_up(true, two);
+  change(two, anna, declined{epoch{2}, "its disk is full"});
+  change(one, anna, promotion_aborted{epoch{2}, "its new primary declined it"});
+  BOOST_TEST(outcome() == "mailstore2 couldn't begin: its disk is full: it stays on mailstore1");
+  BOOST_TEST(!done());
+}
+
+/// Behind a claim nobody goes on by himself: which mailstore comes next is asked of whoever named this one.
+BOOST_FIXTURE_TEST_CASE(r25_what_declines_ends_an_unplanned_promotion_to_a_named_destination, world) {
+  start(ours, one, two);
+  take_over(ours, two);
+  adopt();
   change(two, anna, declined{epoch{2}, "its disk is full"});
   BOOST_TEST(outcome() == "mailstore2 couldn't begin: its disk is full");
   BOOST_TEST(!done());
@@ -284,7 +307,7 @@ BOOST_FIXTURE_TEST_CASE(r25_whoever_takes_it_up_finds_it_lost, world) {
 
 BOOST_FIXTURE_TEST_CASE(r25_whoever_takes_it_up_finds_it_declined, world) {
   start(ours, one, two);
-  decide(ours, two);
+  take_over(ours, two);
   change(two, anna, declined{epoch{2}, "its disk is full"});
   adopt();
   BOOST_TEST(outcome() == "mailstore2 couldn't begin");
