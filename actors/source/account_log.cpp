@@ -5,6 +5,8 @@
 #include "events/log/topic_names.hpp"
 #include "events/model/named_thread.hpp"
 
+#include <numeric>
+
 namespace understudy {
 namespace {
 
@@ -36,6 +38,16 @@ std::size_t memory_of(const account_event_body& body, std::size_t record_bytes) 
     for (const auto& change : transaction->changes)
       bytes += sizeof(row_change) + (change.before.size() + change.after.size()) * sizeof(cell);
   return bytes;
+}
+
+error refusal_of(const account_id& account, const std::string& text) {
+  return {fmt::format("Kafka refuses an event of account {}: {}", account, text),
+          "raise the topic's max.message.bytes, then initialise the account's replicas anew"};
+}
+
+std::size_t size_of(const std::vector<std::string>& records) {
+  return std::accumulate(records.begin(), records.end(), std::size_t{0},
+                         [](std::size_t sum, const std::string& record) { return sum + record.size(); });
 }
 
 } // namespace
@@ -93,14 +105,17 @@ void account_log::stop() {
 }
 
 void account_log::run_maintenance() {
+  using clock = std::chrono::steady_clock;
+  const auto is_look_due = [this] { return limit_doubted_ && clock::now() >= next_look_; };
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    changed_.wait_for(lock, retry_pause,
-                      [this] { return stopping_ || fatal_ || limit_doubted_ || has_room_; });
+    changed_.wait_for(lock, retry_pause, [&] { return stopping_ || fatal_ || has_room_ || is_look_due(); });
     if (stopping_)
       return;
-    if (std::exchange(limit_doubted_, false))
+    if (is_look_due()) {
       look_at_limit(lock);
+      next_look_ = clock::now() + retry_pause; // whatever is refused meanwhile
+    }
     has_room_ = false;
     if (!std::exchange(fatal_, false)) {
       send_backlog_locked();
@@ -114,20 +129,98 @@ void account_log::run_maintenance() {
   }
 }
 
-/// R13: the topic's limit is read at the start, and again when a record is refused that kept to it.
+/// R13: the topic's limit is read at the start, and again when something is too large for it.
 void account_log::look_at_limit(std::unique_lock<std::mutex>& lock) {
-  if (!options_.topic_limit)
-    return;
+  limit_doubted_ = false;
   lock.unlock();
-  const auto now = options_.topic_limit();
+  const auto now = options_.topic_limit ? options_.topic_limit() : result<std::size_t>(limit_.load());
   lock.lock();
-  if (!now || *now >= limit_) // not to be had: asked again with the next refusal
+  if (!now && now.error().retryable) { // Kafka is away: nobody's event goes on meanwhile
+    limit_doubted_ = true;
     return;
-  options_.report(fmt::format("the topic takes records of {} bytes and no longer of {}: larger events go in "
-                              "parts",
-                              *now, limit_.load()));
-  limit_ = *now;
-  fatal_ = true; // a new producer, whose batches keep to it: small events are never refused with large ones
+  }
+  if (now && *now != limit_) {
+    options_.report(fmt::format("the topic takes records of {} bytes now, before it was {}: larger events go "
+                                "in parts",
+                                *now, limit_.load()));
+    limit_ = *now;
+    limit_changed_ = true;
+    fatal_ = true; // a new producer, whose batches keep to it: small events are never refused with large ones
+    return;
+  }
+  auto refused = settle_doubts_locked();
+  lock.unlock();
+  finish_all(std::move(refused));
+  lock.lock();
+}
+
+void account_log::doubt_locked(std::uint64_t number, error why) {
+  auto& event = pending_.at(number);
+  event.doubted = std::move(why);
+  auto& of_account = doubts_.try_emplace(event.outcome.account, doubt{number, false}).first->second;
+  of_account.first = std::min(of_account.first, number);
+  // What is held is told at once, what is refused a moment later.
+  if (partitions_[event.partition].last_held > number)
+    of_account.overtaken = true;
+  limit_doubted_ = true;
+  changed_.notify_all();
+}
+
+/// librdkafka goes on with what is behind a refused record: that may be in the log by now.
+void account_log::find_overtaken_locked() {
+  if (doubts_.empty())
+    return;
+  for (const auto& [number, event] : pending_)
+    if (event.written && !event.doubted)
+      if (const auto known = doubts_.find(event.outcome.account);
+          known != doubts_.end() && number > known->second.first)
+        known->second.overtaken = true;
+}
+
+/// The limit is what it was: what is in doubt is refused, what waited behind it goes on.
+account_log::refusals account_log::settle_doubts_locked() {
+  refusals refused;
+  doubts_.clear();
+  for (auto& [number, event] : pending_)
+    if (event.doubted)
+      refused.emplace_back(number, *std::exchange(event.doubted, {}));
+    else if (!event.written)
+      write_or_refuse_locked(number, false, refused);
+  return refused;
+}
+
+/// In a new life, in order: all that isn't confirmed.
+account_log::refusals account_log::write_again_locked() {
+  find_overtaken_locked();
+  refusals refused;
+  const auto before = std::exchange(doubts_, {});
+  const bool may_doubt = !std::exchange(limit_changed_, false);
+  for (auto& [number, event] : pending_) {
+    event.confirmed = 0;
+    event.written = false;
+    auto doubted = std::exchange(event.doubted, {});
+    if (doubted && before.at(event.outcome.account).overtaken)
+      refused.emplace_back(number, std::move(*doubted));
+    else
+      write_or_refuse_locked(number, may_doubt, refused);
+  }
+  return refused;
+}
+
+void account_log::write_or_refuse_locked(std::uint64_t number, bool may_doubt, refusals& refused) {
+  const auto& event = pending_.at(number);
+  auto records = encode_body(event.body, life_);
+  if (!records && records.error().size > 0 && may_doubt)
+    doubt_locked(number, std::move(records.error()));
+  else if (!records)
+    refused.emplace_back(number, std::move(records.error()));
+  else if (!doubts_.contains(event.outcome.account))
+    write_locked(number, std::move(*records));
+}
+
+void account_log::finish_all(refusals refused) {
+  for (auto& [number, why] : refused)
+    finish(number, std::move(why));
 }
 
 void account_log::replace_producer() {
@@ -139,7 +232,7 @@ void account_log::replace_producer() {
   }
   if (old)
     old->stop(std::chrono::milliseconds::zero());
-  std::vector<std::pair<std::uint64_t, error>> impossible; // no part is small enough for a lowered limit
+  refusals impossible; // no part is small enough for a lowered limit
   {
     const std::lock_guard lock(mutex_);
     if (auto opened = open_producer(); !opened) {
@@ -150,16 +243,9 @@ void account_log::replace_producer() {
     // Also what came while there was no producer: all of it is in pending_, whose order stands.
     backlog_.clear();
     partitions_.clear();
-    for (auto& [number, event] : pending_) {
-      event.confirmed = 0;
-      if (auto records = encode_body(event.body, life_))
-        write_locked(number, std::move(*records));
-      else
-        impossible.emplace_back(number, records.error());
-    }
+    impossible = write_again_locked();
   }
-  for (auto& [number, why] : impossible)
-    finish(number, std::move(why));
+  finish_all(std::move(impossible));
 }
 
 void account_log::produce(partition_id partition, account_event_body body, on_delivery done,
@@ -183,17 +269,19 @@ void account_log::produce(partition_id partition, account_event_body body, on_de
     event.from = from;
     event.done = std::move(done);
     event.since = std::chrono::steady_clock::now();
-    if (records && life != life_) // a new life began meanwhile
+    if (life != life_) // a new life began meanwhile
       records = encode_body(event.body, life_);
-    if (records) {
-      for (const auto& record : *records)
-        event.bytes += record.size();
+    if (records || records.error().size > 0) {
+      event.bytes = records ? size_of(*records) : records.error().size;
       pending_bytes_ += event.bytes;
       if (!from.holds_commit) {
         event.unheld_bytes = memory_of(event.body, event.bytes);
         unheld_bytes_ += event.unheld_bytes;
       }
-      write_locked(number, std::move(*records));
+      if (!records)
+        doubt_locked(number, std::move(records.error()));
+      else if (!doubts_.contains(event.outcome.account))
+        write_locked(number, std::move(*records));
       return;
     }
   }
@@ -216,12 +304,12 @@ bool account_log::leave_out_locked(const account_event_body& body, const capture
   return true;
 }
 
-result<account_log::encoded> account_log::encode_body(const account_event_body& body,
-                                                      incarnation life) const {
+tl::expected<account_log::encoded, account_log::unencodable>
+account_log::encode_body(const account_event_body& body, incarnation life) const {
   const writer from{options_.node, life};
   std::string whole;
   if (auto done = encode_to(whole, from, body); !done)
-    return tl::make_unexpected(done.error());
+    return tl::make_unexpected(unencodable{std::move(done.error())});
   const auto limit = payload_limit(limit_, key_of(body).size());
   const auto* transaction = std::get_if<transaction_event>(&body);
   encoded records;
@@ -231,11 +319,11 @@ result<account_log::encoded> account_log::encode_body(const account_event_body& 
   }
   auto parts = split(whole, from, transaction->account, transaction->term, transaction->number, limit);
   if (!parts)
-    return tl::make_unexpected(parts.error());
+    return tl::make_unexpected(unencodable{std::move(parts.error()), whole.size()});
   for (auto& part : *parts) {
     std::string text;
     if (auto done = encode_to(text, from, std::move(part)); !done)
-      return tl::make_unexpected(done.error());
+      return tl::make_unexpected(unencodable{std::move(done.error())});
     records.push_back(std::move(text));
   }
   return records;
@@ -244,6 +332,7 @@ result<account_log::encoded> account_log::encode_body(const account_event_body& 
 void account_log::write_locked(std::uint64_t number, encoded records) {
   auto& event = pending_.at(number);
   event.records = records.size();
+  event.written = true;
   say_first_locked(event.partition, event.body);
   for (auto& record : records)
     send_locked({event.partition, key_of(event.body), std::move(record), number});
@@ -326,15 +415,15 @@ void account_log::on_report(delivery&& report) {
           event.outcome.stamp, report.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()}));
       if (++event.confirmed < event.records)
         return;
+      partitions_[event.partition].last_held = std::max(partitions_[event.partition].last_held, report.token);
+      if (const auto known = doubts_.find(event.outcome.account);
+          known != doubts_.end() && report.token > known->second.first)
+        known->second.overtaken = true;
       break;
     case produce_outcome::too_large:
-      limit_doubted_ = true;
-      changed_.notify_all();
-      [[fallthrough]];
+      return doubt_locked(report.token, refusal_of(event.outcome.account, report.text));
     case produce_outcome::refused:
-      refused =
-          error{fmt::format("Kafka refuses an event of account {}: {}", event.outcome.account, report.text),
-                "raise the topic's max.message.bytes, then initialise the account's replicas anew"};
+      refused = refusal_of(event.outcome.account, report.text);
       break;
     case produce_outcome::topic_unavailable:
       fatal_ = true; // everything unconfirmed again, in order, in a new life

@@ -46,7 +46,8 @@ public:
     node_name node;
     incarnation first_life;                    ///< greater than any this node used before (start time in µs)
     std::size_t max_message_bytes = 1'000'000; ///< of the topic: larger events are split (R13)
-    /// Asks Kafka for that limit: somebody may lower it (case P02). Called on a thread of ours; may block.
+    /// Asks Kafka for that limit: somebody may lower or raise it (case P02). Called on a thread of ours; may
+    /// block.
     std::function<result<std::size_t>()> topic_limit;
     /// What may wait in memory of events whose commits aren't held: MariaDB goes on without them (R3, P7).
     std::size_t most_waiting_bytes = std::size_t{128} << 20;
@@ -118,9 +119,21 @@ private:
     delivery_outcome outcome;
     on_delivery done;
     std::chrono::steady_clock::time_point since;
+    bool written = false;         ///< handed to the producer of this life
+    std::optional<error> doubted; ///< too large as it is: why it's refused if the topic's limit is no other
+  };
+  /// An account of which something is in doubt. What comes behind it isn't written before that is settled.
+  struct doubt {
+    std::uint64_t first = 0; ///< number of the oldest such event
+    bool overtaken = false;  ///< one behind it is in the log, or may be: it can't be written any more (R11)
+  };
+  /// Why there are no records; `size`, if it's for that of the whole: another limit would help.
+  struct unencodable : error {
+    std::size_t size = 0;
   };
   struct partition_state {
     bool begun = false;
+    std::uint64_t last_held = 0; ///< the newest event that Kafka holds
     /// By address: the slicer shares one object per table structure, so no hash is taken per event.
     std::unordered_map<const shape*, std::shared_ptr<const shape>> shapes_said;
   };
@@ -131,13 +144,20 @@ private:
     std::uint64_t token;
   };
   using encoded = std::vector<std::string>; ///< an event's records
+  using refusals = std::vector<std::pair<std::uint64_t, error>>;
 
   result<void> open_producer();
   void run_maintenance();
   void replace_producer();
   void look_at_limit(std::unique_lock<std::mutex>& lock);
+  void doubt_locked(std::uint64_t number, error why);
+  void find_overtaken_locked();
+  refusals settle_doubts_locked();
+  refusals write_again_locked();
+  void write_or_refuse_locked(std::uint64_t number, bool may_doubt, refusals& refused);
+  void finish_all(refusals refused);
   bool leave_out_locked(const account_event_body& body, const captured_from& from);
-  result<encoded> encode_body(const account_event_body& body, incarnation life) const;
+  tl::expected<encoded, unencodable> encode_body(const account_event_body& body, incarnation life) const;
   void write_locked(std::uint64_t number, encoded records);
   void say_first_locked(partition_id partition, const account_event_body& body);
   void say_locked(partition_id partition, const account_event_body& body);
@@ -166,8 +186,11 @@ private:
   std::unordered_map<partition_id, partition_state> partitions_;
   bool has_room_ = false; ///< the producer takes records again, of which some wait
   bool fatal_ = false;
-  std::atomic<std::size_t> limit_; ///< of the topic, as last known; only ever lowered
-  bool limit_doubted_ = false;     ///< Kafka refused a record that kept to it
+  std::atomic<std::size_t> limit_; ///< of the topic, as last known
+  bool limit_changed_ = false;     ///< by the last look; the next life goes by it
+  bool limit_doubted_ = false;     ///< something is too large for Kafka, or for us by that limit
+  std::chrono::steady_clock::time_point next_look_{};
+  std::unordered_map<account_id, doubt> doubts_;
   bool stopping_ = false;
   std::thread maintenance_;
 };

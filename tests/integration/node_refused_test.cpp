@@ -21,6 +21,9 @@ enrolled_world& shared_world() {
   return one;
 }
 
+/// Not even a part of an event has room in it.
+constexpr auto too_little = "1100";
+
 /// What one message of the accounts' topic may hold from now on. Kafka sets what isn't named to its default,
 /// so what a timestamp must be is named too.
 void limit_messages(const std::string& brokers, const std::string& bytes) {
@@ -57,10 +60,9 @@ struct with_world {
                                  mailbox, section, i, bytes));
     });
   }
-  /// Account one isn't protected, and its commits aren't held: an event of it is missing from the log. Each
-  /// time below the limit that the node knows.
-  void refuse_one(const std::string& section, const std::string& limit) {
-    limit_messages(world.kafka.bootstrap(), limit);
+  /// Account one isn't protected, and its commits aren't held: an event of it is missing from the log.
+  void refuse_one(const std::string& section) {
+    limit_messages(world.kafka.bootstrap(), too_little);
     auto large = write_large(section, 50'000);
     BOOST_REQUIRE(eventually(patience, [&] { return !is_protected(one); }));
     BOOST_REQUIRE((large.wait_for(patience) == std::future_status::ready));
@@ -77,25 +79,38 @@ struct with_world {
 
 BOOST_FIXTURE_TEST_SUITE(node_refused, with_world)
 
-BOOST_AUTO_TEST_CASE(r3_an_event_that_kafka_refuses_makes_its_account_unprotected_and_holds_nobody_else) {
+/// Its first event too large is what shows that the limit was lowered: no protection is lost for it.
+BOOST_AUTO_TEST_CASE(p02_r13_under_a_lowered_limit_events_go_in_parts_and_all_stay_protected) {
   limit_messages(world.kafka.bootstrap(), "20000");
+  auto large = write_large("parts", 50'000, 3);
+  BOOST_REQUIRE((large.wait_for(patience) == std::future_status::ready));
+  BOOST_TEST(source.logged("the topic takes records of 20000 bytes now"));
+  BOOST_TEST(!source.logged("it becomes unprotected"));
+  BOOST_TEST(is_protected(one));
+  BOOST_TEST(follows_again());
+}
+
+BOOST_AUTO_TEST_CASE(r3_an_event_that_kafka_refuses_makes_its_account_unprotected_and_holds_nobody_else) {
+  limit_messages(world.kafka.bootstrap(), too_little);
   auto large = write_large("large", 50'000);
   BOOST_TEST(eventually(patience, [&] { return !is_protected(one); }));
   BOOST_TEST((large.wait_for(patience) == std::future_status::ready));
   const auto shown = source.status(one);
   BOOST_TEST_CONTEXT(boost::json::serialize(shown)) {
     BOOST_REQUIRE(shown.contains("unprotectedReason"));
-    BOOST_TEST((shown.at("unprotectedReason").as_string().find("Kafka refuses") != std::string::npos));
+    BOOST_TEST(
+        (shown.at("unprotectedReason").as_string().find("can't be cut into parts") != std::string::npos));
     BOOST_TEST(shown.at("unprotectedSince").to_number<int>() > 0);
   }
   BOOST_TEST(source.logged("it becomes unprotected"));
   BOOST_TEST(eventually(
       patience, [&] { return source.metric("understudy_accounts_unprotected{cause=\"account\"}") == 1; }));
+  // Kafka takes as much as before, which what doesn't fit finds out: a new snapshot brings what the log
+  // lacks.
+  limit_messages(world.kafka.bootstrap(), "1048588");
   auto other = write_async(source, world.id_of(two));
   BOOST_TEST(eventually(patience, [&] { return ended(other); }));
   BOOST_TEST(is_protected(two));
-  // Kafka takes it again: a new snapshot brings what the log lacks.
-  limit_messages(world.kafka.bootstrap(), "1048588");
   write_once(source, world.id_of(one));
   BOOST_TEST(eventually(patience, [&] { return is_protected(one); }));
   BOOST_TEST(follows_again());
@@ -103,7 +118,7 @@ BOOST_AUTO_TEST_CASE(r3_an_event_that_kafka_refuses_makes_its_account_unprotecte
 
 /// 12 MB of an account whose commits aren't held, at a node that may keep 4 MiB of them.
 BOOST_AUTO_TEST_CASE(p7_r3_what_an_unprotected_account_writes_without_kafka_is_bounded_and_heals) {
-  refuse_one("before the bound", "15000");
+  refuse_one("before the bound");
   world.kafka.suspend();
   constexpr unsigned writes = 400;
   auto many = write_large("many", 30'000, writes);
@@ -124,7 +139,7 @@ BOOST_AUTO_TEST_CASE(p7_r3_what_an_unprotected_account_writes_without_kafka_is_b
 
 /// Its commits returned while its events were in the node's memory alone: the binlog still has them.
 BOOST_AUTO_TEST_CASE(r4_r7_what_kafka_lacks_is_read_from_the_binlog_again_after_kill_9) {
-  refuse_one("before the kill", "10000");
+  refuse_one("before the kill");
   const auto before = sequence_of_one();
   world.kafka.suspend();
   const auto number_in = [&](const std::string& query) {
@@ -149,7 +164,7 @@ BOOST_AUTO_TEST_CASE(r4_r7_what_kafka_lacks_is_read_from_the_binlog_again_after_
 /// only the source can make one.
 BOOST_AUTO_TEST_CASE(r29_an_unprotected_account_is_held_unless_its_loss_is_accepted) {
   world.at(1).node.kill9(); // so that it stays unprotected
-  refuse_one("before the promotion", "8000");
+  refuse_one("before the promotion");
   const std::vector<std::string> promotion{"ha", "promoteAccounts", "accounts", one, "--dry-run"};
   const auto held = source.cli(promotion);
   BOOST_TEST_CONTEXT(held.text) {
