@@ -25,7 +25,9 @@ capture::~capture() {
   stop();
 }
 
-void capture::start() {
+void capture::start(std::optional<position_lost> lost) {
+  if (!lost_)
+    lost_ = std::move(lost);
   thread_ = named_thread("capture", [this] { run(); });
 }
 

@@ -38,8 +38,9 @@ public:
   capture(options o);
   ~capture();
   /// Starts reading behind the settlement's settled position. Once, when control is read: epochs that ended
-  /// without this node are closed by then (R19).
-  void start();
+  /// without this node are closed by then (R19). `lost`: what control says of this server's history; options
+  /// may have said more already.
+  void start(std::optional<position_lost> lost);
   /// Stops reading; what was read stays with the account actors. Any thread, blocking until the thread ended.
   void stop();
 

@@ -20,25 +20,36 @@ public:
       , until_(until)
       , high_(high) {}
 
-  void take(const record& raw, std::map<account_id, sequence>& highest) {
+  void take(const record& raw, std::map<account_id, logged_numbers>& found) {
     const auto event = decode(raw.payload, without_rows{});
     if (event) {
       begun_ = begun_ || (event->from.node == self_ && event->from.life >= until_);
       if (const auto* transaction = std::get_if<transaction_event>(&event->body))
-        note(transaction->account, transaction->number, highest);
+        note(*transaction, event->from.node == self_, found);
       else if (const auto* part = std::get_if<part_event>(&event->body))
-        note(part->account, part->number, highest);
+        note(part->account, part->number, found);
       else if (const auto* marker = std::get_if<snapshot_event>(&event->body))
-        note(marker->account, marker->number, highest);
+        note(marker->account, marker->number, found);
     }
     done_ = done_ || (begun_ && raw.offset.next() >= high_);
   }
   bool done() const { return done_; }
 
 private:
-  static void note(const account_id& account, sequence number, std::map<account_id, sequence>& highest) {
-    if (const auto found = highest.find(account); found != highest.end())
-      found->second = std::max(found->second, number);
+  static logged_numbers* note(const account_id& account, sequence number,
+                              std::map<account_id, logged_numbers>& found) {
+    const auto known = found.find(account);
+    if (known == found.end())
+      return nullptr;
+    known->second.highest = std::max(known->second.highest, number);
+    return &known->second;
+  }
+  static void note(const transaction_event& event, bool own, std::map<account_id, logged_numbers>& found) {
+    auto* known = note(event.account, event.number, found);
+    if (known == nullptr || !own)
+      return;
+    known->own = event.id;
+    known->own_term = event.term;
   }
   node_name self_;
   incarnation until_;
@@ -129,15 +140,15 @@ result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& s
   return lines;
 }
 
-result<std::map<account_id, sequence>>
+result<std::map<account_id, logged_numbers>>
 highest_numbers(const kafka_settings& kafka, const node_name& self, account_log& log,
                 const std::vector<std::pair<account_id, partition_id>>& accounts,
                 const std::function<bool()>& stopping) {
-  std::map<account_id, sequence> highest;
+  std::map<account_id, logged_numbers> found;
   std::map<partition_id, numbered_partition> lines;
   for (const auto& [account, partition] : accounts) {
     log.begin_life(partition);
-    highest[account] = {};
+    found[account] = {};
     lines.try_emplace(partition, self, log.life(), kafka_offset{0});
   }
   const auto begin = [&](partition_id partition, const watermarks& marks) {
@@ -145,11 +156,11 @@ highest_numbers(const kafka_settings& kafka, const node_name& self, account_log&
     return marks.low;
   };
   auto read = read_lines(
-      kafka, lines, begin, [&](numbered_partition& line, const record& raw) { line.take(raw, highest); },
+      kafka, lines, begin, [&](numbered_partition& line, const record& raw) { line.take(raw, found); },
       stopping);
   if (!read)
     return tl::make_unexpected(read.error());
-  return highest;
+  return found;
 }
 
 } // namespace understudy

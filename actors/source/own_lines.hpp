@@ -31,9 +31,15 @@ result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& s
                                  const std::map<partition_id, kafka_offset>& from,
                                  const std::function<bool()>& stopping);
 
-/// For accounts whose numbering this node doesn't know: the highest sequence that anybody wrote of each, void
-/// or not, in its whole partition up to this process's record; 0 if none is left there. Blocking.
-result<std::map<account_id, sequence>>
+/// What an account's whole partition holds of it.
+struct logged_numbers {
+  sequence highest;        ///< that anybody wrote, void or not; 0: none is left there
+  std::optional<gtid> own; ///< the last transaction that this node wrote
+  epoch own_term;          ///< in which epoch
+};
+
+/// For accounts whose numbering this node doesn't know: up to this process's record. Blocking.
+result<std::map<account_id, logged_numbers>>
 highest_numbers(const kafka_settings& kafka, const node_name& self, account_log& log,
                 const std::vector<std::pair<account_id, partition_id>>& accounts,
                 const std::function<bool()>& stopping);

@@ -34,7 +34,7 @@ void supervisor::begin_when_read() {
   // (R35). Nothing is acknowledged before the commits that may wait for it are ended.
   for (const auto& [id, term] : lost)
     close_epoch(*state().account(id), term);
-  parts_->source->start();
+  parts_->source->start(lost_history());
   if (lost.empty())
     return begin();
   beginning_ = true;

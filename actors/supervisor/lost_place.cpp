@@ -22,10 +22,18 @@ using kind = position_lost::kind;
 /// Looking through partitions that can't be read is given up after so long, and begun again.
 constexpr std::chrono::seconds reading_patience{60};
 
+bool reaches(const gtid_position& end, const gtid& id) {
+  const auto last = end.domains().find(id.domain);
+  return last != end.domains().end() && last->second.number >= id.number;
+}
+
 /// Tells capture of accounts that this node writes, as control knows them, without a checkpoint of its own.
-result<void> make_known(node_parts& parts, sql_session& session, std::vector<known_account> accounts) {
+/// Returns what shows that this isn't the server that wrote them (R9): the checkpoint isn't all that it
+/// lacks.
+result<std::string> make_known(node_parts& parts, sql_session& session, const gtid_position& end,
+                               std::vector<known_account> accounts) {
   if (accounts.empty())
-    return {};
+    return std::string{};
   std::vector<std::pair<account_id, partition_id>> places;
   std::vector<account_id> ids;
   for (const auto& account : accounts) {
@@ -43,12 +51,19 @@ result<void> make_known(node_parts& parts, sql_session& session, std::vector<kno
                                        [&] { return std::chrono::steady_clock::now() > deadline; });
   if (!numbers)
     return tl::make_unexpected(numbers.error());
+  std::string differs;
   for (auto& account : accounts) {
+    const auto& [highest, own, own_term] = numbers->at(account.account);
+    if (!mailboxes.contains(account.account))
+      differs = fmt::format("it has no mailbox of account {}", account.account);
+    else if (own && own_term == account.term && !reaches(end, *own)) // an earlier epoch's: of any server
+      differs = fmt::format("Kafka has transaction {} of account {}, its binlog ends before that",
+                            own->text(), account.account);
     account.mailbox = mailboxes[account.account];
-    account.last = numbers->at(account.account);
+    account.last = highest;
     parts.accounts->expect(std::move(account));
   }
-  return {};
+  return differs;
 }
 
 std::string describe(const position_lost& lost, const gtid_position& end, const node_name& self) {
@@ -63,14 +78,34 @@ std::string describe(const position_lost& lost, const gtid_position& end, const 
         end.text(), lost.wanted.text());
   case kind::diverged:
     return fmt::format(
-        "MariaDB at {} isn't the server whose history was captured up to {} ({}): accounts of {} "
-        "count as dead here",
-        end.text(), lost.wanted.text(), lost.what, self);
+        "MariaDB at {} isn't the server whose history was captured{} ({}): accounts of {} count as dead here",
+        end.text(), lost.wanted.empty() ? "" : " up to " + lost.wanted.text(), lost.what, self);
   }
   return {};
 }
 
 } // namespace
+
+/// R9: `activated` was said when the account's role row had come back through the binlog, so a server without
+/// it isn't the one where the epoch began: a backup from before was restored.
+std::optional<position_lost> supervisor::lost_history() const {
+  std::unordered_map<account_id, epoch> ahead; // in the server, not met by capture yet
+  for (const auto& role : parts_->roles_ahead)
+    ahead[role.account] = role.term;
+  for (const auto& account : state().accounts()) {
+    const auto* active = account.terms.active();
+    if (account.is_withdrawn || active == nullptr || !is_self(active->primary))
+      continue;
+    const auto known = parts_->accounts->numbered_up_to(account.id);
+    const auto role = ahead.find(account.id);
+    if ((known && known->term >= active->term) || (role != ahead.end() && role->second >= active->term))
+      continue;
+    return position_lost{kind::diverged, parts_->settle->settled(),
+                         fmt::format("epoch {} of account {} began here, and it doesn't know of that",
+                                     active->term, account.id)};
+  }
+  return std::nullopt;
+}
 
 void supervisor::on_position_lost(const position_lost& lost) {
   lost_.emplace();
@@ -107,11 +142,10 @@ void supervisor::examine_place() {
           {id, {}, account.partition, active->term, account_role::source, {}, account.is_protected(), {}});
   }
   in_background(*parts_->promotions,
-                [this, parts = parts_, lost = lost_->said, own,
-                 unknown = std::move(unknown)]() mutable -> std::function<void()> {
+                [this, parts = parts_, own, unknown = std::move(unknown)]() mutable -> std::function<void()> {
                   std::unordered_map<account_id, role_record> roles;
                   gtid_position end;
-                  const auto outcome = [&]() -> result<void> {
+                  const auto outcome = [&]() -> result<std::string> {
                     auto session = sql_session::open(parts->local);
                     if (!session)
                       return tl::make_unexpected(static_cast<const error&>(session.error()));
@@ -124,9 +158,9 @@ void supervisor::examine_place() {
                       return tl::make_unexpected(written.error());
                     for (auto& role : *written)
                       roles[role.account] = role;
-                    return make_known(*parts, *session, std::move(unknown));
+                    return make_known(*parts, *session, end, std::move(unknown));
                   }();
-                  return [this, outcome, lost, end, own, roles = std::move(roles)]() mutable {
+                  return [this, outcome, end, own, roles = std::move(roles)]() mutable {
                     if (!lost_)
                       return;
                     lost_->busy = false;
@@ -134,8 +168,12 @@ void supervisor::examine_place() {
                       spdlog::warn("the binlog can't be examined yet: {}", outcome.error().what);
                       return;
                     }
+                    if (lost_->said.why == kind::unknown && !outcome->empty()) {
+                      lost_->said.why = kind::diverged;
+                      lost_->said.what = *outcome;
+                    }
                     lost_->roles = std::move(roles);
-                    lost_->reason = describe(lost, end, self_name());
+                    lost_->reason = describe(lost_->said, end, self_name());
                     report_lost_place(own);
                     attend_lost_place();
                   };

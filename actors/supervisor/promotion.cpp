@@ -48,7 +48,7 @@ result<sequence> last_number(node_parts& parts, const account_id& account, parti
                       [&] { return std::chrono::steady_clock::now() > deadline; });
   if (!highest)
     return tl::make_unexpected(highest.error());
-  return std::max(highest->at(account), here ? here->last : sequence{});
+  return std::max(highest->at(account).highest, here ? here->last : sequence{});
 }
 
 } // namespace

@@ -171,6 +171,7 @@ private:
   void unpark(const account_id& id);
   void on_unseen(const rows_unseen& unseen);
   void reset_replicas(const std::vector<account_id>& accounts, const std::string& why);
+  std::optional<position_lost> lost_history() const;
   void on_position_lost(const position_lost& lost);
 
   // capture's place is lost

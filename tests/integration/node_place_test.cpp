@@ -114,6 +114,57 @@ BOOST_AUTO_TEST_CASE(r9_a_restored_backup_counts_as_dead_and_its_accounts_live_o
   BOOST_TEST(write.get() != "");
 }
 
+/// Its replicas are all there is: they must not be asked to begin anew with what the empty server has.
+BOOST_AUTO_TEST_CASE(r9_an_emptied_mailstore_counts_as_dead_and_its_replicas_stay_whole) {
+  const auto names = enrolled("emptied", 1);
+  const auto account = world.id_of(names[0]);
+  write_once(source, account);
+  BOOST_REQUIRE(world.become_same(names, 0, 1));
+  source.die();
+  source.db.make_anew();
+  source.db.load_mailstore(1);
+  source.start_node();
+  BOOST_REQUIRE(
+      eventually(patience, [&] { return source.logged("it has no mailbox of account " + account); }));
+  BOOST_TEST(source.logged("count as dead here"));
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return world.at(1).cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0;
+  }));
+  BOOST_TEST(writes_there(world.at(1), account) == 1u);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+}
+
+/// The binlog alone doesn't tell: nothing was written there in that epoch.
+BOOST_AUTO_TEST_CASE(r9_a_backup_from_before_an_account_came_is_not_its_mailstore) {
+  auto& other = world.at(1);
+  const auto names = enrolled("came", 1);
+  const auto account = world.id_of(names[0]);
+  BOOST_REQUIRE(world.become_same(names, 0, 1));
+  const auto data = other.db.dir() / "data";
+  const auto backup = other.db.dir() / "backup";
+  other.db.kill9();
+  std::filesystem::copy(data, backup, std::filesystem::copy_options::recursive);
+  other.db.restart();
+  write_once(source, account);
+  BOOST_REQUIRE(world.become_same(names, 0, 1));
+  BOOST_REQUIRE(eventually(
+      patience, [&] { return source.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0; }));
+  BOOST_REQUIRE(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  other.die();
+  std::filesystem::remove_all(data);
+  std::filesystem::rename(backup, data);
+  other.db.restart();
+  other.start_node();
+  BOOST_REQUIRE(eventually(patience, [&] { return other.logged("and it doesn't know of that"); }));
+  BOOST_TEST(other.logged("count as dead here"));
+  BOOST_REQUIRE(eventually(
+      patience, [&] { return source.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0; }));
+  BOOST_TEST(writes_there(source, account) == 1u);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 0); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+}
+
 BOOST_AUTO_TEST_CASE(r11_an_account_enrolled_again_goes_on_with_its_numbers) {
   const auto names = enrolled("again", 1);
   const auto account = world.id_of(names[0]);
