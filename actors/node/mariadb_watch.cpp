@@ -79,15 +79,23 @@ renewal_facts mariadb_watch::facts() const {
   return known;
 }
 
+/// Nothing: capture says that MariaDB is away; nothing is protected or unprotected by that.
+std::optional<sql_session> mariadb_watch::open(const sql_options& how) const {
+  auto opened = sql_session::open(how);
+  if (opened)
+    return std::move(*opened);
+  if (opened.error().kind == sql_failure::another_server && options_.another_server)
+    options_.another_server(opened.error());
+  return std::nullopt;
+}
+
 void mariadb_watch::watch() {
   std::optional<sql_session> session;
   do {
-    if (!session || !session->connected()) {
-      auto opened = sql_session::open(options_.local);
-      if (!opened)
-        continue; // capture says that MariaDB is away; nothing is protected or unprotected by that
-      session = std::move(*opened);
-    }
+    if (!session || !session->connected())
+      session = open(options_.local);
+    if (!session)
+      continue;
     look(*session);
   } while (pause());
 }
@@ -146,17 +154,20 @@ void mariadb_watch::look_at_readers(const std::vector<server_check>& checks) {
 
 void mariadb_watch::probe() {
   std::optional<sql_session> session;
-  auto number = static_cast<std::uint64_t>(wall_ms());
+  auto number = std::max(static_cast<std::uint64_t>(wall_ms()), options_.mark->least());
   do {
     if (!session || !session->connected()) {
-      auto opened = sql_session::open(options_.logged);
-      if (!opened)
+      session = open(options_.logged);
+      if (!session)
         continue;
-      session = std::move(*opened);
       probe_socket_ = static_cast<int>(mysql_get_socket(session->native()));
     }
-    if (logged_state(*session).write_probe(++number))
+    if (logged_state(*session).write_probe(++number)) {
+      options_.mark->saw(number);
       committed_ = boot_now().value;
+    } else {
+      session.reset(); // the next one asks anew whose server this is: our tables may be gone
+    }
   } while (pause());
 }
 

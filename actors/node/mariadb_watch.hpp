@@ -5,6 +5,7 @@
 #include "events/control/lease_view.hpp"
 #include "storage/state/commit_endings.hpp"
 #include "storage/state/server_checks.hpp"
+#include "storage/state/server_mark.hpp"
 #include "storage/state/sql_session.hpp"
 
 #include <atomic>
@@ -33,6 +34,10 @@ public:
     /// Semi-sync was switched on under a connection that isn't semi-synchronous: it must be made anew (S04).
     std::function<void()> reconnect;
     std::function<void(const std::string&)> report;
+    /// Learns which probes committed.
+    std::shared_ptr<server_mark> mark = std::make_shared<server_mark>();
+    /// MariaDB isn't the server any more that this process works with. May be told again.
+    std::function<void(const error&)> another_server{};
   };
 
   explicit mariadb_watch(options o);
@@ -54,6 +59,7 @@ public:
   std::string semi_sync_state() const;
 
 private:
+  std::optional<sql_session> open(const sql_options& how) const;
   void watch();
   void probe();
   void look(sql_session& session);

@@ -74,6 +74,11 @@ void node::waiting_for(const std::string& what) {
     spdlog::warn("waiting: {}", what);
 }
 
+void node::end_with(const error& why) {
+  const std::lock_guard lock(mutex_);
+  stuck_ = why;
+}
+
 result<void> node::run(const std::atomic<bool>& stop) {
   stop_ = &stop;
   if (auto started = start(); !started)
@@ -115,6 +120,7 @@ result<void> node::start() {
       return tl::make_unexpected(secret.error());
     parts_->local.password = std::move(*secret);
   }
+  parts_->local.admits = [server = parts_->server](sql_session& session) { return server->check(session); };
   parts_->logged = parts_->local;
   parts_->local.setup = local_setup();
   parts_->logged.setup = standard_setup();

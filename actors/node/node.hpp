@@ -34,6 +34,7 @@ public:
 private:
   result<void> start();
   result<void> start_http();
+  result<void> get_to_know(sql_session& session);
   result<void> wait_for_mariadb();
   result<void> wait_for_kafka();
   result<void> restore_control();
@@ -49,6 +50,8 @@ private:
   health healthy() const;
   gauges figures() const;
   std::string accounts_page(const accounts_query& query) const;
+  /// Any thread: this process can't go on.
+  void end_with(const error& why);
   void waiting_for(const std::string& what);
   std::shared_ptr<const volume_map> volumes_from(const node_name& source) const;
 

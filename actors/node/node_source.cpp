@@ -5,6 +5,7 @@
 #include "events/log/topics.hpp"
 #include "storage/profile/profile_routing.hpp"
 #include "storage/state/mailstore_queries.hpp"
+#include "storage/state/sql_fields.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -144,10 +145,11 @@ result<void> node::start_capture() {
   options.probe_seen = [this] { watch_->probe_seen(); };
   options.lost_at_start = std::move(lost);
   options.tail = std::move(known->tail);
-  options.stuck = [this](const error& why) {
-    const std::lock_guard lock(mutex_);
-    stuck_ = why;
+  options.admitted = [local = parts_->local]() -> result<void> {
+    const auto session = sql_session::open(local);
+    return session ? result<void>{} : passed_on(session);
   };
+  options.stuck = [this](const error& why) { end_with(why); };
   parts_->source = std::make_shared<capture>(std::move(options));
   parts_->why_unprotected = [this] { return watch_->why_unprotected(); };
   parts_->fences_at_start = std::make_shared<const logged_fences>(std::move(known->fences));
@@ -168,6 +170,8 @@ void node::spawn_watch() {
   options.oldest_hold = [settle = parts_->settle] { return settle->oldest_wait(); };
   options.reconnect = [this] { parts_->source->reconnect(); };
   options.report = [](const std::string& text) { spdlog::error("{}", text); };
+  options.mark = parts_->server;
+  options.another_server = [this](const error& why) { end_with(why); };
   watch_ = std::make_unique<mariadb_watch>(std::move(options));
 }
 

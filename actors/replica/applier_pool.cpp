@@ -3,6 +3,8 @@
 #include "events/model/named_thread.hpp"
 #include "storage/state/logged_state.hpp"
 
+#include <unordered_map>
+
 namespace understudy {
 namespace {
 
@@ -223,7 +225,7 @@ void applier_pool::work(worker& w, const apply_queue::taken& batch) {
     }
     finish_batches(w, batch, *outcomes);
   }
-  finish_fences(w, batch);
+  finish_fences(w, {{}, batch.fences});
 }
 
 void applier_pool::finish_batches(worker& w, const apply_queue::taken& batch,
@@ -263,9 +265,77 @@ void applier_pool::finish_batches(worker& w, const apply_queue::taken& batch,
     wake_.notify_all(); // what it left goes on in its own lane
 }
 
-void applier_pool::finish_fences(worker& w, const apply_queue::taken& batch) {
+result<sql_session*> applier_pool::positions(worker& w) const {
+  if (w.positions && w.positions->connected())
+    return &*w.positions;
+  auto o = options_.sql;
+  o.setup = options_.logged ? standard_setup() : local_setup();
+  auto session = sql_session::open(std::move(o));
+  if (!session)
+    return tl::make_unexpected(error(session.error()));
+  return &w.positions.emplace(std::move(*session));
+}
+
+/// Nothing is applied at a fence, so nothing but this asks whether the server still has what was applied
+/// before (R36). server_mark can't tell a server that went back by less than a heartbeat.
+result<std::vector<apply_outcome>> applier_pool::behind_their_fences(worker& w,
+                                                                     const apply_queue::taken& batch) {
+  auto session = positions(w);
+  if (!session)
+    return tl::make_unexpected(session.error());
+  std::vector<account_id> accounts;
+  for (const auto& [where, fence] : batch.fences)
+    accounts.push_back(where.account);
+  const auto rows = logged_state(**session).replicas_of(accounts);
+  if (!rows)
+    return tl::make_unexpected(rows.error());
+  std::unordered_map<account_id, sequence> whole;
+  for (const auto& row : *rows)
+    if (row.state == replica_state::ready)
+      whole.emplace(row.account, row.applied);
+  std::vector<apply_outcome> behind;
+  for (const auto& [where, fence] : batch.fences) {
+    const auto found = whole.find(where.account);
+    if (found != whole.end() && found->second >= fence.cut)
+      continue;
+    const auto holds =
+        found == whole.end() ? "no whole copy" : fmt::format("it up to sequence {}", found->second);
+    behind.push_back(
+        {where.account, found == whole.end() ? sequence(0) : found->second, kafka_offset(-1),
+         error{fmt::format("MariaDB holds {}, though sequence {} was applied here: it was restored from "
+                           "a backup, or lost its last transactions",
+                           holds, fence.cut),
+               "run restartReplicas: it goes on from there"}});
+  }
+  return behind;
+}
+
+void applier_pool::stop_behind(const apply_outcome& outcome) {
+  bool open = false;
+  replay_point at;
+  {
+    const std::lock_guard lock(mutex_);
+    open = queue_.finish(outcome);
+    if (open)
+      at = queue_.applied(outcome.account).value_or(replay_point{});
+  }
+  if (open)
+    options_.on_applied(outcome, at, 0);
+  free_closed(outcome.account);
+}
+
+void applier_pool::finish_fences(worker& w, apply_queue::taken batch) {
   if (batch.fences.empty())
     return;
+  const auto behind = behind_their_fences(w, batch);
+  if (!behind) {
+    say(log_level::warning, behind.error().what);
+    return give_back(batch);
+  }
+  for (const auto& outcome : *behind) {
+    std::erase_if(batch.fences, [&](const auto& each) { return each.first.account == outcome.account; });
+    stop_behind(outcome);
+  }
   for (const auto& [where, fence] : batch.fences)
     options_.on_fence(where.account, fence); // first: promotions wait for them
   while (true) {
@@ -290,16 +360,11 @@ void applier_pool::finish_fences(worker& w, const apply_queue::taken& batch) {
 /// So that a restart begins in the right epochs (R36's rows are what it goes by). In one transaction: a whole
 /// mailstore's fences come at once.
 result<void> applier_pool::store_fences(worker& w, const apply_queue::taken& batch) {
-  if (!w.positions || !w.positions->connected()) {
-    auto o = options_.sql;
-    o.setup = options_.logged ? standard_setup() : local_setup();
-    auto session = sql_session::open(std::move(o));
-    if (!session)
-      return tl::make_unexpected(error(session.error()));
-    w.positions.emplace(std::move(*session));
-  }
-  logged_state state(*w.positions);
-  return plain(w.positions->transaction([&]() -> sql_result<void> {
+  auto session = positions(w);
+  if (!session)
+    return tl::make_unexpected(session.error());
+  logged_state state(**session);
+  return plain((*session)->transaction([&]() -> sql_result<void> {
     for (const auto& [where, fence] : batch.fences) {
       auto moved =
           state.advance_replica(where.account, fence.cut, fence.cut, fence.term, fence.offset.next());

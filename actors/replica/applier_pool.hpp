@@ -69,8 +69,11 @@ private:
   bool ready(worker& w);
   void work(worker& w, const apply_queue::taken& batch);
   void finish_batches(worker& w, const apply_queue::taken& batch, const std::vector<apply_outcome>& outcomes);
-  void finish_fences(worker& w, const apply_queue::taken& batch);
+  void finish_fences(worker& w, apply_queue::taken batch);
   void give_back(const apply_queue::taken& batch);
+  result<sql_session*> positions(worker& w) const;
+  result<std::vector<apply_outcome>> behind_their_fences(worker& w, const apply_queue::taken& batch);
+  void stop_behind(const apply_outcome& outcome);
   result<void> store_fences(worker& w, const apply_queue::taken& batch);
   void free_closed(const account_id& account);
   bool pause(std::chrono::milliseconds time);

@@ -28,9 +28,22 @@ void replica::on(const replica_located& located) {
   around_->taken_up();
 }
 
+/// Empty: what is here can be gone on from.
+std::string replica::why_useless(const replica_located& located) const {
+  if (located.stopped.starts_with(needs_snapshot_mark))
+    return located.stopped.substr(needs_snapshot_mark.size());
+  if (!located.found)
+    return "there is no copy of the account here";
+  // The copy that was asked for last has what made somebody ask, the log may not: a restored backup brings
+  // back one from before.
+  if (located.found->row.request < around_->options().decisions->about(account_).requested)
+    return "the copy of the account here is older than the one made last: MariaDB was restored from a backup";
+  return {};
+}
+
 void replica::settle_at(const replica_located& located) {
-  const bool lost = located.stopped.starts_with(needs_snapshot_mark);
-  if (located.found && located.found->row.state == replica_state::ready && !lost) {
+  const auto useless = why_useless(located);
+  if (useless.empty() && located.found->row.state == replica_state::ready) {
     const auto& row = located.found->row;
     begin_at(around_->placement(account_, *located.found), {row.term, row.applied, located.read_from});
     if (located.stopped.empty()) {
@@ -46,17 +59,15 @@ void replica::settle_at(const replica_located& located) {
     }
     return;
   }
-  if (!lost && located.found && located.found->row.state == replica_state::loading) {
+  if (useless.empty()) {
     around_->reader().watch(partition_, account_); // the marker is read again: it loads once more
     return become(phase::waiting_for_snapshot);
   }
-  if (lost && located.stopped.find(parked_mark) == needs_snapshot_mark.size())
-    return on(park_replica{located.stopped.substr(needs_snapshot_mark.size())});
-  const auto why = lost ? located.stopped.substr(needs_snapshot_mark.size())
-                        : std::string("there is no copy of the account here");
-  around_->reader().need_snapshot(partition_, account_, why);
-  become(phase::waiting_for_snapshot, why);
-  stop({why, "a new snapshot is needed", false}, true);
+  if (useless.starts_with(parked_mark))
+    return on(park_replica{useless});
+  around_->reader().need_snapshot(partition_, account_, useless);
+  become(phase::waiting_for_snapshot, useless);
+  stop({useless, "a new snapshot is needed", false}, true);
 }
 
 void replica::begin_at(const account_placement& where, const replay_point& at) {

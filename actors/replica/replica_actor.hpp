@@ -34,6 +34,7 @@ private:
   void on(const leave_replica&);
   void on(const pause_replica&);
   void on(const resume_replica&);
+  std::string why_useless(const replica_located& located) const;
   void settle_at(const replica_located& located);
 
   void begin_at(const account_placement& where, const replay_point& at);

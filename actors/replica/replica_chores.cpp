@@ -213,6 +213,7 @@ void replica_services::load_now(const marker_met& met, unsigned attempt) {
   task.met = met;
   task.request.account = account;
   task.request.snapshot = snapshot;
+  task.request.answers = met.marker.request;
   if (const auto what = board_.followed(account))
     task.request.name = what->name;
   task.request.source_mailbox = met.marker.mailbox;

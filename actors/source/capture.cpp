@@ -116,6 +116,8 @@ std::optional<position_lost> capture::why_lost(const capture_source& source, con
 }
 
 result<void> capture::run_connection() {
+  if (auto admitted = options_.admitted(); !admitted)
+    return admitted;
   auto resumption = options_.around->settle->resume();
   auto stream = options_.stream;
   stream.start = resumption.start;

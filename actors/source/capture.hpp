@@ -23,6 +23,8 @@ public:
     std::shared_ptr<const table_routing> routing;
     std::shared_ptr<const account_surroundings> around;
     std::shared_ptr<known_accounts> accounts;
+    /// Before each connection: it may be another server's than the last one's.
+    std::function<result<void>()> admitted;
     /// Told about the connection: attached or not, and why not. Any moment, capture's thread.
     std::function<void(bool attached, const std::string& why)> attached;
     /// The node's own probe row came back through the binlog (R10).

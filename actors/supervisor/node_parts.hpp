@@ -17,6 +17,7 @@
 #include "storage/profile/profile.hpp"
 #include "storage/state/commit_endings.hpp"
 #include "storage/state/recent_catalogs.hpp"
+#include "storage/state/server_mark.hpp"
 #include "storage/state/session_pool.hpp"
 
 namespace understudy {
@@ -34,6 +35,7 @@ struct node_parts {
   kafka_settings kafka;
   sql_options logged; ///< sessions that write through the binlog
   sql_options local;  ///< sessions that don't (R6)
+  std::shared_ptr<server_mark> server = std::make_shared<server_mark>(); ///< whom all of them go to
   /// Empty: `synchronous` holds; else why this node's commits aren't protected (R5).
   std::function<std::string()> why_unprotected;
   std::shared_ptr<control_view> control;

@@ -258,6 +258,7 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
                     row.partition = partition;
                     row.next = fence.offset.next();
                     row.state = replica_state::ready;
+                    row.request = request;
                     return logged_state(**session).write_replica(row);
                   }();
                   return [this, id, request, outcome, cut = fence.cut] {

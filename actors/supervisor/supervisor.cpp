@@ -239,7 +239,7 @@ void supervisor::store_control() {
     return [this, changes, stored] {
       storing_ = false;
       if (stored)
-        return;
+        return parts_->server->saw(changes->position.next);
       spdlog::warn("the folded control state couldn't be stored: {}", stored.error().what);
       for (auto& [id, document] : changes->accounts)
         unstored_.accounts.try_emplace(id, std::move(document));

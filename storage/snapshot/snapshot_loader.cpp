@@ -193,6 +193,7 @@ result<void> snapshot_loader::parts::make_room() {
   record.applied = sequence(0);
   record.state = replica_state::loading;
   record.snapshot = request.snapshot;
+  record.request = request.answers;
   if (auto written = logged_state(session).write_replica(record); !written)
     return written;
   return remove_rows(session, *rules, request.account, where.mailbox, group_number(where.group),

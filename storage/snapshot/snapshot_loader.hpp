@@ -24,6 +24,7 @@ struct load_request {
   std::shared_ptr<const volume_map> volumes;
   /// Shared by loads: a catalog takes longer to read than a small account to load.
   std::shared_ptr<recent_catalogs> catalogs = std::make_shared<recent_catalogs>();
+  kafka_offset answers{}; ///< of control: what asked for it
 };
 
 struct load_limits {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view role_columns = "account_id, term, role, decision";
 constexpr std::string_view replica_columns =
-    "account_id, mailbox_id, term, sequence, partition_no, next_offset, state, snapshot";
+    "account_id, mailbox_id, term, sequence, partition_no, next_offset, state, snapshot, request";
 
 role_record role_from(const sql_row& row) {
   return {account_id(to_text(row[0])), to_id<epoch>(row[1]),
@@ -26,6 +26,7 @@ replica_record replica_from(const sql_row& row) {
   out.next = to_id<kafka_offset>(row[5]);
   out.state = to_text(row[6]) == "ready" ? replica_state::ready : replica_state::loading;
   out.snapshot = to_text(row[7]);
+  out.request = to_id<kafka_offset>(row[8]);
   return out;
 }
 
@@ -118,13 +119,14 @@ result<std::vector<role_record>> logged_state::roles_where(std::string_view cond
 result<void> logged_state::write_replica(const replica_record& replica) {
   session_.doing(fmt::format("write the replica position of account {}", replica.account));
   auto done = session_.execute(fmt::format(
-      "INSERT INTO understudy.replica({}) VALUES ({}, {}, {}, {}, {}, {}, {}, {}) ON DUPLICATE KEY UPDATE "
+      "INSERT INTO understudy.replica({}) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}) ON DUPLICATE KEY "
+      "UPDATE "
       "mailbox_id=VALUES(mailbox_id), term=VALUES(term), sequence=VALUES(sequence), "
       "partition_no=VALUES(partition_no), next_offset=VALUES(next_offset), state=VALUES(state), "
-      "snapshot=VALUES(snapshot)",
+      "snapshot=VALUES(snapshot), request=VALUES(request)",
       replica_columns, sql_text(replica.account.value), replica.mailbox, replica.term, replica.applied,
       replica.partition, replica.next, sql_text(replica.state == replica_state::ready ? "ready" : "loading"),
-      sql_text(replica.snapshot)));
+      sql_text(replica.snapshot), replica.request));
   if (!done)
     return passed_on(done);
   return {};
@@ -162,10 +164,21 @@ result<std::optional<replica_record>> logged_state::replica_of(const account_id&
   return std::optional(replica_from(found->rows.front()));
 }
 
+result<std::vector<replica_record>> logged_state::replicas_of(const std::vector<account_id>& accounts) {
+  std::string names;
+  for (const auto& account : accounts)
+    names += (names.empty() ? "" : ",") + sql_text(account.value);
+  return replicas_where(fmt::format("account_id IN ({})", names));
+}
+
 result<std::vector<replica_record>> logged_state::replicas() {
+  return replicas_where("TRUE");
+}
+
+result<std::vector<replica_record>> logged_state::replicas_where(std::string_view condition) {
   session_.doing("read the replica positions");
-  auto found =
-      session_.query(fmt::format("SELECT {} FROM understudy.replica ORDER BY account_id", replica_columns));
+  auto found = session_.query(fmt::format("SELECT {} FROM understudy.replica WHERE {} ORDER BY account_id",
+                                          replica_columns, condition));
   if (!found)
     return passed_on(found);
   std::vector<replica_record> out;
@@ -199,9 +212,10 @@ sql_result<void> logged_state::mark_origin(std::uint8_t slot) {
 
 sql_result<void> logged_state::write_probe(std::uint64_t n) {
   session_.doing("write the probe row");
-  // Inserts too: a probe that finds its row gone must still come back through the binlog.
-  auto done = session_.execute(
-      fmt::format("INSERT INTO understudy.probe(id, n) VALUES (1, {0}) ON DUPLICATE KEY UPDATE n={0}", n));
+  // Inserts too: a probe that finds its row gone must still come back through the binlog. It always grows,
+  // also while two processes of one node write it (R19): server_mark goes by that.
+  auto done = session_.execute(fmt::format(
+      "INSERT INTO understudy.probe(id, n) VALUES (1, {0}) ON DUPLICATE KEY UPDATE n=GREATEST(n+1, {0})", n));
   if (!done)
     return tl::make_unexpected(done.error());
   return {};

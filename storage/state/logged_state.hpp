@@ -33,6 +33,7 @@ struct replica_record {
   kafka_offset next{0}; ///< in understudy.accounts: everything of the account below it is applied or void
   replica_state state = replica_state::loading;
   std::string snapshot; ///< UUID of the snapshot it was or is being loaded from
+  kafka_offset request; ///< of control: what asked for it; a copy for an older request lacks something
   bool operator==(const replica_record&) const = default;
 };
 
@@ -60,6 +61,8 @@ public:
   /// was found. The applier's batches build the same condition themselves.
   sql_result<void> advance_replica(const account_id& account, sequence from, sequence to, epoch term,
                                    kafka_offset next);
+  /// The rows of these accounts that there are.
+  result<std::vector<replica_record>> replicas_of(const std::vector<account_id>& accounts);
   result<std::optional<replica_record>> replica_of(const account_id& account);
   result<std::vector<replica_record>> replicas();
   result<void> remove_replica(const account_id& account);
@@ -72,6 +75,7 @@ public:
   sql_result<void> write_probe(std::uint64_t n);
 
 private:
+  result<std::vector<replica_record>> replicas_where(std::string_view condition);
   result<std::vector<role_record>> roles_where(std::string_view condition);
   sql_session& session_;
 };

@@ -35,7 +35,8 @@ std::vector<std::string> own_schema_statements() {
             " decision BIGINT NOT NULL, writes BIGINT UNSIGNED NOT NULL DEFAULT 1)"),
       table("replica(account_id VARCHAR(127) PRIMARY KEY, mailbox_id INT UNSIGNED NOT NULL,"
             " term BIGINT UNSIGNED NOT NULL, sequence BIGINT UNSIGNED NOT NULL, partition_no INT NOT NULL,"
-            " next_offset BIGINT NOT NULL, state VARCHAR(16) NOT NULL, snapshot VARCHAR(64) NOT NULL)"),
+            " next_offset BIGINT NOT NULL, state VARCHAR(16) NOT NULL, snapshot VARCHAR(64) NOT NULL,"
+            " request BIGINT NOT NULL)"),
       table("origin(id TINYINT UNSIGNED PRIMARY KEY, n BIGINT UNSIGNED NOT NULL)"),
       table("probe(id TINYINT UNSIGNED PRIMARY KEY, n BIGINT UNSIGNED NOT NULL)"),
       table("guard(account_id VARCHAR(127) PRIMARY KEY, connection BIGINT UNSIGNED NOT NULL)"),

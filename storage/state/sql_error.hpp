@@ -24,6 +24,7 @@ enum class sql_failure {
   unknown_column,    ///< 1054, 1136
   bad_value,         ///< 1048, 1264, 1265, 1366, 1406, 22007: the value doesn't fit its column
   unknown_statement, ///< 1094 unknown thread, 1957 unknown query id: what was to be killed has ended
+  another_server,    ///< not from MariaDB: not the one that this process works with (server_mark.hpp)
 };
 
 /// An `error` that also knows MariaDB's number. Converts to `error` where a `result` is returned:

@@ -162,7 +162,13 @@ bool sql_session::connected() const {
 sql_result<void> sql_session::reconnect() {
   if (auto done = body_->connect(); !done)
     return done;
-  const std::string kept = std::exchange(body_->doing, "set up a session");
+  const std::string kept = body_->doing;
+  if (const auto& admits = body_->options.admits)
+    if (auto admitted = admits(*this); !admitted) {
+      body_->lost = true;
+      return admitted;
+    }
+  body_->doing = "set up a session";
   for (const auto& statement : body_->options.setup)
     if (auto done = execute(statement); !done) {
       body_->lost = true;

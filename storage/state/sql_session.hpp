@@ -21,6 +21,8 @@ struct st_mysql;
 
 namespace understudy {
 
+class sql_session;
+
 struct sql_options {
   std::string socket; ///< path of MariaDB's Unix socket; the only way in (R1)
   std::string user = "understudy";
@@ -30,6 +32,8 @@ struct sql_options {
   std::chrono::seconds connect_timeout{5};
   /// Run after each connect and reconnect, in this order (R37). `standard_setup()` is a good start.
   std::vector<std::string> setup;
+  /// Asked after each connect and reconnect, before the setup: a server that it refuses isn't used.
+  std::function<sql_result<void>(sql_session&)> admits{};
 };
 
 /// What every session of ours relies on: character set, time zone UTC, READ COMMITTED, autocommit on, a

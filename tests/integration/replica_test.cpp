@@ -89,6 +89,32 @@ BOOST_AUTO_TEST_CASE(r29_a_replica_that_lacks_what_was_handed_over_begins_nothin
   BOOST_TEST(world.fences.empty());
 }
 
+BOOST_AUTO_TEST_CASE(p1_r36_a_fence_is_not_met_where_the_server_has_lost_what_was_applied) {
+  replica_world world;
+  const auto anna = world.account(7);
+  world.restart({anna});
+  world.initialise(anna);
+  world.deliver_mail(7, 500, 510);
+  BOOST_REQUIRE(world.applied(anna));
+  world.pair.destination().query(
+      "UPDATE understudy.replica SET sequence=sequence-1"); // as a restored copy has it
+  const kafka_offset decision(20);
+  world.log->fence(anna, epoch(2), decision);
+  world.promote(anna, decision);
+  BOOST_REQUIRE(eventually(world.patience, [&] { return world.stopped_of(anna, false) == 1; }));
+  BOOST_TEST(world.figures(anna).reason.find("MariaDB holds it up to sequence") != std::string::npos);
+  {
+    const std::lock_guard lock(world.mutex);
+    BOOST_TEST(world.fences.empty());
+  }
+  world.pair.destination().query("UPDATE understudy.replica SET sequence=sequence+1");
+  world.side->resume(anna);
+  BOOST_TEST(eventually(world.patience, [&] {
+    const std::lock_guard lock(world.mutex);
+    return world.fences.size() == 1;
+  }));
+}
+
 BOOST_AUTO_TEST_CASE(p3_restarts_and_redelivery_apply_each_event_once) {
   replica_world world;
   const auto anna = world.account(7);

@@ -1,4 +1,7 @@
 // A session against a real MariaDB: found rows, errors, reconnects, values byte by byte.
+#include "storage/state/control_store.hpp"
+#include "storage/state/logged_state.hpp"
+#include "storage/state/server_mark.hpp"
 #include "tests/integration/state_server.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -82,4 +85,46 @@ BOOST_AUTO_TEST_CASE(a07_a_failed_transaction_is_rolled_back_whole) {
   BOOST_TEST((failed.error().kind == sql_failure::duplicate_key));
   BOOST_TEST(failed.error().number == 1062u);
   BOOST_TEST(*need(s.query_value("SELECT COUNT(*) FROM test.t")) == "0");
+}
+
+BOOST_AUTO_TEST_CASE(r36_a_server_that_lost_what_was_committed_there_gets_no_session) {
+  auto local = with_own_schema();
+  server_mark mark;
+  auto how = as_root(standard_setup());
+  how.admits = [&](sql_session& opened) { return mark.check(opened); };
+  auto before = sql_session::open(how); // nothing is known of it yet
+  BOOST_REQUIRE(before);
+  need(logged_state(*before).write_probe(7));
+  need(logged_state(*before).write_probe(7)); // as another process would: it grows all the same
+  BOOST_TEST(server().value("SELECT n FROM understudy.probe") == "8");
+  mark.saw(8);
+  mark.saw(5);
+  BOOST_TEST(mark.least() == 8u);
+  BOOST_TEST(sql_session::open(how).has_value());
+
+  const auto is_refused = [&](const char* found) {
+    const auto refused = sql_session::open(how);
+    BOOST_REQUIRE(!refused);
+    BOOST_TEST((refused.error().kind == sql_failure::another_server));
+    BOOST_TEST(refused.error().retryable);
+    BOOST_TEST(refused.error().what.find(found) != std::string::npos, refused.error().what);
+    BOOST_TEST(!before->reconnect());
+    BOOST_TEST(!before->connected());
+  };
+  server().set_up("UPDATE understudy.probe SET n=7");
+  is_refused("probe 8 was committed there, its last one is 7");
+  server().set_up("DELETE FROM understudy.probe");
+  is_refused("its last one is gone");
+  server().set_up("DROP DATABASE understudy");
+  is_refused("the database understudy is gone");
+  local = with_own_schema();
+  server().set_up("UPDATE understudy.probe SET n=9");
+  need(before->reconnect());
+  mark.saw(kafka_offset(5));
+  is_refused("up to offset 5, now it is gone");
+  need(control_store(local).store({{kafka_offset(4), 1}, {}, {}, {}}));
+  is_refused("up to offset 5, now it is 4");
+  need(control_store(local).store({{kafka_offset(6), 1}, {}, {}, {}}));
+  need(before->reconnect());
+  need(control_store(local).clear());
 }

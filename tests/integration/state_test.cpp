@@ -60,6 +60,7 @@ BOOST_AUTO_TEST_CASE(r36_a_replica_moves_on_from_the_expected_sequence_only) {
   replica.partition = partition_id(63);
   replica.next = kafka_offset(7);
   replica.snapshot = "0e9e3b5e";
+  replica.request = kafka_offset(6);
   need(state.write_replica(replica));
   BOOST_TEST((*need(state.replica_of(replica.account)) == replica));
   const auto before = binlog_position();
