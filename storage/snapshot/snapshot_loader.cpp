@@ -46,6 +46,18 @@ transaction_event as_event(const snapshot_chunk& chunk) {
   return {chunk.account, epoch(0), sequence(0), {}, 0, chunk.rows};
 }
 
+/// Whoever lost only our tables has one of these for each account: so the way out is a statement and a
+/// command.
+std::string place_taken(const load_request& request, mailbox_id mailbox) {
+  return fmt::format(
+      "mailbox {0} here is this account's, but no replica of it and never its source, as far as the "
+      "database understudy knows: it isn't overwritten. Choose another destination; or, if nobody needs "
+      "mailbox {0} here, run `INSERT INTO understudy.replica (account_id, mailbox_id, state) VALUES ({1}, "
+      "{0}, 'loading')` in this MariaDB, and then `understudy ha restartReplicas accounts {2}`: it is "
+      "replaced",
+      mailbox, sql_text(request.account.value), request.name);
+}
+
 } // namespace
 
 struct snapshot_loader::parts {
@@ -143,10 +155,7 @@ result<void> snapshot_loader::parts::settle_mailbox() {
       return tl::make_unexpected(ours.error());
     is_place_taken = !*ours;
     if (is_place_taken)
-      return failure(fmt::format("mailbox {} here is this account's, but no replica of it and never its "
-                                 "source: it isn't overwritten; remove it from this mailstore, then "
-                                 "restartReplicas, or choose another destination",
-                                 found->front().mailbox));
+      return failure(place_taken(request, found->front().mailbox));
     where.mailbox = found->front().mailbox;
     where.group = found->front().group.value;
     has_copy = !*before || record.state == replica_state::ready;

@@ -150,6 +150,25 @@ BOOST_AUTO_TEST_CASE(r16_a_destination_made_anew_under_its_node_is_initialised_a
              answer.text);
 }
 
+BOOST_AUTO_TEST_CASE(r35_a_destination_that_lost_its_own_tables_says_how_each_copy_is_given_over) {
+  const auto names = world.create_accounts(0, "tables", 1);
+  world.enrol(names, 0, 1);
+  other.db.set_up("DROP DATABASE understudy"); // its connections stay
+  ends_and_is_started_again();
+  std::string reason;
+  BOOST_REQUIRE(eventually(patience, [&] {
+    const auto shown = source.status(names[0]).at("replicas").as_array().at(0).as_object();
+    if (const auto* said = shown.if_contains("reason"))
+      reason = said->as_string();
+    return reason.find("isn't overwritten") != std::string::npos;
+  }));
+  const auto from = reason.find('`') + 1;
+  other.db.query(reason.substr(from, reason.find('`', from) - from));
+  BOOST_TEST(source.cli({"ha", "restartReplicas", "accounts", names[0]}).status == 0);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 0); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+}
+
 /// What made the last snapshot necessary isn't in the log, nor did it take a number.
 BOOST_AUTO_TEST_CASE(r16_a_copy_from_before_the_last_snapshot_is_made_anew) {
   const auto names = world.create_accounts(0, "before", 1);
