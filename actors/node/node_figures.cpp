@@ -44,7 +44,7 @@ gauges node::figures() const {
   std::uint64_t active = 0;
   std::uint64_t beginning = 0;
   std::uint64_t ready = 0;
-  std::uint64_t waiting = 0;
+  std::map<std::string, std::uint64_t> others{{"waiting_for_snapshot", 0}, {"loading", 0}, {"stopped", 0}};
   parts_->control->ask([&](const control_state& state) {
     for (const auto& account : state.accounts()) {
       if (account.is_withdrawn)
@@ -54,15 +54,20 @@ gauges node::figures() const {
         if (account.gap)
           ++(account.gap->missing == sequence{} ? now.unprotected.node : now.unprotected.account);
       } else if (const auto* destination = account.destination(parts_->config.node.name)) {
-        ++(destination->ready ? ready : waiting);
+        if (destination->ready) {
+          ++ready;
+          continue;
+        }
+        const auto here = parts_->replicas->figures_of(account.id);
+        ++others[here && others.contains(here->state) ? here->state : "waiting_for_snapshot"];
       }
     }
     return 0;
   });
-  now.accounts = {{"source", "active", active},
-                  {"source", "changing", beginning},
-                  {"replica", "ready", ready},
-                  {"replica", "waiting_for_snapshot", waiting}};
+  now.accounts = {
+      {"source", "active", active}, {"source", "changing", beginning}, {"replica", "ready", ready}};
+  for (const auto& [state, count] : others)
+    now.accounts.push_back({"replica", state, count});
   return now;
 }
 

@@ -70,7 +70,7 @@ void fill_in(account_status& shown, const everybodys_figures& figures, const lea
         replica.available.reset(); // only it could say that nothing stopped it
       continue;
     }
-    *replica.available = *replica.available && f->state == "ready";
+    *replica.available = *replica.available && f->state == "ready" && f->mailbox != mailbox_id{};
     replica.figures = *f;
     if (shown.figures)
       replica.lag = shown.figures->number.value - std::min(shown.figures->number.value, f->number.value);

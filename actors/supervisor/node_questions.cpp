@@ -47,6 +47,20 @@ void ask_mail_server(node_parts& parts, std::vector<account_figures>& figures) {
   }
 }
 
+/// Its state here as control has it, for want of a mailbox that would tell more; none: it has no part here.
+std::optional<std::string> part_here(node_parts& parts, const account_id& id) {
+  return parts.control->ask([&](const control_state& state) -> std::optional<std::string> {
+    const auto* account = state.account(id);
+    const auto& self = parts.config.node.name;
+    if (account == nullptr || account->is_withdrawn)
+      return std::nullopt;
+    if (account->primary() == self)
+      return std::string{};
+    return account->destination(self) == nullptr ? std::nullopt
+                                                 : std::optional<std::string>("waiting_for_snapshot");
+  });
+}
+
 std::vector<account_figures> figures_here(node_parts& parts, const std::vector<account_id>& accounts,
                                           bool for_promotion) {
   std::vector<account_figures> all;
@@ -60,15 +74,25 @@ std::vector<account_figures> figures_here(node_parts& parts, const std::vector<a
   if (!registered)
     return all;
   const auto items = queries.highest_items(*registered);
-  for (const auto& account : *registered) {
+  std::unordered_map<account_id, mailbox_id> mailboxes;
+  for (const auto& account : *registered)
+    mailboxes.emplace(account.account, account.mailbox);
+  for (const auto& id : accounts) {
     account_figures f;
-    f.account = account.account;
-    f.mailbox = account.mailbox;
+    f.account = id;
+    if (const auto mailbox = mailboxes.find(id); mailbox != mailboxes.end()) {
+      f.mailbox = mailbox->second;
+    } else {
+      const auto part = part_here(parts, id);
+      if (!part)
+        continue;
+      f.state = *part;
+    }
     if (items)
-      if (const auto item = items->find(account.mailbox); item != items->end())
+      if (const auto item = items->find(f.mailbox); item != items->end())
         f.item = item->second;
     f.kafka = parts.link->connected();
-    if (const auto replica = parts.replicas->figures_of(account.account)) {
+    if (const auto replica = parts.replicas->figures_of(id)) {
       f.number = replica->applied;
       f.in_log = replica->read;
       f.fenced = replica->term;
@@ -76,13 +100,13 @@ std::vector<account_figures> figures_here(node_parts& parts, const std::vector<a
       f.reason = replica->reason;
       f.lag_seconds = static_cast<double>(replica->lag_us) / 1e6;
     }
-    f.fenced = std::max(f.fenced, parts.fences->written(account.account));
-    if (parts.accounts->is_written(account.account)) {
+    f.fenced = std::max(f.fenced, parts.fences->written(id));
+    if (parts.accounts->is_written(id)) {
       f.state = "source";
-      f.in_log = parts.accounts->confirmed_of(account.account);
+      f.in_log = parts.accounts->confirmed_of(id);
       // What is acknowledged of a protected account is in Kafka; of another everything that was captured is.
-      const auto captured = parts.accounts->numbered_up_to(account.account);
-      f.number = captured && !parts.accounts->is_protected(account.account) ? captured->last : *f.in_log;
+      const auto captured = parts.accounts->numbered_up_to(id);
+      f.number = captured && !parts.accounts->is_protected(id) ? captured->last : *f.in_log;
     }
     all.push_back(std::move(f));
   }

@@ -26,6 +26,7 @@ void operations::gather_facts(std::shared_ptr<operation> op, std::function<void(
           auto& facts = op->facts[f.account];
           facts.fenced = std::max(facts.fenced, f.fenced);
           facts.in_log = std::max(facts.in_log, f.in_log); // an empty one is less than any
+          facts.has_mailbox[node] = f.mailbox != mailbox_id{};
           if (f.state == "source") {
             facts.acknowledged = f.number;
           } else if (!f.state.empty()) {
@@ -33,6 +34,7 @@ void operations::gather_facts(std::shared_ptr<operation> op, std::function<void(
             replica.applied = f.number;
             replica.mailbox_loaded = f.loaded;
             replica.stopped = f.state == "stopped" ? std::optional(f.reason) : std::nullopt;
+            replica.not_whole = f.reason;
           }
         }
       then();

@@ -327,7 +327,9 @@ command_reply write_status_reply(const status_page& page) {
   const auto number = [](const std::optional<account_figures>& f, auto pick) {
     return f ? json::value(pick(*f)) : json::value("unknown");
   };
-  const auto mailbox = [](const account_figures& f) { return std::uint64_t{f.mailbox.value}; };
+  const auto mailbox = [](const account_figures& f) {
+    return f.mailbox == mailbox_id{} ? json::value("none") : json::value(std::uint64_t{f.mailbox.value});
+  };
   const auto item = [](const account_figures& f) { return f.item; };
   const auto sequence_of = [](const account_figures& f) { return f.number.value; };
   for (const auto& account : page.accounts) {
@@ -343,6 +345,8 @@ command_reply write_status_reply(const status_page& page) {
       entry["unprotectedReason"] = account.gap->reason;
       entry["unprotectedSince"] = account.gap->since.value;
     }
+    if (account.figures && account.figures->mailbox == mailbox_id{})
+      entry["reason"] = fmt::format("{} has no mailbox of it any more", account.home);
     json::array replicas;
     for (const auto& replica : account.replicas) {
       json::object line{
@@ -358,6 +362,9 @@ command_reply write_status_reply(const status_page& page) {
           {"lag", or_unknown(replica.lag)}};
       if (replica.figures && !replica.figures->reason.empty())
         line["reason"] = replica.figures->reason;
+      else if (replica.figures && replica.figures->mailbox == mailbox_id{} &&
+               replica.figures->state == "ready")
+        line["reason"] = fmt::format("{} has no mailbox of it any more", replica.destination);
       replicas.push_back(std::move(line));
     }
     entry["replicas"] = std::move(replicas);

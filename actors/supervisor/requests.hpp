@@ -88,7 +88,7 @@ write_monitor_reply(const operation_state& operation, bool with_accounts,
 /// What a node knows of one account: asked by peers, and of itself.
 struct account_figures {
   account_id account;
-  mailbox_id mailbox;
+  mailbox_id mailbox;               ///< 0: the mailstore has none of it
   std::uint64_t item = 0;           ///< highest item id
   sequence number;                  ///< source: last acknowledged; replica: last applied
   std::optional<sequence> in_log{}; ///< the last one in Kafka: confirmed to the source, read by a replica

@@ -26,6 +26,7 @@ struct gate {
 struct replica_facts {
   std::optional<sequence> applied;          ///< none: its node didn't answer
   std::optional<std::string> stopped;       ///< the error that stopped it
+  std::string not_whole;                    ///< why its copy isn't, as it knows it; empty: it doesn't say
   std::optional<bool> mailbox_loaded;       ///< R32: an old copy in the mail server's memory; none: not known
   std::vector<std::string> missing_volumes; ///< volumes of the account that this node doesn't reach
 };
@@ -35,6 +36,8 @@ struct account_facts {
   std::optional<sequence> in_log;       ///< the last one in Kafka that a living node knows of
   epoch fenced;                         ///< the highest epoch whose valid fence this node read (R24)
   std::map<node_name, replica_facts> replicas;
+  /// Whether the mailstores of the nodes that answered have a mailbox of it.
+  std::map<node_name, bool> has_mailbox;
 };
 
 struct node_facts {

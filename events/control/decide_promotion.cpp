@@ -200,6 +200,8 @@ private:
           fmt::format("its promotion to {} in epoch {} is being carried out already{}", node, pending->term,
                       whose(*pending)));
     node_alive(gates, node);
+    if (is_source || (destination && destination->ready))
+      mailbox_gate(gates, node);
     if (facts_)
       if (const auto replica = facts_->replicas.find(node); replica != facts_->replicas.end())
         replica_gates(gates, node, replica->second);
@@ -213,6 +215,11 @@ private:
     const auto* why = destination.reset_why.get();
     if (why && why->starts_with(parked_mark))
       return fmt::format("the copy on {} is {}", node, *why);
+    // It asked for a snapshot for one reason, and may not have got it for another.
+    if (facts_)
+      if (const auto replica = facts_->replicas.find(node);
+          replica != facts_->replicas.end() && !replica->second.not_whole.empty())
+        why = &replica->second.not_whole;
     // Nobody asked for a snapshot for the old source yet: it does so itself, if it needs one (R33, R34).
     if (!why && account_.terms.primary_until_ms(node))
       return fmt::format("{} was its source before, and {}", node,
@@ -260,7 +267,22 @@ private:
            !pending.decline_asked;
   }
 
-  void source_alive() { node_alive(result_.gates, account_.primary()); }
+  void source_alive() {
+    node_alive(result_.gates, account_.primary());
+    mailbox_gate(result_.gates, account_.primary());
+  }
+
+  /// Whoever deleted a mailbox, or its row, left nothing to promote.
+  void mailbox_gate(std::vector<gate>& gates, const node_name& node) {
+    const auto known = facts_ ? facts_->has_mailbox.find(node) : std::map<node_name, bool>::const_iterator{};
+    if (!facts_ || known == facts_->has_mailbox.end())
+      return; // it didn't answer
+    add(gates, "mailbox there", node, known->second,
+        known->second ? fmt::format("{} has a mailbox of it", node)
+                      : fmt::format("{} has no mailbox of it any more: removeAccountDestination ends its "
+                                    "replication",
+                                    node));
+  }
 
   void source_gone(const node_name& destination) {
     const auto fenced = facts_ ? facts_->fenced : epoch{};

@@ -83,4 +83,47 @@ BOOST_AUTO_TEST_CASE(r34_a_node_that_was_away_removes_its_copy_when_it_returns_a
   BOOST_TEST(writes_there(world.at(2), world.id_of(moved)) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(p8_p10_a_mailbox_that_was_deleted_is_said_and_holds_its_promotion) {
+  const auto names = world.create_accounts(0, "deleted", 1);
+  const auto& account = names[0];
+  world.enrol(names, 0, 1, 10);
+  world.enrol(names, 0, 2, 20);
+  const auto dry_run = [&](std::size_t to) {
+    return world.at(0).cli(
+        {"ha", "promoteAccounts", "accounts", account, "destination", world.at(to).name, "--dry-run"});
+  };
+  const auto delete_mailbox =
+      fmt::format("DELETE FROM zimbra.mailbox WHERE account_id='{}'", world.id_of(account));
+  const auto delete_it = [&](std::size_t host, const std::string& setting) {
+    auto connection = world.at(host).db.connect();
+    connection.query("SET foreign_key_checks=0" + setting);
+    connection.query(delete_mailbox);
+  };
+  delete_it(2, ", sql_log_bin=0"); // seen by nobody
+  const auto shown = world.at(0).status(account);
+  const auto& gone = shown.at("replicas").as_array().at(1).as_object();
+  BOOST_TEST_CONTEXT(boost::json::serialize(shown)) {
+    BOOST_TEST((gone.at("mailboxId") == "none"));
+    BOOST_TEST((gone.at("available") == false));
+    BOOST_TEST((gone.at("canConnectToKafka") == true));
+    BOOST_TEST(
+        (gone.at("reason") == boost::json::value(world.at(2).name + " has no mailbox of it any more")));
+    BOOST_TEST(!shown.contains("reason"));
+  }
+  auto held = dry_run(2);
+  BOOST_TEST_CONTEXT(held.text) {
+    BOOST_TEST(held.status == 1);
+    BOOST_TEST(held.says(world.at(2).name + " has no mailbox of it any more"));
+  }
+  BOOST_TEST(dry_run(1).status == 0);
+  delete_it(0, "");
+  BOOST_TEST((world.at(0).status(account).at("reason") ==
+              boost::json::value(world.at(0).name + " has no mailbox of it any more")));
+  held = dry_run(1);
+  BOOST_TEST_CONTEXT(held.text) {
+    BOOST_TEST(held.status == 1);
+    BOOST_TEST(held.says(world.at(0).name + " has no mailbox of it any more"));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -104,6 +104,31 @@ BOOST_FIXTURE_TEST_CASE(f01_a_stopped_or_dead_replica_is_passed_over_and_named, 
   BOOST_TEST(blocked_by(run(planned(three)), "node alive"));
 }
 
+BOOST_FIXTURE_TEST_CASE(r32_p10_a_mailbox_that_was_deleted_holds_its_promotion, ready) {
+  const auto passes = [&](std::optional<node_name> to) {
+    return run(planned(std::move(to))).accounts.front().decided;
+  };
+  BOOST_TEST(find(run(planned()), "mailbox there") == nullptr); // nobody said anything
+  auto& known = facts.accounts[anna].has_mailbox;
+  known = {{one, true}, {two, false}, {three, true}};
+  BOOST_TEST(blocked_by(run(planned(two)), "mailbox there"));
+  BOOST_TEST((run(planned()).accounts.front().destination == three));
+  BOOST_TEST(passes(three));
+  known = {{one, false}, {two, true}};
+  const auto held = run(planned());
+  BOOST_TEST(blocked_by(held, "mailbox there"));
+  BOOST_TEST(held.accounts.front().text ==
+             "mailstore1 has no mailbox of it any more: removeAccountDestination ends its replication");
+}
+
+BOOST_FIXTURE_TEST_CASE(p8_why_a_copy_is_not_whole_is_what_its_node_says_now, ready) {
+  say(two, anna, replica_reset{two, "events are gone"});
+  const auto why = [&] { return run(planned(two)).accounts.front().text; };
+  BOOST_TEST(why() == "the snapshot for mailstore2 isn't complete yet (events are gone)");
+  facts.accounts[anna].replicas[two].not_whole = "mailbox 7 here is another's";
+  BOOST_TEST(why() == "the snapshot for mailstore2 isn't complete yet (mailbox 7 here is another's)");
+}
+
 BOOST_FIXTURE_TEST_CASE(p10_each_gate_is_a_true_sentence_whether_it_passes_or_not, ready) {
   const auto why = [&](command_body body) { return run(std::move(body)).accounts.front().text; };
   const auto says = [&](const decision& decided, std::string_view name) {

@@ -38,3 +38,22 @@ BOOST_AUTO_TEST_CASE(p10_a_dry_run_tells_of_names_that_mean_no_account) {
   BOOST_TEST(write_dry_run_reply({}, {nobody}, "nothing would be done").status == 1);
   BOOST_TEST(write_dry_run_reply({can}, {}).status == 0);
 }
+
+BOOST_AUTO_TEST_CASE(p8_a_mailbox_that_is_gone_is_said_of_the_account_and_of_a_replica) {
+  account_figures gone;
+  gone.state = "source";
+  account_status shown;
+  shown.home = node_name("mailstore1");
+  shown.figures = gone;
+  replica_status replica;
+  replica.destination = node_name("mailstore2");
+  replica.figures = gone;
+  replica.figures->state = "ready";
+  shown.replicas = {replica};
+  status_page page;
+  page.accounts = {shown};
+  const auto text = write_status_reply(page).body;
+  for (const auto* part : {R"("mailboxId":"none")", R"("reason":"mailstore1 has no mailbox of it any more")",
+                           R"("reason":"mailstore2 has no mailbox of it any more")"})
+    BOOST_TEST(text.find(part) != std::string::npos, text);
+}
