@@ -164,6 +164,12 @@ struct replica_stopped {
 // --- capture -> supervisor
 // ----------------------------------------------------------------------------------
 
+/// The registry has another name for an account that is written here.
+struct account_renamed {
+  account_id account;
+  std::string name;
+};
+
 /// Rows of an account changed on a mailstore that isn't its primary (R35).
 struct foreign_write {
   account_id account;
@@ -235,6 +241,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::holds_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::fence_applied)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::replica_loaded)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::replica_stopped)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::account_renamed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::foreign_write)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::rows_unseen)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(understudy::position_lost)

@@ -104,6 +104,8 @@ void known_accounts::on_registered(const sliced_transaction& transaction) {
       continue;
     account->mailbox = row.mailbox;
     mailboxes_[row.mailbox] = account;
+    if (row.renamed && account->role == account_role::source && !account->closed)
+      caf::anon_send(around_->supervisor, account_renamed{row.account, row.name});
   }
 }
 

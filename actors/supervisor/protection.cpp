@@ -126,9 +126,13 @@ void supervisor::look_for_uncovered() {
   counting_uncovered_ = true;
   in_background(*parts_->questions, [this, parts = parts_]() -> std::function<void()> {
     const auto began = std::chrono::steady_clock::now();
-    const auto counted = count_uncovered(*parts);
+    std::vector<std::pair<account_id, std::string>> names;
+    const auto counted = count_uncovered(
+        *parts, [&](const account_id& id, const std::string& name) { names.emplace_back(id, name); });
     const auto ended = std::chrono::steady_clock::now();
-    return [this, counted, ended, took = ended - began] {
+    return [this, counted, ended, took = ended - began, names = std::move(names)] {
+      for (const auto& [id, name] : names)
+        take_name(id, name);
       counting_uncovered_ = false;
       next_uncovered_ =
           ended + std::max<std::chrono::steady_clock::duration>(uncovered_pause, took * uncovered_share);

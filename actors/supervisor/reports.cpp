@@ -52,6 +52,17 @@ void supervisor::on_refused(const account_refused& refused) {
   append_fact(refused.account, unprotected{refused.term, refused.reason, refused.since});
 }
 
+/// The UUID is its identity; commands that name it by its address must mean the same mailbox as the mail
+/// server.
+void supervisor::take_name(const account_id& id, const std::string& name) {
+  const auto* account = state().account(id);
+  if (!begun_ || account == nullptr || account->is_withdrawn || !is_self(account->primary()) ||
+      name.empty() || account->name == name)
+    return;
+  spdlog::info("account {}: {} is called {} now", id, account->name, name);
+  append_fact(id, renamed{name});
+}
+
 void supervisor::on_fence_written(const fence_written& written) {
   work(written.account).handed_over = written;
   handed_over_.try_emplace(written.account);

@@ -63,6 +63,7 @@ caf::behavior supervisor::make_behavior() {
       [this](const fence_applied& applied) { on_fence_applied(applied); },
       [this](const replica_loaded& loaded) { on_loaded(loaded); },
       [this](const replica_stopped& stopped) { on_stopped(stopped); },
+      [this](const account_renamed& known) { take_name(known.account, known.name); },
       [this](const foreign_write& write) { on_foreign(write); },
       [this](const rows_unseen& unseen) { on_unseen(unseen); },
       [this](const position_lost& lost) { on_position_lost(lost); },

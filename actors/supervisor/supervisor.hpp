@@ -2,9 +2,9 @@
 // this node what was decided. Everything that blocks goes to worker pools and comes back as `run_here`.
 //
 // Takes (actors/messages.hpp): control_read, leases_read from the control link; command_received from the
-//   gateway; role_met, foreign_write, rows_unseen, position_lost from capture; account_refused,
-//   fence_written, marker_written, holds_again from account actors; fence_applied, replica_loaded,
-//   replica_stopped from the replica side; tick.
+//   gateway; role_met, account_renamed, foreign_write, rows_unseen, position_lost from capture;
+//   account_refused, fence_written, marker_written, holds_again from account actors; fence_applied,
+//   replica_loaded, replica_stopped from the replica side; tick.
 // If it dies, the node ends: nothing would act on decisions any more.
 #pragma once
 #include "actors/messages.hpp"
@@ -162,6 +162,7 @@ private:
   void on_fence_applied(const fence_applied& applied);
   void on_loaded(const replica_loaded& loaded);
   void on_stopped(const replica_stopped& stopped);
+  void take_name(const account_id& account, const std::string& name);
   void on_foreign(const foreign_write& written);
   void set_right(const account_state& account, const gtid& transaction);
   static bool is_parked(const destination_state& destination);

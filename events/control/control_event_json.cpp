@@ -164,12 +164,12 @@ std::optional<account_change_body> decision_from(const json_fields& in, std::str
     return paused{};
   if (type == "resumed")
     return resumed{};
-  if (type == "renamed")
-    return renamed{in.text("name")};
   return std::nullopt;
 }
 
 std::optional<account_change_body> fact_from(const json_fields& in, std::string_view type) {
+  if (type == "renamed")
+    return renamed{in.text("name")};
   if (type == "replica_ready")
     return replica_ready{node_name(in.text("node")), in.read<kafka_offset>("request"), in.text("snapshot"),
                          in.read<sequence>("sequence")};

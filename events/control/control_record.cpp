@@ -23,7 +23,7 @@ bool is_decision(const account_change_body& body) {
         return std::is_same_v<body_type, enrolled> || std::is_same_v<body_type, destination_set> ||
                std::is_same_v<body_type, destination_removed> || std::is_same_v<body_type, withdrawn> ||
                std::is_same_v<body_type, promotion_decided> || std::is_same_v<body_type, paused> ||
-               std::is_same_v<body_type, resumed> || std::is_same_v<body_type, renamed>;
+               std::is_same_v<body_type, resumed>;
       },
       body);
 }

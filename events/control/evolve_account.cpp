@@ -98,6 +98,8 @@ public:
   }
 
   std::string operator()(const renamed& event) {
+    if (account_.primary() != record_.from.node)
+      return fmt::format("its name is what the registry of {} says", account_.primary());
     account_.name = event.name;
     return {};
   }

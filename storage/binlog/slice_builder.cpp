@@ -232,7 +232,11 @@ result<void> slice_builder::add_registry_row(const prepared_table& t, change_kin
       return tl::make_unexpected(v.error());
     texts[i] = plain_text(*v);
   }
-  out.registry.push_back({kind, account_id(std::move(texts[0])), mailbox, std::move(texts[1])});
+  const auto& name = main.at(t.named_columns[1]);
+  const auto& before = other.at(t.named_columns[1]);
+  const bool renamed = kind == change_kind::update && name.is != row_image::state::absent &&
+                       before.is != row_image::state::absent && !row_image::same(before, name);
+  out.registry.push_back({kind, account_id(std::move(texts[0])), mailbox, std::move(texts[1]), renamed});
   return {};
 }
 

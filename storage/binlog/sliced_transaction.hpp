@@ -31,7 +31,8 @@ struct sliced_transaction {
     change_kind kind = change_kind::insert;
     account_id account; ///< empty if the image left it out (binlog_row_image=MINIMAL)
     mailbox_id mailbox;
-    std::string name; ///< address; empty if the image left it out
+    std::string name;     ///< address; empty if the image left it out
+    bool renamed = false; ///< an update of its name
   };
 
   /// A change that can't be read from row events, or a change of structure (never ignored, DESIGN §4.1).

@@ -126,4 +126,38 @@ BOOST_AUTO_TEST_CASE(p8_p10_a_mailbox_that_was_deleted_is_said_and_holds_its_pro
   }
 }
 
+BOOST_AUTO_TEST_CASE(an_account_that_was_renamed_is_meant_by_its_new_name_and_its_old_one_is_free) {
+  const auto names = world.create_accounts(0, "called", 1);
+  const auto& before = names[0];
+  const auto id = world.id_of(before);
+  const std::string after = "renamed@example.test";
+  world.enrol(names, 0, 1);
+  world.at(0).db.query(
+      fmt::format("UPDATE zimbra.mailbox SET comment='{}' WHERE account_id='{}'", after, id));
+  const auto id_of = [&](const std::string& name) {
+    const auto shown = world.at(1).status(name);
+    const auto* found = shown.if_contains("accountId");
+    return found == nullptr ? std::string{} : std::string(found->as_string());
+  };
+  BOOST_REQUIRE(eventually(patience, [&] { return id_of(after) == id; }));
+  BOOST_TEST(id_of(before) == "");
+  const std::string newcomer = "99999999-0000-4000-8000-000000000001";
+  world.at(0).db.query(fmt::format("INSERT INTO zimbra.mailbox (id, group_id, account_id, index_volume_id, "
+                                   "comment) SELECT 4242, 42, '{}', MIN(id), '{}' FROM zimbra.volume",
+                                   newcomer, before));
+  const auto refused = world.at(1).cli({"ha", "promoteAccounts", "accounts", before});
+  BOOST_TEST_CONTEXT(refused.text) {
+    BOOST_TEST(refused.status == 1);
+    BOOST_TEST(refused.says("it isn't replicated"));
+  }
+  const auto enrolled =
+      world.at(1).cli({"ha", "setAccountDestination", world.at(1).name, "10", "accounts", before});
+  BOOST_TEST_CONTEXT(enrolled.text) BOOST_TEST(enrolled.status == 0);
+  BOOST_TEST(eventually(patience, [&] { return id_of(before) == newcomer; }));
+  const auto promoted = world.at(1).cli({"ha", "promoteAccounts", "accounts", after});
+  BOOST_TEST_CONTEXT(promoted.text) BOOST_TEST(promoted.status == 0);
+  BOOST_TEST((world.at(1).status(after).at("accountMailHost") == boost::json::value(world.at(1).name)));
+  BOOST_TEST(id_of(after) == id);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -91,6 +91,14 @@ BOOST_FIXTURE_TEST_CASE(p10_why_a_decision_is_void_is_said_without_the_accounts_
   BOOST_TEST(void_of(anna, at(anna).version, paused{}) == "it is not replicated any more");
 }
 
+BOOST_FIXTURE_TEST_CASE(an_accounts_name_is_what_its_source_says, ready) {
+  const auto origin = at(anna).origin;
+  BOOST_TEST(!say(two, anna, renamed{"b@example.com"}));
+  BOOST_TEST(say(one, anna, renamed{"b@example.com"})); // a fact: whatever version it was said on
+  BOOST_TEST(at(anna).name == "b@example.com");
+  BOOST_TEST((at(anna).origin == origin)); // no command lost to it
+}
+
 BOOST_FIXTURE_TEST_CASE(r25_a_repeated_record_is_known_by_its_id, ready) {
   control_record record{{one, incarnation{1}}, "same", rules_version, {}, {}};
   record.events = {account_change{anna, {}, unprotected{epoch{1}, "poison", sequence{9}}}};
