@@ -41,6 +41,10 @@ void supervisor::attend_protection(const account_state& account, const term_entr
                                           parts_->accounts->confirmed_of(account.id).next(), true});
     return;
   }
+  // A reason of the whole node's that isn't the one any more: what is set right must not be said to be wrong.
+  const bool is_nodes = account.gap->since == sequence{} && account.gap->missing == sequence{};
+  if (is_nodes && !node_gap_.empty() && account.gap->reason != node_gap_)
+    append_fact(account.id, unprotected{active.term, node_gap_, sequence{}});
   // Asked of the log itself, behind whatever it left out before commits were held.
   const bool lacks_events = parts_->log->leaves_out(account.id);
   if (!node_gap_.empty() || lost || lacks_events) {

@@ -82,6 +82,26 @@ BOOST_AUTO_TEST_CASE(r5_each_wrong_setting_is_said_with_the_line_to_set_and_ends
   BOOST_TEST(write.get() == "");
 }
 
+BOOST_AUTO_TEST_CASE(r5_the_reason_follows_what_is_wrong_now) {
+  const auto names = world.create_accounts(0, "reason", 1);
+  world.enrol(names, 0, 1);
+  const auto says = [&](const std::string& setting) {
+    return eventually(patience, [&] {
+      const auto said = first.status(names[0]);
+      const auto* reason = said.if_contains("unprotectedReason");
+      return reason != nullptr && reason->as_string().find(setting) != boost::json::string::npos;
+    });
+  };
+  auto sql = first.db.connect();
+  sql.query("SET GLOBAL sync_binlog=0");
+  BOOST_TEST(says("sync_binlog"));
+  sql.query("SET GLOBAL binlog_row_image=MINIMAL");
+  sql.query("SET GLOBAL sync_binlog=1"); // never all right in between
+  BOOST_TEST(says("binlog_row_image"));
+  sql.query("SET GLOBAL binlog_row_image=FULL");
+  BOOST_TEST(eventually(patience, [&] { return first.status(names[0]).at("protected") == true; }));
+}
+
 BOOST_AUTO_TEST_CASE(a_node_waits_for_kafka_and_for_mariadb_and_says_so) {
   first.node.kill9();
   world.kafka.kill9();
