@@ -76,6 +76,7 @@ void control_link::open_producer() {
 void control_link::begin_life() {
   control_own_ = leases_own_ = false;
   const writer self{options_.node, life_};
+  options_.lease->change([&](lease_view& view) { view.begins(life_); });
   send_lease({self, lease_incarnation{}});
   control_record begin;
   begin.from = self;

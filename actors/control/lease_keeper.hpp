@@ -28,6 +28,10 @@ public:
   bool holds() const {
     return ask([](const lease_view& view) { return view.holds(boot_now()); });
   }
+  /// Empty: it does.
+  std::string why_not_held() const {
+    return ask([](const lease_view& view) { return view.why_not_held(boot_now()); });
+  }
   /// Seconds that the lease still runs; negative: for so long it hasn't.
   double remaining_seconds() const {
     return ask([](const lease_view& view) {

@@ -16,8 +16,10 @@ std::vector<std::string> node::not_ready() const {
     reasons.push_back(fmt::format("capture isn't attached to MariaDB: {}", watch_->why_not_attached()));
   if (!parts_->link->connected())
     reasons.emplace_back("Kafka isn't connected");
-  if (!parts_->lease->holds())
-    reasons.push_back(fmt::format("the lease doesn't run: {}", parts_->link->why_not_renewing()));
+  if (auto why = parts_->lease->why_not_held(); !why.empty()) {
+    const auto not_renewed = parts_->link->why_not_renewing();
+    reasons.push_back(fmt::format("the lease doesn't run: {}", not_renewed.empty() ? why : not_renewed));
+  }
   if (auto gap = watch_->why_unprotected(); !gap.empty())
     reasons.push_back(fmt::format("not synchronous: {}", gap));
   return reasons;

@@ -50,7 +50,7 @@ std::optional<T> unless(const std::function<bool()>& stopping, std::function<T()
 
 /// From here on every session is to this server, or isn't made.
 result<void> node::get_to_know(sql_session& session) {
-  if (auto made = ensure_own_schema(session); !made)
+  if (auto made = ensure_own_schema(session, parts_->config.node.name); !made)
     return made;
   const auto probe = session.query_value("SELECT n FROM understudy.probe WHERE id=1");
   if (!probe)

@@ -187,9 +187,10 @@ void supervisor::on_leases() {
     return;
   parts_->settle->judge_again();
   if (parts_->lease->ask([](const lease_view& view) { return view.replaced(); })) {
-    spdlog::critical("another process ({}) renews the lease of {}: this one stops (R19)",
-                     parts_->lease->ask([](const lease_view& view) { return view.replaced_by(); }),
-                     self_name());
+    spdlog::critical(
+        "another process ({}) began later as {}, so nothing that this one writes counts any more: "
+        "this one stops (R12, R19)",
+        parts_->lease->ask([](const lease_view& view) { return view.replaced_by(); }), self_name());
     std::raise(SIGTERM);
     return;
   }

@@ -1,6 +1,7 @@
 #include "events/control/lease_view.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace understudy {
 namespace {
@@ -39,6 +40,9 @@ void lease_view::fold(const lease_record& record, const lease_place& place) {
   if (record.from.life < peer.life)
     return; // an older life's record that landed behind the new one's first (R12)
   peer.life = record.from.life;
+  if (record.from.node == self_ && life_ && record.from.life > *life_ &&
+      std::holds_alternative<lease_incarnation>(record.body))
+    replace_by(fmt::format("life {}", record.from.life));
   if (const auto* body = std::get_if<renewal>(&record.body)) {
     fold_renewal(record.from, *body, place);
   } else if (const auto* against = std::get_if<claim>(&record.body)) {
@@ -47,6 +51,11 @@ void lease_view::fold(const lease_record& record, const lease_place& place) {
   } else {
     peer.resigned = std::holds_alternative<resignation>(record.body);
   }
+}
+
+void lease_view::replace_by(std::string process) {
+  if (!std::exchange(replaced_, true))
+    replaced_by_ = std::move(process);
 }
 
 void lease_view::fold_renewal(const writer& from, const renewal& body, const lease_place& place) {
@@ -59,10 +68,8 @@ void lease_view::fold_renewal(const writer& from, const renewal& body, const lea
     return;
   if (body.process != process_) {
     const bool later = std::tie(body.started_ms, body.process) > std::tie(started_ms_, process_);
-    if (later && !replaced_) {
-      replaced_ = true;
-      replaced_by_ = body.process;
-    }
+    if (later)
+      replace_by(body.process);
     return;
   }
   if (!place.appended || body.sent <= counts_from_ || !claims_against_self().empty())
@@ -123,6 +130,19 @@ bool lease_view::holds(boot_time now) const {
 
 std::optional<boot_time> lease_view::runs_until() const {
   return until_;
+}
+
+std::string lease_view::why_not_held(boot_time now) const {
+  if (holds(now))
+    return {};
+  if (replaced_)
+    return fmt::format("another process of this node's name began later ({}): this one stops", replaced_by_);
+  if (const auto claims = claims_against_self(); !claims.empty())
+    return fmt::format("{} claims this node's accounts", claims.back().by);
+  if (!until_)
+    return "no renewal of this process was read back yet";
+  return fmt::format("it ran out {} ago, and no renewal was read back since",
+                     seconds(nanoseconds(now.value - until_->value)));
 }
 
 std::optional<boot_time> lease_view::held_since(boot_time now) const {

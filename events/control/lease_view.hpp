@@ -67,6 +67,9 @@ public:
   /// Our own resignation was handed over: the lease ends, and only renewals sent after it count (R22).
   void resigned(boot_time handed_over);
 
+  /// This process's records are of this life from here on (R12).
+  void begins(incarnation life) { life_ = life; }
+
   // --- our own lease ---
   /// The lease runs (R18).
   bool holds(boot_time now) const;
@@ -78,10 +81,13 @@ public:
   bool counts(std::optional<broker_time> appended, boot_time now) const;
   /// Claims against us that stand, oldest first: end the commits (R8), append `returned` of the last.
   std::vector<standing_claim> claims_against_self() const;
-  /// Another process renews under our name and started later: this one must stop (R19).
+  /// Another process renews under our name and started later, or has begun a later life under it, behind
+  /// which nothing of ours counts, whether it still lives or not (R12): this one must stop (R19).
   bool replaced() const { return replaced_; }
-  /// Its UUID, to be named in the error.
+  /// Its UUID, or its life, to be named in the error.
   const std::string& replaced_by() const { return replaced_by_; }
+  /// Why it doesn't run, for the operator; empty: it does.
+  std::string why_not_held(boot_time now) const;
 
   // --- others ---
   /// The newest claim of this process against `node` (R22).
@@ -116,6 +122,7 @@ private:
     std::deque<release> returned;
   };
 
+  void replace_by(std::string process);
   void fold_renewal(const writer& from, const renewal& body, const lease_place& place);
   void fold_claim(const writer& from, const claim& body, const lease_place& place);
   bool returned_before(const node_name& node, kafka_offset claim, kafka_offset control) const;
@@ -126,6 +133,7 @@ private:
   node_name self_;
   std::string process_;
   std::int64_t started_ms_;
+  std::optional<incarnation> life_;
   lease_rules rules_;
   kafka_offset next_{0};
   kafka_offset control_{0};

@@ -1,6 +1,7 @@
 #include "storage/state/own_schema.hpp"
 
 #include "storage/state/sql_fields.hpp"
+#include "storage/state/sql_text.hpp"
 
 #include <fmt/format.h>
 
@@ -29,6 +30,8 @@ std::vector<std::string> own_schema_statements() {
   return {
       "CREATE DATABASE IF NOT EXISTS understudy DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
       table("schema_version(id TINYINT UNSIGNED PRIMARY KEY, version INT UNSIGNED NOT NULL)"),
+      // Whose tables these are; never through the binlog.
+      table("node(id TINYINT UNSIGNED PRIMARY KEY, name VARCHAR(255) NOT NULL)"),
       // Through the binlog. `writes` makes each write change the row: an unchanged row leaves no event.
       table("role(account_id VARCHAR(127) PRIMARY KEY, term BIGINT UNSIGNED NOT NULL, role VARCHAR(16) NOT "
             "NULL,"
@@ -82,9 +85,34 @@ result<void> ensure_rows(sql_session& local) {
   return make("probe", 1, "INSERT IGNORE INTO understudy.probe(id, n) VALUES (1, 0)");
 }
 
+sql_result<std::optional<std::string>> table_exists(sql_session& local, std::string_view table) {
+  return local.query_value(
+      fmt::format("SELECT 1 FROM information_schema.tables WHERE table_schema='understudy' "
+                  "AND table_name='{}'",
+                  table));
+}
+
+result<void> refuse_others(sql_session& local, const node_name& self) {
+  const auto exists = table_exists(local, "node");
+  if (!exists)
+    return passed_on(exists);
+  if (!exists->has_value())
+    return {};
+  const auto owner = local.query_value("SELECT name FROM understudy.node WHERE id=1");
+  if (!owner)
+    return passed_on(owner);
+  if (!owner->has_value() || **owner == self.value)
+    return {};
+  return failure(
+      fmt::format("the database understudy on this MariaDB belongs to the node {}, and this node is {}",
+                  **owner, self),
+      "correct [node] name or [mariadb] socket; a mailstore that was renamed, or copied from another "
+      "one, begins anew once that database is dropped");
+}
+
 } // namespace
 
-result<void> ensure_own_schema(sql_session& local) {
+result<void> ensure_own_schema(sql_session& local, const node_name& self) {
   local.doing("create the database understudy");
   auto logged = local.query_value("SELECT @@SESSION.sql_log_bin");
   if (!logged)
@@ -92,9 +120,7 @@ result<void> ensure_own_schema(sql_session& local) {
   if (*logged != "0")
     return failure("the database understudy must not be created through the binlog",
                    "open the session with local_setup()");
-  auto exists =
-      local.query_value("SELECT 1 FROM information_schema.tables WHERE table_schema='understudy' AND "
-                        "table_name='schema_version'");
+  const auto exists = table_exists(local, "schema_version");
   if (!exists)
     return passed_on(exists);
   if (exists->has_value()) {
@@ -107,12 +133,18 @@ result<void> ensure_own_schema(sql_session& local) {
                                  found, own_schema_version),
                      "run the newer understudyd on this host");
   }
+  if (auto ours = refuse_others(local, self); !ours)
+    return ours;
   // Repeated at each start: whatever is missing, also after a half-done first time, is made.
   for (const auto& statement : own_schema_statements())
     if (auto done = local.execute(statement); !done)
       return passed_on(done);
   if (auto made = ensure_rows(local); !made)
     return made;
+  if (auto named = local.execute("INSERT IGNORE INTO understudy.node(id, name) VALUES (1, " +
+                                 sql_text(self.value) + ")");
+      !named)
+    return passed_on(named);
   auto done =
       local.execute(fmt::format("INSERT INTO understudy.schema_version(id, version) VALUES (1, {0}) ON "
                                 "DUPLICATE KEY UPDATE version={0}",

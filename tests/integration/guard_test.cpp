@@ -46,7 +46,7 @@ struct mailstore {
           "INSERT INTO zimbra.mailbox_metadata(mailbox_id,section,metadata) VALUES ({0},'zwc','x')",
           id, group));
     auto local = session(local_setup());
-    require(ensure_own_schema(local));
+    require(ensure_own_schema(local, node_name("ms1")));
     rules = std::make_shared<const profile>(
         load_profile(UNDERSTUDY_SOURCE_DIR "/config/profiles/carbonio.toml").value());
     catalog = read_catalog(local, *rules).value();
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(the_privileges_that_doctor_asks_for_are_enough) {
   local_how.setup = local_setup();
   auto local = sql_session::open(local_how);
   BOOST_REQUIRE(local);
-  mailstore::require(ensure_own_schema(*local));
+  mailstore::require(ensure_own_schema(*local, node_name("ms1")));
   BOOST_TEST((read_catalog(*local, *store().rules).value() == store().catalog));
   auto guarded = guard::take(how, store().rules, store().catalog, store().account, {2s});
   mailstore::require(guarded);

@@ -124,7 +124,7 @@ struct world {
     };
     auto session = sql_session::open(options.local);
     BOOST_REQUIRE(session);
-    BOOST_REQUIRE(ensure_own_schema(*session));
+    BOOST_REQUIRE(ensure_own_schema(*session, node_name("ms1")));
     capture = std::make_unique<acknowledger>(server);
     watch = std::make_unique<mariadb_watch>(std::move(options));
     watch->start();

@@ -1,4 +1,7 @@
 // A node says what it waits for and what it can't promise (R5, P8).
+#include "events/control/lease.hpp"
+#include "events/log/producer.hpp"
+#include "events/log/topic_names.hpp"
 #include "tests/integration/node_world.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -100,6 +103,54 @@ BOOST_AUTO_TEST_CASE(r5_the_reason_follows_what_is_wrong_now) {
   BOOST_TEST(says("binlog_row_image"));
   sql.query("SET GLOBAL binlog_row_image=FULL");
   BOOST_TEST(eventually(patience, [&] { return first.status(names[0]).at("protected") == true; }));
+}
+
+BOOST_AUTO_TEST_CASE(r12_r19_a_later_life_of_its_name_that_is_over_already_stops_a_node_which_says_so) {
+  const auto begun =
+      incarnation(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                                 std::chrono::system_clock::now().time_since_epoch())
+                                                 .count()));
+  std::promise<void> written;
+  auto other = producer::start({world.kafka.bootstrap(), {}, "other", {}}, {},
+                               {[&](delivery&&) { written.set_value(); }, [](const error&) {}, {}});
+  BOOST_REQUIRE(other);
+  BOOST_REQUIRE((*other)->produce(topic::leases, partition_id{0}, first.name,
+                                  encode({{node_name(first.name), begun}, lease_incarnation{}}), 0));
+  BOOST_REQUIRE(written.get_future().wait_for(patience) == std::future_status::ready);
+  (*other)->stop(0ms);
+  BOOST_REQUIRE(first.node.wait(patience));
+  BOOST_TEST(first.logged(fmt::format("began later as {}", first.name)));
+  first.start_and_wait();
+}
+
+BOOST_AUTO_TEST_CASE(a_node_refuses_a_mariadb_that_belongs_to_a_node_of_another_name) {
+  const auto& second = world.at(1);
+  std::ifstream in(second.db.dir() / "understudyd.toml");
+  std::string config{std::istreambuf_iterator<char>(in), {}};
+  const auto replace = [&](const std::string& what, const std::string& by) {
+    const auto at = config.find(what);
+    BOOST_REQUIRE(at != std::string::npos);
+    config.replace(at, what.size(), by);
+  };
+  const auto state = world.dir() / "other_state";
+  std::filesystem::create_directory(state);
+  std::filesystem::permissions(state, std::filesystem::perms::owner_all);
+  replace("name = \"" + second.name, "name = \"" + first.name);
+  replace((second.db.dir() / "state").string(), state.string());
+  for (const auto* port : {"listen = \"127.0.0.1:", "advertise = \"127.0.0.1:", "http = \"127.0.0.1:"}) {
+    const auto at = config.find(port) + std::string_view(port).size();
+    config.replace(at, config.find('"', at) - at, std::to_string(fixture::free_port()));
+  }
+  const auto file = world.dir() / "other.toml";
+  std::ofstream(file) << config;
+  const auto refused = fixture::run_process({UNDERSTUDYD, "--config", file.string()});
+  BOOST_TEST_CONTEXT(refused.output) {
+    BOOST_TEST(refused.exit_code == 1);
+    BOOST_TEST(refused.output.find(fmt::format("belongs to the node {}, and this node is {}", second.name,
+                                               first.name)) != std::string::npos);
+  }
+  BOOST_TEST(second.db.value("SELECT name FROM understudy.node") == second.name);
+  BOOST_TEST(first.node.running());
 }
 
 BOOST_AUTO_TEST_CASE(a_node_waits_for_kafka_and_for_mariadb_and_says_so) {

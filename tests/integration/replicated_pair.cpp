@@ -33,7 +33,7 @@ void make_own_schema(const fixture::private_mariadb& server) {
   auto session = sql_session::open(options);
   if (!session)
     throw std::runtime_error(session.error().what);
-  need(ensure_own_schema(*session));
+  need(ensure_own_schema(*session, node_name("ms1")));
 }
 
 /// As text in which equal bytes, and only they, are equal.

@@ -59,7 +59,7 @@ inline std::string binlog_position() {
 
 inline sql_session with_own_schema() {
   auto local = session(local_setup());
-  need(ensure_own_schema(local));
+  need(ensure_own_schema(local, node_name("ms1")));
   return local;
 }
 

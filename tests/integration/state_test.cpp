@@ -22,15 +22,20 @@ BOOST_AUTO_TEST_CASE(r6_our_own_schema_leaves_no_trace_in_the_binlog) {
   server().set_up("DROP DATABASE IF EXISTS understudy");
   const auto before = binlog_position();
   auto local = with_own_schema();
-  need(ensure_own_schema(local)); // again
+  need(ensure_own_schema(local, node_name("ms1"))); // again
   BOOST_TEST(binlog_position() == before);
   auto logged = session();
-  BOOST_TEST(!ensure_own_schema(logged));
+  BOOST_TEST(!ensure_own_schema(logged, node_name("ms1")));
   server().set_up("UPDATE understudy.schema_version SET version=version+1");
-  const auto newer = ensure_own_schema(local);
+  const auto newer = ensure_own_schema(local, node_name("ms1"));
   BOOST_REQUIRE(!newer);
   BOOST_TEST(newer.error().what.find("version") != std::string::npos);
   server().set_up("UPDATE understudy.schema_version SET version=version-1");
+  const auto others = ensure_own_schema(local, node_name("ms2"));
+  BOOST_REQUIRE(!others);
+  BOOST_TEST(others.error().what.find("belongs to the node ms1, and this node is ms2") != std::string::npos);
+  BOOST_TEST(!others.error().retryable);
+  BOOST_TEST(server().value("SELECT name FROM understudy.node") == "ms1");
 }
 
 BOOST_AUTO_TEST_CASE(r11_a_role_goes_through_the_binlog_even_if_it_is_the_same) {
@@ -187,7 +192,7 @@ BOOST_AUTO_TEST_CASE(r6_local_state_commits_while_commits_are_held) {
   sql_options how = as_root(local_setup());
   how.socket = held.socket();
   auto local = need(sql_session::open(how));
-  need(ensure_own_schema(local));
+  need(ensure_own_schema(local, node_name("ms1")));
   const auto checks = need(check_server(local, {}));
   BOOST_TEST(allows(checks, check_scope::synchronous));
   auto state = need(local_state::open(local));
@@ -205,7 +210,8 @@ BOOST_AUTO_TEST_CASE(r6_local_state_commits_while_commits_are_held) {
   need(state.store_reader_offsets({{partition_id(1), kafka_offset(1)}}));
   mailstore_queries queries(local, rules());
   BOOST_TEST(!need(queries.binlog_position()).empty());
-  need(ensure_own_schema(local)); // the next process's start, while the last one's probe waits
+  need(ensure_own_schema(local,
+                         node_name("ms1"))); // the next process's start, while the last one's probe waits
   const auto beginning = need(read_capture_beginning(local)); // O07: the held commit is behind it
   BOOST_TEST(beginning.position.empty());
   BOOST_TEST(beginning.roles.empty());
@@ -219,7 +225,7 @@ BOOST_AUTO_TEST_CASE(r8_a_leader_and_its_followers_all_lose_their_connection) {
   sql_options how = as_root(local_setup());
   how.socket = held.socket();
   auto local = need(sql_session::open(how));
-  need(ensure_own_schema(local));
+  need(ensure_own_schema(local, node_name("ms1")));
   held.set_up("CREATE DATABASE d; CREATE TABLE d.t (n INT PRIMARY KEY) ENGINE=InnoDB");
   how.setup = standard_setup();
   std::vector<std::thread> writers;

@@ -110,6 +110,34 @@ BOOST_FIXTURE_TEST_CASE(r19_a_later_process_of_the_same_name_replaces_this_one, 
   BOOST_TEST(!view.holds(at(130)));
 }
 
+BOOST_FIXTURE_TEST_CASE(r19_a_later_life_of_the_same_name_replaces_this_one_though_it_never_renews, world) {
+  view.begins(incarnation{2});
+  read({{me, incarnation{1}}, lease_incarnation{}}, 50);
+  read({{me, incarnation{2}}, lease_incarnation{}}, 60);
+  read({{other, incarnation{9}}, lease_incarnation{}}, 70);
+  renew(100, 110, incarnation{2});
+  BOOST_TEST(!view.replaced());
+  view.begins(incarnation{3}); // a new producer of this process
+  read({{me, incarnation{3}}, lease_incarnation{}}, 120);
+  BOOST_TEST(!view.replaced());
+  read({{me, incarnation{4}}, lease_incarnation{}}, 130);
+  BOOST_TEST(view.replaced());
+  BOOST_TEST(view.replaced_by() == "life 4");
+  BOOST_TEST(!view.holds(at(140)));
+}
+
+BOOST_FIXTURE_TEST_CASE(p8_why_the_lease_does_not_run_always_has_a_reason, world) {
+  view.begins(incarnation{1});
+  BOOST_TEST(view.why_not_held(at(50)) == "no renewal of this process was read back yet");
+  renew(100, 110);
+  BOOST_TEST(view.why_not_held(at(3000)) == "");
+  BOOST_TEST(view.why_not_held(at(5100)) == "it ran out 2.0 s ago, and no renewal was read back since");
+  claims(other, me, 5200);
+  BOOST_TEST(view.why_not_held(at(5300)).find("claims this node's accounts") != std::string::npos);
+  read({{me, incarnation{2}}, lease_incarnation{}}, 5400);
+  BOOST_TEST(view.why_not_held(at(5500)).find("began later (life 2)") != std::string::npos);
+}
+
 BOOST_FIXTURE_TEST_CASE(r22_a_claim_waits_from_reading_the_last_renewal_before_it, world) {
   other_renews(1000);
   hold(1000, 2000);
