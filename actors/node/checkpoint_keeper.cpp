@@ -23,7 +23,10 @@ void checkpoint_keeper::keep() {
   if (const auto stored = store(*taken, changed); !stored) {
     // A number that the store doesn't know of would be given again after a restart (R11).
     accounts_->not_stored(changed);
-    spdlog::warn("the checkpoint couldn't be stored: {}", stored.error().what);
+    if (!std::exchange(fails_, true))
+      spdlog::warn("the checkpoint can't be stored; it is tried again: {}", stored.error().what);
+  } else if (std::exchange(fails_, false)) {
+    spdlog::info("the checkpoint is stored again");
   }
 }
 

@@ -26,6 +26,7 @@ private:
   std::shared_ptr<account_log> log_;
   std::optional<sql_session> session_;
   checkpoint_history history_;
+  bool fails_ = false; ///< said already
 };
 
 } // namespace understudy

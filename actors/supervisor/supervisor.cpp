@@ -240,9 +240,13 @@ void supervisor::store_control() {
                                   : tl::make_unexpected(static_cast<const error&>(session.error()));
     return [this, changes, stored] {
       storing_ = false;
-      if (stored)
+      if (stored) {
+        if (std::exchange(storing_fails_, false))
+          spdlog::info("the folded control state is stored again");
         return parts_->server->saw(changes->position.next);
-      spdlog::warn("the folded control state couldn't be stored: {}", stored.error().what);
+      }
+      if (!std::exchange(storing_fails_, true))
+        spdlog::warn("the folded control state can't be stored; it is tried again: {}", stored.error().what);
       for (auto& [id, document] : changes->accounts)
         unstored_.accounts.try_emplace(id, std::move(document));
       for (auto& [name, document] : changes->nodes)

@@ -216,9 +216,10 @@ private:
   /// isn't.
   std::unordered_map<account_id, sequence> left_out_;
   std::optional<lost_place> lost_;
-  bool peers_changed_ = true; ///< since they were left for the command line
-  bool ending_ = false;       ///< waiting commits are being ended; nothing is acknowledged meanwhile
-  bool end_again_ = false;    ///< once more behind that
+  bool peers_changed_ = true;  ///< since they were left for the command line
+  bool storing_fails_ = false; ///< said already
+  bool ending_ = false;        ///< waiting commits are being ended; nothing is acknowledged meanwhile
+  bool end_again_ = false;     ///< once more behind that
   kafka_offset claim_seen_{-1};
   kafka_offset returned_sent_{-1};
   std::uint64_t records_ = 0;

@@ -105,6 +105,34 @@ BOOST_AUTO_TEST_CASE(r5_the_reason_follows_what_is_wrong_now) {
   BOOST_TEST(eventually(patience, [&] { return first.status(names[0]).at("protected") == true; }));
 }
 
+BOOST_AUTO_TEST_CASE(o01_what_cant_be_stored_while_mariadb_is_away_is_said_once) {
+  const auto names = world.create_accounts(0, "away", 1);
+  world.enrol(names, 0, 1);
+  const std::string checkpoint = "the checkpoint can't be stored";
+  const std::string control = "the folded control state can't be stored";
+  const auto times = [&](const std::string& words) {
+    const auto log = first.node.log_text();
+    std::size_t found = 0;
+    for (auto at = log.find(words); at != std::string::npos; at = log.find(words, at + 1))
+      ++found;
+    return found;
+  };
+  auto held = write_async(first, world.id_of(names[0]));
+  BOOST_TEST(held.get() == "");
+  first.db.kill9();
+  // Control goes on, and so this node has something to store.
+  BOOST_TEST(world.at(1).cli({"ha", "pauseReplicas", "accounts", names[0]}).status == 0);
+  BOOST_TEST(eventually(patience, [&] { return times(control) > 0; }));
+  BOOST_TEST(!eventually(2s, [&] { return times(control) > 1 || times(checkpoint) > 1; }));
+  first.db.restart();
+  BOOST_TEST(eventually(patience, [&] { return first.logged("the folded control state is stored again"); }));
+  BOOST_TEST(world.at(1).cli({"ha", "restartReplicas", "accounts", names[0]}).status == 0);
+  BOOST_TEST(
+      eventually(patience, [&] { return first.get("/readyz").find("\"ok\":true") != std::string::npos; }));
+  BOOST_TEST(times(control) == 1U);
+  BOOST_TEST(times(checkpoint) <= 1U);
+}
+
 BOOST_AUTO_TEST_CASE(r12_r19_a_later_life_of_its_name_that_is_over_already_stops_a_node_which_says_so) {
   const auto begun =
       incarnation(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
