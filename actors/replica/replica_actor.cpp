@@ -141,7 +141,7 @@ void replica::on(load_ended& ended) {
     if (ended.where.error().is_refusal) {
       stop(ended.where.error(), false);
       needs_snapshot_ = true; // once it is resumed
-      refused_ = std::move(ended.met);
+      refused_ = std::make_unique<marker_met>(std::move(ended.met));
       return;
     }
     become(phase::waiting_for_snapshot, ended.where.error().what);

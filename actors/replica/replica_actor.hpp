@@ -9,6 +9,8 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include <memory>
+
 namespace understudy {
 
 class replica {
@@ -53,7 +55,7 @@ private:
   std::string snapshot_;        ///< being loaded
   /// Its snapshot wasn't loaded for want of something here: the same again once that is mended, also if the
   /// source can't make another any more.
-  std::optional<marker_met> refused_;
+  std::unique_ptr<marker_met> refused_; ///< rare: an actor at rest stays small
   kafka_offset last_fence_{-1};
 };
 
