@@ -276,8 +276,10 @@ void supervisor::send_snapshot(const account_state& account) {
 void supervisor::forget(const account_id& id) {
   parts_->accounts->forget(
       id); // capture's checkpoint may know it as ours although this process has no work of it
+  const bool had_work = work_.contains(id);
   remove_copy(id);
-  if (work_.erase(id) > 0)
+  work_.erase(id);
+  if (had_work)
     end_turn(id);
 }
 
