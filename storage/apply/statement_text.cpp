@@ -1,5 +1,6 @@
 #include "storage/apply/statement_text.hpp"
 
+#include "events/model/column_kinds.hpp"
 #include "storage/apply/literal.hpp"
 #include "storage/apply/row_tokens.hpp"
 #include "storage/state/sql_text.hpp"
@@ -103,11 +104,6 @@ std::string single_update(const planned_row& row, const account_placement& where
   for (const auto column : columns_to_pin(row))
     out += ", " + sql_column(row, column) + " = " + sql_column(row, column);
   return out + " WHERE " + (row.table->key.empty() ? where_image(row, where) : where_key(row, where));
-}
-
-bool is_integer(column_type type) {
-  return type == column_type::tiny || type == column_type::small || type == column_type::medium ||
-         type == column_type::integer || type == column_type::big;
 }
 
 bool has_integer_key(const planned_row& row) {

@@ -1,5 +1,7 @@
 #include "storage/binlog/prepared_table.hpp"
 
+#include "events/model/column_kinds.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,11 +17,6 @@ std::optional<std::uint16_t> index_of(const table_map& map, std::string_view nam
     if (map.columns[i].about.name == name)
       return static_cast<std::uint16_t>(i);
   return std::nullopt;
-}
-
-bool is_integer(column_type t) {
-  return t == column_type::tiny || t == column_type::small || t == column_type::medium ||
-         t == column_type::integer || t == column_type::big;
 }
 
 bool contains(const std::vector<std::uint16_t>& list, std::uint16_t x) {

@@ -39,10 +39,9 @@ std::vector<std::string> own_schema_statements() {
       // With defaults for what an administrator gives over to us by hand (snapshot_loader.cpp).
       table("replica(account_id VARCHAR(127) PRIMARY KEY, mailbox_id INT UNSIGNED NOT NULL,"
             " term BIGINT UNSIGNED NOT NULL DEFAULT 0, sequence BIGINT UNSIGNED NOT NULL DEFAULT 0,"
-            " partition_no INT NOT NULL DEFAULT 0, next_offset BIGINT NOT NULL DEFAULT 0, state VARCHAR(16) "
-            "NOT "
-            "NULL,"
-            " snapshot VARCHAR(64) NOT NULL DEFAULT '', request BIGINT NOT NULL DEFAULT 0)"),
+            " partition_no INT NOT NULL DEFAULT 0, next_offset BIGINT NOT NULL DEFAULT 0,"
+            " state VARCHAR(16) NOT NULL, snapshot VARCHAR(64) NOT NULL DEFAULT '', request BIGINT NOT NULL "
+            "DEFAULT 0)"),
       table("origin(id TINYINT UNSIGNED PRIMARY KEY, n BIGINT UNSIGNED NOT NULL)"),
       table("probe(id TINYINT UNSIGNED PRIMARY KEY, n BIGINT UNSIGNED NOT NULL)"),
       table("guard(account_id VARCHAR(127) PRIMARY KEY, connection BIGINT UNSIGNED NOT NULL)"),
