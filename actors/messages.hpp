@@ -13,6 +13,7 @@
 #include <caf/send.hpp>
 #include <caf/typed_actor.hpp>
 
+#include <future>
 #include <variant>
 
 namespace understudy {
@@ -85,9 +86,12 @@ struct settle_unprotected {
 /// Slices hold their commits from here on; answered by holds_again.
 struct protect {};
 
-/// A view is about to be opened: hold what is captured from now on until its place is known (R16).
+/// A view is about to be opened: hold what is captured from now on until its place is known (R16). Answered
+/// at once with the end of the last transaction that isn't held: its marker follows that, so the view must
+/// too.
 struct snapshot_opening {
   std::string snapshot;
+  std::shared_ptr<std::promise<binlog_place>> follows;
 };
 
 /// The view lies behind everything up to `place`: the marker goes there, then what was held.

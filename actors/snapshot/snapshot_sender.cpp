@@ -63,6 +63,8 @@ struct snapshot_sender::parts {
 
   result<std::uint64_t> run(const request& what);
   result<std::unique_ptr<snapshot_reader>> open_view(const request& what, kafka_offset first);
+  result<std::unique_ptr<snapshot_reader>> open_behind(const request& what,
+                                                       std::future<binlog_place> follows) const;
   result<std::uint64_t> send_rows(const request& what, snapshot_reader& view,
                                   const std::shared_ptr<snapshot_stream::flight>& flight);
 };
@@ -75,9 +77,10 @@ result<std::unique_ptr<snapshot_reader>> snapshot_sender::parts::open_view(const
   for (unsigned attempt = 0; attempt < opening_attempts && !stopping; ++attempt) {
     const auto began = clock::now();
     auto account = what.account_actor;
-    tell(account, snapshot_opening{what.snapshot});
+    const auto answer = std::make_shared<std::promise<binlog_place>>();
+    tell(account, snapshot_opening{what.snapshot, answer});
     caf::delayed_anon_send(account, longest_hold, account_message{snapshot_abandoned{what.snapshot}});
-    auto view = snapshot_reader::open(o.sql, o.rules, {what.account, what.mailbox, what.snapshot});
+    auto view = open_behind(what, answer->get_future());
     if (view && clock::now() - began < safe_hold) {
       tell(account, snapshot_opened{what.snapshot, (*view)->start().place, what.partition, first,
                                     what.mailbox, what.answers});
@@ -92,6 +95,14 @@ result<std::unique_ptr<snapshot_reader>> snapshot_sender::parts::open_view(const
       break;
   }
   return tl::make_unexpected(last);
+}
+
+result<std::unique_ptr<snapshot_reader>>
+snapshot_sender::parts::open_behind(const request& what, std::future<binlog_place> follows) const {
+  if (follows.wait_for(safe_hold) != std::future_status::ready)
+    return failure("its actor is busy", {}, true);
+  return snapshot_reader::open(o.sql, o.rules,
+                               {what.account, what.mailbox, what.snapshot, follows.get(), safe_hold});
 }
 
 result<std::uint64_t>

@@ -13,6 +13,7 @@ account_actor::account_actor(caf::actor_config& config, std::shared_ptr<const ac
     , term_(start.term)
     , last_(start.last)
     , last_id_(start.last_id)
+    , last_end_(std::move(start.captured))
     , partition_(start.partition)
     , protected_(start.is_protected) {}
 
@@ -25,6 +26,7 @@ void account_actor::on(const snapshot_opening& opening) {
   if (!snapshot)
     snapshot = std::make_unique<snapshot_wait>();
   snapshot->opening = opening.snapshot;
+  opening.follows->set_value(last_end_);
 }
 
 void account_actor::on(const snapshot_abandoned& abandoned) {
@@ -69,6 +71,7 @@ void account_actor::forward(slice_captured& slice) {
 void account_actor::produce(slice_captured& slice) {
   last_ = last_.next();
   last_id_ = slice.id;
+  last_end_ = slice.end;
   transaction_event event{account_, term_, last_, slice.id, slice.captured_us, *slice.changes};
   const bool holds = protected_;
   if (holds) {
@@ -119,6 +122,7 @@ void account_actor::on(const role_met& role) {
     if (role.term <= term_ && !closed_)
       return;
     term_ = role.term;
+    last_end_ = {}; // of another history, maybe: of this epoch nothing was captured
     closed_ = false;
     around_->log->repeat_shapes(partition_);
   } else if (role.term > term_ && !closed_) {

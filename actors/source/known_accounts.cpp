@@ -46,8 +46,8 @@ known_accounts::entry* known_accounts::by_mailbox(mailbox_id mailbox) {
 
 const account_handle& known_accounts::wake(entry& account) {
   if (!account.actor) {
-    account_start start{*account.id,  account.term,      account.sent,
-                        std::nullopt, account.partition, account.is_protected};
+    account_start start{*account.id,       account.term,         account.sent, std::nullopt,
+                        account.partition, account.is_protected, captured_};
     if (account.last_id != gtid{})
       start.last_id = account.last_id;
     account.actor = system_.spawn<account_actor, caf::lazy_init>(around_, std::move(start));
@@ -128,6 +128,7 @@ known_accounts::changes_in(const sliced_transaction& transaction) const {
 
 void known_accounts::on_slices(sliced_transaction& transaction, caf::execution_unit* unit) {
   const std::lock_guard lock(mutex_);
+  captured_ = transaction.end;
   std::vector<std::pair<entry*, std::vector<row_change>*>> own;
   for (auto& slice : transaction.slices) {
     auto* account = by_mailbox(slice.mailbox);
@@ -217,6 +218,7 @@ void known_accounts::on_role(const role_record& row, const binlog_place& place, 
 void known_accounts::begin_anew(const std::vector<role_record>& roles) {
   const std::lock_guard lock(mutex_);
   role_changes_.clear(); // what was met is below the new place
+  captured_ = {};
   for (auto& [id, account] : accounts_) {
     account.settled_role = account.role;
     account.settled_term = account.term;

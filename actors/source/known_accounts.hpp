@@ -136,6 +136,7 @@ private:
   std::unordered_map<account_id, entry> accounts_;
   std::unordered_map<mailbox_id, entry*> mailboxes_;
   std::unordered_map<account_id, known_events> known_; ///< what wasn't met in the binlog yet
+  binlog_place captured_;                              ///< end of the last transaction that was met
   std::deque<role_change> role_changes_;               ///< in the binlog's order
   std::vector<entry*> changed_;
   std::vector<entry*> awake_; ///< that have an actor, or had one since the last rest()

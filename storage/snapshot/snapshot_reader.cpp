@@ -12,12 +12,15 @@
 
 #include <algorithm>
 #include <deque>
+#include <thread>
 
 namespace understudy {
 namespace {
 
 /// Rows of a table's first page: how large its rows are isn't known yet.
 constexpr std::size_t first_page_rows = 100;
+/// A COMMIT waits for an answer of Kafka's, and a little for its turn.
+constexpr std::chrono::milliseconds between_views{1};
 
 /// The counter changes with every insert; it's no part of the structure.
 std::string without_counter(std::string definition) {
@@ -68,6 +71,7 @@ struct snapshot_reader::parts {
       , rules(std::move(by))
       , request(std::move(what)) {}
 
+  result<void> begin_view();
   result<void> open_view();
   result<void> release_tables();
   result<void> describe_tables();
@@ -81,8 +85,7 @@ struct snapshot_reader::parts {
 };
 
 /// The place first: what commits between the two statements is outside both.
-result<void> snapshot_reader::parts::open_view() {
-  session.doing("open a read view");
+result<void> snapshot_reader::parts::begin_view() {
   if (auto begun_view = session.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT"); !begun_view)
     return passed_on(begun_view);
   if (auto saved = session.execute("SAVEPOINT tables"); !saved)
@@ -99,6 +102,21 @@ result<void> snapshot_reader::parts::open_view() {
   if (begun.place.file.empty())
     return failure("MariaDB doesn't say at which place of its binlog the read view stands",
                    "turn on log_bin and restart MariaDB");
+  return {};
+}
+
+result<void> snapshot_reader::parts::open_view() {
+  session.doing("open a read view");
+  const auto deadline = std::chrono::steady_clock::now() + request.patience;
+  for (;;) {
+    if (auto begun_view = begin_view(); !begun_view) // ends the one before
+      return begun_view;
+    if (begun.place >= request.follows)
+      break;
+    if (std::chrono::steady_clock::now() >= deadline)
+      return failure("its last transaction still waits in its COMMIT", {}, true);
+    std::this_thread::sleep_for(between_views);
+  }
   mailstore_queries queries(session, rules);
   const auto found = queries.find_by_id({request.account});
   if (!found)

@@ -6,6 +6,7 @@
 #include "storage/profile/profile.hpp"
 #include "storage/state/sql_session.hpp"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,10 @@ struct snapshot_request {
   account_id account;
   mailbox_id mailbox; ///< the local mailbox id
   std::string id;     ///< UUID of the snapshot
+  /// What the view has to contain: up to here the account's events lie before the marker (R16). A transaction
+  /// that Kafka holds already becomes visible only when its COMMIT goes on; so long is waited.
+  binlog_place follows = {};
+  std::chrono::milliseconds patience{0};
 };
 
 class snapshot_reader {
@@ -27,7 +32,8 @@ public:
   };
 
   /// Connects, opens the view and looks the account's tables up. Errors: the account's registry row isn't
-  /// there; a table can't be read (a column type named). Never waits for held commits (R6).
+  /// there; a table can't be read (a column type named); retryable: a transaction that the view must contain
+  /// still waits in its COMMIT. Waits for no other (R6).
   static result<std::unique_ptr<snapshot_reader>>
   open(sql_options connection, std::shared_ptr<const profile> rules, const snapshot_request& request);
   ~snapshot_reader();

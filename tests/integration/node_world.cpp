@@ -219,11 +219,19 @@ bool node_world::follows(const std::vector<std::string>& names, std::size_t to, 
 bool node_world::become_same(const std::vector<std::string>& names, std::size_t a, std::size_t b) {
   auto one = at(a).db.connect();
   auto other = at(b).db.connect();
-  return eventually_asked([&] {
+  std::string differ;
+  const bool same = eventually_asked([&] {
     return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-      return compare::same_account(one, other, id_of(name)).same();
+      const auto compared = compare::same_account(one, other, id_of(name));
+      if (!compared.same())
+        differ = fmt::format("{} ({}): {}\n", name, id_of(name), fmt::join(compared.differences, "\n"));
+      return compared.same();
     });
   });
+  if (!same)
+    BOOST_TEST_MESSAGE(differ << at(a).cli({"ha", "getAccountStatus"}).text << at(a).node.log_text()
+                              << at(b).node.log_text());
+  return same;
 }
 
 fixture::node_process node_world::deliver(std::size_t host, const std::string& prefix,

@@ -129,6 +129,8 @@ replica_world::replica_world()
   });
   source_account = system->spawn([this](account_handle::pointer) -> account_handle::behavior_type {
     return {[this](const account_message& message) {
+      if (const auto* opening = std::get_if<snapshot_opening>(&message))
+        opening->follows->set_value({});
       if (const auto* view = std::get_if<snapshot_opened>(&message)) {
         const std::lock_guard lock(mutex);
         opened.push_back(*view);

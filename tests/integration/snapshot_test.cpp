@@ -1,12 +1,14 @@
 // Snapshots against real servers: what is read equals what the binlog shows; loads survive being cut short.
 #include "storage/state/logged_state.hpp"
 #include "tests/integration/replicated_pair.hpp"
+#include "tests/tools/fixture/eventually.hpp"
 #include "tests/tools/fixture/mailstore_schema.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <map>
 
 using namespace understudy;
@@ -179,6 +181,39 @@ BOOST_AUTO_TEST_CASE(r16_the_view_holds_what_committed_before_its_place_and_noth
   const auto status = pair.source().query("SHOW MASTER STATUS").front();
   BOOST_TEST(reader->start().place.file == *status[0]);
   BOOST_TEST(reader->start().place.offset < std::stoull(*status[1]));
+}
+
+/// In the binlog and in Kafka, but not committed yet.
+BOOST_AUTO_TEST_CASE(r16_a_view_is_opened_again_until_it_holds_what_lies_before_its_marker) {
+  replicated_pair pair;
+  const auto status = pair.source().query("SHOW MASTER STATUS").front();
+  snapshot_request wanted{replicated_pair::account(), mailbox_id(7), "x"};
+  wanted.follows = {*status[0], std::stoull(*status[1]) + 1};
+  auto early = snapshot_reader::open(pair.source_sql(), pair.rules(), wanted);
+  BOOST_REQUIRE(!early);
+  BOOST_TEST(early.error().retryable);
+  wanted.patience = std::chrono::seconds(20);
+  const auto asked = [&] { // for the places of views
+    return std::stoull(*pair.source()
+                            .query("SELECT variable_value FROM information_schema.global_status WHERE "
+                                   "variable_name = 'COM_SHOW_STATUS'")
+                            .front()[0]);
+  };
+  const auto before = asked();
+  auto opened = std::async(std::launch::async, [&] {
+    return need(snapshot_reader::open(pair.source_sql(), pair.rules(), wanted));
+  });
+  BOOST_REQUIRE(fixture::eventually(wanted.patience, [&] { return asked() >= before + 2; }));
+  pair.source().connect("mboxgroup7").script("UPDATE mail_item SET unread=77 WHERE mailbox_id=7");
+  const auto reader = opened.get();
+  BOOST_TEST((reader->start().place > wanted.follows));
+  bool found = false;
+  while (auto chunk = need(reader->next_chunk(1000, 1U << 20)))
+    for (const auto& row : chunk->rows)
+      for (const auto& c : row.after)
+        found =
+            found || (row.table->columns[c.column].name == "unread" && c.content == value(std::uint64_t{77}));
+  BOOST_TEST(found);
 }
 
 BOOST_AUTO_TEST_CASE(r16_a_ddl_during_the_snapshot_restarts_it_visibly) {

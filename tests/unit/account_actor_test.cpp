@@ -92,6 +92,12 @@ struct world {
         std::vector<row_change>{insert(table, captured, "x")});
     tell(slice_captured{check, id(captured), place(captured), 0, std::move(rows)});
   }
+  /// What the view must follow, as the account says.
+  binlog_place open(std::string snapshot) {
+    const auto answer = std::make_shared<std::promise<binlog_place>>();
+    tell(snapshot_opening{std::move(snapshot), answer});
+    return answer->get_future().get();
+  }
   void tell(account_message message) { understudy::tell(account, std::move(message)); }
   /// Everything captured has settled, and Kafka has confirmed what was produced.
   bool settled() {
@@ -141,7 +147,7 @@ BOOST_AUTO_TEST_CASE(messages_count_from_the_mailbox_on_until_they_are_done_or_d
 BOOST_AUTO_TEST_CASE(r16_a_marker_lies_behind_exactly_what_its_view_contains) {
   world w;
   w.capture();
-  w.tell(snapshot_opening{"view"});
+  w.open("view");
   for (int i = 0; i < 3; ++i)
     w.capture(); // 2 and 3 are in the view, 4 isn't
   w.tell(snapshot_opened{"view", place(3), only, kafka_offset(7), mailbox_id(7)});
@@ -159,9 +165,25 @@ BOOST_AUTO_TEST_CASE(r16_a_marker_lies_behind_exactly_what_its_view_contains) {
   }));
 }
 
+/// Its COMMIT may wait still, and then no view contains it.
+BOOST_AUTO_TEST_CASE(r16_a_view_must_follow_what_lies_before_its_marker) {
+  world w({anna, epoch(1), sequence(41), {}, only, true, place(2)});
+  BOOST_TEST((w.open("first") == place(2))); // of a life before, or of another account
+  w.tell(snapshot_abandoned{"first"});
+  w.captured = 2;
+  w.capture();
+  BOOST_TEST((w.open("second") == place(3)));
+  w.capture(); // held
+  w.tell(snapshot_abandoned{"second"});
+  BOOST_TEST((w.open("third") == place(4)));
+  w.tell(role_met{anna, epoch(2), account_role::replica, kafka_offset(42), sequence(2), true});
+  w.tell(role_met{anna, epoch(3), account_role::source, kafka_offset(44), sequence(2), false});
+  BOOST_TEST((w.open("of an epoch that begins") == binlog_place{}));
+}
+
 BOOST_AUTO_TEST_CASE(r16_a_view_that_was_given_up_lets_go_of_what_was_held) {
   world w;
-  w.tell(snapshot_opening{"first"});
+  w.open("first");
   w.capture();
   w.capture();
   w.tell(snapshot_abandoned{"another"}); // of an attempt before: none of this one's business
@@ -191,7 +213,7 @@ BOOST_AUTO_TEST_CASE(r28_the_fence_goes_out_at_the_role_row_and_nothing_of_the_e
 
 BOOST_AUTO_TEST_CASE(r16_a_role_row_gives_a_snapshot_up_that_is_just_opening) {
   world w;
-  w.tell(snapshot_opening{"view"});
+  w.open("view");
   w.capture();
   w.tell(role_met{anna, epoch(2), account_role::replica, kafka_offset(42), sequence(1), true});
   w.tell(snapshot_opened{"view", place(1), only, kafka_offset(0), mailbox_id(7)});
@@ -241,7 +263,7 @@ BOOST_AUTO_TEST_CASE(r4_r12_what_settled_without_kafka_is_reported_all_the_same)
 
 BOOST_AUTO_TEST_CASE(r20_a_closed_epoch_settles_what_waits_and_produces_no_more) {
   world w;
-  w.tell(snapshot_opening{"view"});
+  w.open("view");
   w.tell(epoch_closed{epoch(1)});
   w.tell(snapshot_abandoned{"view"});
   w.capture();

@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(an_account_at_rest_takes_at_most_1500_bytes_also_after_it_w
     w.capture(account);
   w.wait_for(w.confirmed, accounts);
   for (const auto& account : w.all) { // a snapshot with traffic in the middle, protection lost and found
-    tell(account, snapshot_opening{"view"});
+    tell(account, snapshot_opening{"view", std::make_shared<std::promise<binlog_place>>()});
     w.capture(account);
     tell(account, snapshot_opened{"view", {"binlog.000001", w.captured}, partition_id(0), {}, mailbox_id(7)});
     tell(account, settle_unprotected{"refused"});
