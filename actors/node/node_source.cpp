@@ -12,7 +12,7 @@
 namespace understudy {
 namespace {
 
-constexpr std::chrono::seconds kafka_patience{5};
+constexpr std::chrono::seconds limit_patience{5};
 
 /// The id of our dump where the configuration leaves it to us: derived from the name, far from the small
 /// numbers that people give their servers.
@@ -42,7 +42,7 @@ result<void> node::start_log() {
     auto admin = topic_admin::open(kafka);
     if (!admin)
       return tl::make_unexpected(admin.error());
-    return (*admin)->max_message_bytes(topic::accounts, kafka_patience);
+    return (*admin)->max_message_bytes(topic::accounts, limit_patience);
   };
   options.most_waiting_bytes = parts_->config.limits.memory / 4;
   options.report = [](const std::string& text) { spdlog::error("{}", text); };

@@ -12,8 +12,8 @@ using clock = std::chrono::steady_clock;
 
 /// How long a poll may wait before `stopping` is looked at again.
 constexpr std::chrono::milliseconds look{100};
-constexpr std::size_t poll_records = 200;
-constexpr std::chrono::milliseconds ask_patience{5000};
+constexpr std::size_t chunks_per_poll = 200;
+constexpr std::chrono::milliseconds marks_patience{5000};
 
 class chunk_source {
 public:
@@ -72,7 +72,7 @@ load_result<void> read_chunks(const load_task& task, partition_reader& reader,
   chunk_source source(task);
   auto last_progress = clock::now();
   while (!task.stopping()) {
-    auto got = reader.poll(poll_records, look);
+    auto got = reader.poll(chunks_per_poll, look);
     for (const auto& trouble : got.events)
       if (trouble.kind != reader_trouble::unavailable)
         return failure(
@@ -145,7 +145,7 @@ result<void> search_shape(const kafka_settings& kafka, partition_id partition, s
   auto reader = partition_reader::open(kafka, topic::accounts);
   if (!reader)
     return tl::make_unexpected(reader.error());
-  const auto marks = (*reader)->watermarks_of(partition, ask_patience);
+  const auto marks = (*reader)->watermarks_of(partition, marks_patience);
   if (!marks)
     return tl::make_unexpected(marks.error());
   if (auto added = (*reader)->add(partition, marks->low); !added)
@@ -154,7 +154,7 @@ result<void> search_shape(const kafka_settings& kafka, partition_id partition, s
   const auto deadline = clock::now() + patience;
   auto at = marks->low;
   while (at < marks->high && !stopping() && clock::now() < deadline) {
-    for (const auto& r : (*reader)->poll(poll_records, look).records) {
+    for (const auto& r : (*reader)->poll(chunks_per_poll, look).records) {
       at = r.offset.next();
       if (!r.key.empty())
         continue; // a shape concerns no account
