@@ -130,12 +130,14 @@ void supervisor::note_own_reset(const account_change& change) {
   const auto* reset = std::get_if<replica_reset>(&change.body);
   if (reset == nullptr || !is_self(reset->node))
     return;
-  auto& doing = work(change.account);
-  doing.reset_pending = false;
+  const auto found = work_.find(change.account);
+  // Of a life before this one, or somebody's who asked this node for a new copy: nobody reads for its marker.
+  if (found == work_.end() || !std::exchange(found->second.reset_pending, false))
+    return;
   const auto* account = state().account(change.account);
   const auto* destination = account == nullptr ? nullptr : account->destination(self_name());
   if (destination != nullptr && !destination->ready)
-    doing.reset_seen = destination->requested;
+    found->second.reset_seen = destination->requested;
 }
 
 /// restartReplicas of an account that wasn't paused: a replica that stopped here is tried again; one that
