@@ -53,6 +53,22 @@ BOOST_AUTO_TEST_CASE(r11_a_role_goes_through_the_binlog_even_if_it_is_the_same) 
   BOOST_TEST(need(state.roles()).size() == 1u);
 }
 
+/// A process that begins has to know of it: the one before wrote it and died while its COMMIT was held.
+BOOST_AUTO_TEST_CASE(r9_a_role_that_waits_in_its_commit_is_among_those_ahead) {
+  auto local = with_own_schema();
+  auto writer = session();
+  need(logged_state(writer).write_role({account_id("a-1"), epoch(1), account_role::source, kafka_offset(1)}));
+  need(writer.execute("START TRANSACTION"));
+  const role_record waits{account_id("a-1"), epoch(3), account_role::source, kafka_offset(42)};
+  need(logged_state(writer).write_role(waits));
+  auto reader = session();
+  const auto ahead = need(logged_state(reader).roles_ahead());
+  BOOST_REQUIRE(ahead.size() == 1U);
+  BOOST_TEST((ahead.front() == waits));
+  BOOST_TEST(need(logged_state(reader).roles()).front().term.value == 1U); // as committed, otherwise
+  need(writer.execute("ROLLBACK"));
+}
+
 BOOST_AUTO_TEST_CASE(r36_a_replica_moves_on_from_the_expected_sequence_only) {
   auto local = with_own_schema();
   auto s = session();
