@@ -101,8 +101,9 @@ result<std::unique_ptr<snapshot_reader>>
 snapshot_sender::parts::open_behind(const request& what, std::future<binlog_place> follows) const {
   if (follows.wait_for(safe_hold) != std::future_status::ready)
     return failure("its actor is busy", {}, true);
-  return snapshot_reader::open(o.sql, o.rules,
-                               {what.account, what.mailbox, what.snapshot, follows.get(), safe_hold});
+  return snapshot_reader::open(
+      o.sql, o.rules,
+      {what.account, what.mailbox, what.snapshot, std::max(follows.get(), what.follows), safe_hold});
 }
 
 result<std::uint64_t>

@@ -40,7 +40,8 @@ public:
     /// Once: rows sent and confirmed by Kafka, or why not. A failed snapshot is asked for anew, under another
     /// id. Any thread.
     std::function<void(result<std::uint64_t>)> done;
-    kafka_offset answers{-1}; ///< the newest request in understudy.control
+    kafka_offset answers{-1};  ///< the newest request in understudy.control
+    binlog_place follows = {}; ///< the view does, beside what the actor says
   };
 
   explicit snapshot_sender(options o);

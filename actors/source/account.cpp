@@ -13,7 +13,6 @@ account_actor::account_actor(caf::actor_config& config, std::shared_ptr<const ac
     , term_(start.term)
     , last_(start.last)
     , last_id_(start.last_id)
-    , last_end_(std::move(start.captured))
     , partition_(start.partition)
     , protected_(start.is_protected) {}
 

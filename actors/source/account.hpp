@@ -43,7 +43,6 @@ struct account_start {
   std::optional<gtid> last_id; ///< of `last`, if this process captured it
   partition_id partition;
   bool is_protected = true;
-  binlog_place captured = {}; ///< nothing of the account that lies behind it was captured yet
 };
 
 class account_actor final : public counted_actor<account_handle::base> {
@@ -77,7 +76,7 @@ private:
   epoch term_;
   sequence last_;
   std::optional<gtid> last_id_; ///< of `last_`, if this process wrote it
-  binlog_place last_end_;       ///< of `last_`, or behind it
+  binlog_place last_end_;       ///< of `last_`, if this actor wrote it
   partition_id partition_;
   bool protected_ = true;
   /// A fence was handed over, or the epoch was closed: nothing is produced any more (R28).

@@ -100,7 +100,7 @@ void capture::restart_at(const capture_beginning& from) {
   options_.around->settle->begin_at(from.position);
   has_place_ = true;
   options_.tail = {};
-  options_.accounts->begin_anew(from.roles);
+  options_.accounts->begin_anew(from);
   const std::lock_guard lock(source_mutex_);
   restarted_ = true;
   wake_.notify_all();

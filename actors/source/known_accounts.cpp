@@ -46,8 +46,8 @@ known_accounts::entry* known_accounts::by_mailbox(mailbox_id mailbox) {
 
 const account_handle& known_accounts::wake(entry& account) {
   if (!account.actor) {
-    account_start start{*account.id,       account.term,         account.sent, std::nullopt,
-                        account.partition, account.is_protected, captured_};
+    account_start start{*account.id,  account.term,      account.sent,
+                        std::nullopt, account.partition, account.is_protected};
     if (account.last_id != gtid{})
       start.last_id = account.last_id;
     account.actor = system_.spawn<account_actor, caf::lazy_init>(around_, std::move(start));
@@ -128,7 +128,8 @@ known_accounts::changes_in(const sliced_transaction& transaction) const {
 
 void known_accounts::on_slices(sliced_transaction& transaction, caf::execution_unit* unit) {
   const std::lock_guard lock(mutex_);
-  captured_ = transaction.end;
+  met_.advance(transaction.id);
+  met_end_ = transaction.end;
   std::vector<std::pair<entry*, std::vector<row_change>*>> own;
   for (auto& slice : transaction.slices) {
     auto* account = by_mailbox(slice.mailbox);
@@ -215,16 +216,17 @@ void known_accounts::on_role(const role_record& row, const binlog_place& place, 
   caf::anon_send(around_->supervisor, met);
 }
 
-void known_accounts::begin_anew(const std::vector<role_record>& roles) {
+void known_accounts::begin_anew(const capture_beginning& from) {
   const std::lock_guard lock(mutex_);
   role_changes_.clear(); // what was met is below the new place
-  captured_ = {};
+  met_ = from.position;
+  met_end_ = {};
   for (auto& [id, account] : accounts_) {
     account.settled_role = account.role;
     account.settled_term = account.term;
     mark_changed(account);
   }
-  for (const auto& role : roles)
+  for (const auto& role : from.roles)
     if (const auto* account = find(role.account); account != nullptr && role.term > account->term)
       on_role(role, {}, nullptr);
 }
@@ -278,11 +280,20 @@ void known_accounts::forget(const account_id& id) {
   mark_changed(*account);
 }
 
-account_handle known_accounts::actor_of(const account_id& id) {
+known_accounts::writer known_accounts::writer_of(const account_id& id, epoch term) {
   const std::lock_guard lock(mutex_);
   auto* account = find(id);
-  return account == nullptr || account->role != account_role::source || account->closed ? account_handle{}
-                                                                                        : wake(*account);
+  if (account == nullptr || account->role != account_role::source || account->closed ||
+      account->term != term || has_yet_to_meet(id))
+    return {};
+  return {wake(*account), met_end_};
+}
+
+/// Its last numbers may be of transactions that still wait in their COMMIT.
+bool known_accounts::has_yet_to_meet(const account_id& id) const {
+  const auto known = known_.find(id);
+  return known != known_.end() &&
+         !std::ranges::all_of(known->second, [this](const auto& event) { return met_.covers(event.first); });
 }
 
 bool known_accounts::is_written(const account_id& id) const {

@@ -46,9 +46,15 @@ public:
   bool is_protected(const account_id& account) const;
   /// The account isn't replicated any more; its numbers go on if it is enrolled again (R11).
   void forget(const account_id& account);
-  /// The account's actor while it is a source here; null otherwise, also once its epoch was closed (R20).
-  account_handle actor_of(const account_id& account);
-  /// Whether there would be one.
+  /// Who writes the account's line here in an epoch; nobody (a null actor) once the epoch was closed (R20),
+  /// and as long as capture hasn't met its role row, or all of the account that Kafka held when this process
+  /// began.
+  struct writer {
+    account_handle actor;
+    binlog_place met; ///< transactions up to here were met before; of later ones the actor knows
+  };
+  writer writer_of(const account_id& account, epoch term);
+  /// Whether it's a source here, in whatever epoch.
   bool is_written(const account_id& account) const;
 
   /// The accounts that are written here as far as capture knows, with their epochs.
@@ -89,7 +95,7 @@ public:
 
   /// Capture begins anew elsewhere: accounts get the roles that they have there, as if their rows had been
   /// met.
-  void begin_anew(const std::vector<role_record>& roles);
+  void begin_anew(const capture_beginning& from);
 
 private:
   struct entry {
@@ -123,6 +129,7 @@ private:
   entry* by_mailbox(mailbox_id mailbox);
   const entry* by_mailbox(mailbox_id mailbox) const;
   const account_handle& wake(entry& account);
+  bool has_yet_to_meet(const account_id& id) const;
   known_events::node_type take_known(const account_id& id, const gtid& transaction);
   void report_foreign(const entry& account, const gtid& id, std::vector<row_change> changes);
   bool settle_known(entry& account, const gtid& id, const settlement::slice_ptr& check);
@@ -136,7 +143,8 @@ private:
   std::unordered_map<account_id, entry> accounts_;
   std::unordered_map<mailbox_id, entry*> mailboxes_;
   std::unordered_map<account_id, known_events> known_; ///< what wasn't met in the binlog yet
-  binlog_place captured_;                              ///< end of the last transaction that was met
+  gtid_position met_;                                  ///< transactions up to here were met
+  binlog_place met_end_;                               ///< end of the last of them
   std::deque<role_change> role_changes_;               ///< in the binlog's order
   std::vector<entry*> changed_;
   std::vector<entry*> awake_; ///< that have an actor, or had one since the last rest()

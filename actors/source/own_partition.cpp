@@ -60,8 +60,7 @@ void own_partition::take(const record& raw, std::map<account_id, known_account>&
   if (transaction->term < account.term)
     return;
   account.last = std::max(account.last, transaction->number);
-  const auto settled = settled_.domains().find(transaction->id.domain);
-  if (settled != settled_.domains().end() && transaction->id.number <= settled->second.number)
+  if (settled_.covers(transaction->id))
     return; // won't be read from the binlog again
   const auto stamp = raw.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()});
   account.known[transaction->id] = {transaction->number, {raw.partition, raw.offset, stamp}};

@@ -239,10 +239,9 @@ void supervisor::send_snapshot(const account_state& account) {
     spdlog::warn("account {}: snapshot {} has no marker in the log, so nobody loads it: it is begun again",
                  account.id, doing.unmarked);
   }
-  const auto actor = parts_->accounts->actor_of(account.id);
-  if (!actor || lost_) {
-    waiting_.insert(
-        account.id); // its role row isn't met yet, or the view would lie before capture's new place
+  const auto writer = parts_->accounts->writer_of(account.id, account.terms.active()->term);
+  if (!writer.actor || lost_) {
+    waiting_.insert(account.id); // not met yet, or the view would lie before capture's new place
     return;
   }
   doing.snapshot_running = true;
@@ -250,7 +249,8 @@ void supervisor::send_snapshot(const account_state& account) {
   snapshot_sender::request wanted;
   wanted.account = account.id;
   wanted.mailbox = parts_->accounts->mailbox_of(account.id);
-  wanted.account_actor = actor;
+  wanted.account_actor = writer.actor;
+  wanted.follows = writer.met;
   wanted.snapshot = doing.unmarked = new_uuid();
   wanted.answers = newest;
   wanted.partition = account.partition; // both topics have the same number of partitions

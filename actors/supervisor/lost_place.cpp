@@ -22,11 +22,6 @@ using kind = position_lost::kind;
 /// Looking through partitions that can't be read is given up after so long, and begun again.
 constexpr std::chrono::seconds reading_patience{60};
 
-bool reaches(const gtid_position& end, const gtid& id) {
-  const auto last = end.domains().find(id.domain);
-  return last != end.domains().end() && last->second.number >= id.number;
-}
-
 /// Tells capture of accounts that this node writes, as control knows them, without a checkpoint of its own.
 /// Returns what shows that this isn't the server that wrote them (R9): the checkpoint isn't all that it
 /// lacks.
@@ -56,7 +51,7 @@ result<std::string> make_known(node_parts& parts, sql_session& session, const gt
     const auto& [highest, own, own_term] = numbers->at(account.account);
     if (!mailboxes.contains(account.account))
       differs = fmt::format("it has no mailbox of account {}", account.account);
-    else if (own && own_term == account.term && !reaches(end, *own)) // an earlier epoch's: of any server
+    else if (own && own_term == account.term && !end.covers(*own)) // an earlier epoch's: of any server
       differs = fmt::format("Kafka has transaction {} of account {}, its binlog ends before that",
                             own->text(), account.account);
     account.mailbox = mailboxes[account.account];

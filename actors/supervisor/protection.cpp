@@ -76,7 +76,7 @@ void supervisor::give_up_holding(const account_id& id) {
 bool supervisor::holds_commits(const account_state& account) {
   auto& doing = work(account.id);
   if (!std::exchange(doing.hold_asked, true)) {
-    const bool is_written = static_cast<bool>(parts_->accounts->actor_of(account.id)); // who answers
+    const bool is_written = parts_->accounts->is_written(account.id); // its actor answers
     parts_->accounts->set_protected(account.id, true);
     if (!is_written) // whoever will write it begins with holding
       doing.unheld_up_to = 0;

@@ -26,6 +26,11 @@ class gtid_position {
 public:
   void advance(const gtid& id) { last_[id.domain] = id; }
   bool empty() const { return last_.empty(); }
+  /// The transaction, or a later one of its domain, lies before the position.
+  bool covers(const gtid& id) const {
+    const auto last = last_.find(id.domain);
+    return last != last_.end() && last->second.number >= id.number;
+  }
   std::string text() const;
   static result<gtid_position> parse(std::string_view text);
   const std::map<std::uint32_t, gtid>& domains() const { return last_; }

@@ -216,6 +216,13 @@ bool node_world::follows(const std::vector<std::string>& names, std::size_t to, 
   });
 }
 
+std::string node_world::story() {
+  std::string all = at(0).cli({"ha", "getAccountStatus"}).text;
+  for (auto& store : stores_)
+    all += fmt::format("--- {}\n{}", store.name, store.node.log_text());
+  return all;
+}
+
 bool node_world::become_same(const std::vector<std::string>& names, std::size_t a, std::size_t b) {
   auto one = at(a).db.connect();
   auto other = at(b).db.connect();
@@ -229,8 +236,7 @@ bool node_world::become_same(const std::vector<std::string>& names, std::size_t 
     });
   });
   if (!same)
-    BOOST_TEST_MESSAGE(differ << at(a).cli({"ha", "getAccountStatus"}).text << at(a).node.log_text()
-                              << at(b).node.log_text());
+    BOOST_TEST_MESSAGE(differ << story());
   return same;
 }
 

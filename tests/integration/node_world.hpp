@@ -107,6 +107,8 @@ public:
   void enrol(const std::vector<std::string>& names, std::size_t from, std::size_t to, unsigned priority = 10);
   /// Whether each account has an available replica there and is protected, as the node `asked` says.
   bool follows(const std::vector<std::string>& names, std::size_t to, std::size_t asked);
+  /// For whoever has to find out why a test failed: the accounts' status and what the nodes logged.
+  std::string story();
   /// True once the rows of all accounts are the same on both.
   bool become_same(const std::vector<std::string>& names, std::size_t a, std::size_t b);
 

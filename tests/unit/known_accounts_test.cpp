@@ -78,8 +78,9 @@ struct world {
   ~world() {
     log->confirm_all();
     for (const auto& account : {anna, bert})
-      if (const auto actor = accounts->actor_of(account))
-        caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+      if (const auto known = accounts->numbered_up_to(account))
+        if (const auto actor = accounts->writer_of(account, known->term).actor)
+          caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
     accounts->forget(anna);
     accounts->forget(bert);
     caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
@@ -205,10 +206,31 @@ BOOST_AUTO_TEST_CASE(p7_an_account_at_rest_has_no_actor_and_goes_on_where_it_was
 BOOST_AUTO_TEST_CASE(p7_an_actor_that_somebody_holds_doesnt_rest) {
   world w;
   w.expect(anna, 1, account_role::source, 0);
-  const auto held = w.accounts->actor_of(anna); // as a snapshot's sender does
+  const auto held = w.accounts->writer_of(anna, epoch(1)).actor; // as a snapshot's sender does
   for (int i = 0; i < 3; ++i)
     w.accounts->rest();
-  BOOST_TEST((w.accounts->actor_of(anna) == held));
+  BOOST_TEST((w.accounts->writer_of(anna, epoch(1)).actor == held));
+}
+
+/// A snapshot's marker in an epoch before would be void.
+BOOST_AUTO_TEST_CASE(r16_nobody_gets_the_actor_of_an_epoch_that_capture_has_yet_to_meet) {
+  world w;
+  w.expect(anna, 1, account_role::source, 0);
+  BOOST_TEST(!w.accounts->writer_of(anna, epoch(3)).actor);
+  w.role(anna, epoch(3), "source");
+  BOOST_TEST(!!w.accounts->writer_of(anna, epoch(3)).actor);
+}
+
+/// The view of a snapshot might not contain what its marker lies behind.
+BOOST_AUTO_TEST_CASE(r16_nobody_gets_the_actor_of_an_account_whose_tail_capture_has_yet_to_meet) {
+  world w;
+  w.expect_with_two_known();
+  w.capture(1);
+  BOOST_TEST(!w.accounts->writer_of(anna, epoch(1)).actor);
+  w.capture(1);
+  const auto writer = w.accounts->writer_of(anna, epoch(1));
+  BOOST_TEST(!!writer.actor);
+  BOOST_TEST((writer.met == place(2)));
 }
 
 BOOST_AUTO_TEST_CASE(r28_an_account_without_an_actor_is_fenced_all_the_same) {
@@ -231,7 +253,6 @@ BOOST_AUTO_TEST_CASE(r29_a_fence_names_the_transaction_of_its_last_number_or_non
   world w;
   w.expect_with_two_known();
   w.capture(1);
-  const auto woken = w.accounts->actor_of(anna);
   w.capture(1);
   w.role(anna, epoch(2), "replica");
   BOOST_REQUIRE(eventually(deadline, [&] { return w.produced<fence_event>().size() == 1; }));
@@ -244,7 +265,7 @@ BOOST_AUTO_TEST_CASE(r20_an_epoch_that_was_closed_writes_no_fence) {
   world w;
   w.expect(anna, 1, account_role::source, 4);
   w.accounts->close_epoch(anna, epoch(1));
-  BOOST_TEST(!w.accounts->actor_of(anna));
+  BOOST_TEST(!w.accounts->writer_of(anna, epoch(1)).actor);
   w.role(anna, epoch(2), "replica");
   w.capture(1);
   BOOST_REQUIRE(eventually(deadline, [&] { return w.foreign == 1; }));

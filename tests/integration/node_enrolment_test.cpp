@@ -1,0 +1,79 @@
+// Accounts that get their first copy while clients write them (case A12, R16).
+#include "tests/integration/node_world.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+using namespace understudy;
+using namespace understudy::testing;
+using fixture::eventually;
+
+namespace {
+
+struct writers {
+  node_world world;
+  const std::vector<std::string> names = world.create_accounts(0, "busy", 4);
+  const std::string accounts = fmt::format("{}", fmt::join(names, ","));
+
+  fixture::node_process write() {
+    return world.deliver(0, "busy", {"--threads", "8", "--rate", "500", "--duration", "300"});
+  }
+  /// Somebody was told OK since.
+  void write_some() {
+    const auto told = [&] { return std::filesystem::file_size(world.record_of("busy")); };
+    if (!eventually(patience, [&, before = told()] { return told() > before; }))
+      BOOST_FAIL("nobody was told anything: " << world.story());
+  }
+  void set_destination() {
+    cli_answer done;
+    BOOST_REQUIRE(eventually(patience, [&] { // nodes that have just begun may not know each other
+      done = world.at(0).cli({"ha", "setAccountDestination", world.at(1).name, "10", "accounts", accounts});
+      return !done.says("no node named");
+    }));
+    BOOST_TEST_CONTEXT(done.text) BOOST_REQUIRE(done.status == 0);
+  }
+  void take_away() {
+    const auto done =
+        world.at(0).cli({"ha", "removeAccountDestination", world.at(1).name, "accounts", accounts});
+    BOOST_TEST_CONTEXT(done.text) BOOST_REQUIRE(done.status == 0);
+  }
+  void wait_for_copies() {
+    if (!eventually(patience, [&] { return world.follows(names, 1, 0); }))
+      BOOST_FAIL("no copies: " << world.story());
+  }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(node_enrolment, writers)
+
+/// What is in the log may not be committed yet, and what is committed is in the view or behind its marker.
+BOOST_AUTO_TEST_CASE(a12_r16_a_copy_made_under_writers_misses_nothing_and_has_nothing_twice) {
+  for (int round = 0; round < 8; ++round) {
+    auto writing = write();
+    write_some();
+    set_destination();
+    wait_for_copies();
+    BOOST_TEST(writing.stop());
+    BOOST_REQUIRE(world.become_same(names, 0, 1));
+    take_away();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a12_nor_does_one_whose_nodes_are_killed_while_it_is_made) {
+  for (const std::size_t killed : {0U, 1U, 0U, 1U}) {
+    auto writing = write();
+    write_some();
+    set_destination();
+    world.at(killed).node.kill9();
+    world.at(killed).start_node();
+    wait_for_copies();
+    write_some();
+    BOOST_TEST(writing.stop());
+    BOOST_REQUIRE(world.become_same(names, 0, 1));
+    take_away();
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
