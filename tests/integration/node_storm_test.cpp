@@ -133,7 +133,7 @@ private:
     wait_for(
         [&] {
           done = world.at(asked).cli({"ha", "promoteAccounts", "accounts", all_, "destination", name(to)});
-          return done.status == 0 || done.says("is already");
+          return done.status == 0 || done.says("is its source already");
         },
         "a promotion");
     home = to;
