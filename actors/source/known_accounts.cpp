@@ -243,18 +243,18 @@ void known_accounts::close_epoch(const account_id& id, epoch term) {
     tell(account->actor, epoch_closed{term});
 }
 
-void known_accounts::set_protected(const account_id& id, bool is_protected) {
+bool known_accounts::set_protected(const account_id& id, bool is_protected) {
   const std::lock_guard lock(mutex_);
   auto* account = find(id);
   if (account == nullptr)
-    return;
+    return false;
   account->is_protected = is_protected;
-  if (!account->actor)
-    return;
-  if (is_protected)
-    tell(account->actor, protect{});
-  else
+  const bool answers = is_protected && account->role == account_role::source && !account->closed;
+  if (answers)
+    tell(wake(*account), protect{});
+  else if (account->actor && !is_protected)
     tell(account->actor, settle_unprotected{});
+  return answers;
 }
 
 bool known_accounts::is_protected(const account_id& id) const {

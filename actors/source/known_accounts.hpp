@@ -41,7 +41,9 @@ public:
   /// The account's epoch ended without this node (R20): its slices are foreign from now on, or from the
   /// epoch's role row on.
   void close_epoch(const account_id& account, epoch term);
-  void set_protected(const account_id& account, bool is_protected);
+  /// True: the account's actor says holds_again, once everything that it produces from then on holds its
+  /// COMMIT.
+  bool set_protected(const account_id& account, bool is_protected);
   /// As was said last; true for an account that isn't known.
   bool is_protected(const account_id& account) const;
   /// The account isn't replicated any more; its numbers go on if it is enrolled again (R11).

@@ -76,10 +76,8 @@ void supervisor::give_up_holding(const account_id& id) {
 bool supervisor::holds_commits(const account_state& account) {
   auto& doing = work(account.id);
   if (!std::exchange(doing.hold_asked, true)) {
-    const bool is_written = parts_->accounts->is_written(account.id); // its actor answers
-    parts_->accounts->set_protected(account.id, true);
-    if (!is_written) // whoever will write it begins with holding
-      doing.unheld_up_to = 0;
+    if (!parts_->accounts->set_protected(account.id, true))
+      doing.unheld_up_to = 0; // whoever will write it begins with holding
   }
   if (!doing.unheld_up_to)
     return false;
