@@ -48,7 +48,7 @@ public:
   void round() {
     write();
     writes_some();
-    switch (random_() % 9) {
+    switch (random_() % 11) {
     case 0:
       return planned();
     case 1:
@@ -65,6 +65,10 @@ public:
       return a_copy_is_taken_away_and_made_again();
     case 7:
       return kafka_dies_and_returns();
+    case 8:
+      return its_mariadb_dies_and_returns();
+    case 9:
+      return the_power_fails();
     default:
       return its_node_stands_still_and_another_takes_over();
     }
@@ -242,6 +246,25 @@ private:
     pause();
     world.kafka.restart();
     stop_writing();
+  }
+
+  void its_mariadb_dies_and_returns() {
+    said("its MariaDB dies and returns");
+    world.at(home).db.kill9();
+    writers_are_told();
+    world.at(home).db.restart();
+  }
+  void the_power_fails() {
+    said("the power fails");
+    world.kafka.kill9();
+    for (std::size_t host = 0; host < hosts; ++host)
+      world.at(host).die();
+    writers_are_told();
+    for (std::size_t host = 0; host < hosts; ++host) {
+      world.at(host).db.restart();
+      world.at(host).start_node(); // before there is a Kafka
+    }
+    world.kafka.restart();
   }
 
   std::mt19937 random_;
