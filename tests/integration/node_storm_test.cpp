@@ -55,7 +55,7 @@ public:
     case 1:
       return its_mailstore_dies();
     case 2:
-      return its_node_dies_and_another_takes_over();
+      return another_takes_over(true);
     case 3:
       return a_node_dies_and_returns(home);
     case 4:
@@ -71,7 +71,7 @@ public:
     case 9:
       return the_power_fails();
     default:
-      return its_node_stands_still_and_another_takes_over();
+      return another_takes_over(false);
     }
   }
 
@@ -194,25 +194,22 @@ private:
     world.at(from).db.restart();
     world.at(from).start_node();
   }
-  void its_node_dies_and_another_takes_over() {
+  void another_takes_over(bool dies) {
     const auto from = home;
     const auto to = other();
-    said("the node dies, promotion to " + name(to));
-    world.at(from).node.kill9();
+    auto& node = world.at(from).node;
+    said(fmt::format("the node {}, promotion to {}", dies ? "dies" : "stands still", name(to)));
+    if (dies)
+      node.kill9();
+    else
+      node.suspend();
     all_writers_wait();
     promote(to, to);
     load->kill9(); // whoever wrote on where the account isn't any more would be told OK (R35)
-    world.at(from).start_node();
-  }
-  void its_node_stands_still_and_another_takes_over() {
-    const auto from = home;
-    const auto to = other();
-    said("the node stands still, promotion to " + name(to));
-    world.at(from).node.suspend();
-    all_writers_wait();
-    promote(to, to);
-    load->kill9();
-    world.at(from).node.resume();
+    if (dies)
+      world.at(from).start_node();
+    else
+      node.resume();
   }
   void a_node_dies_and_returns(std::size_t victim) {
     said("node " + name(victim) + " dies and returns");
