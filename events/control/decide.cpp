@@ -87,6 +87,7 @@ private:
         decided.gates.insert(decided.gates.end(), promotion.gates.begin(), promotion.gates.end());
         decided.destination = promotion.destination;
         decided.waits = promotion.waits;
+        decided.is_second = promotion.is_second;
         result_.claims_needed.insert(result_.claims_needed.end(), promotion.claims_needed.begin(),
                                      promotion.claims_needed.end());
         result_.declines.insert(result_.declines.end(), promotion.declines.begin(), promotion.declines.end());

@@ -35,6 +35,9 @@ struct account_facts {
   std::optional<sequence> acknowledged; ///< by the source; none: it didn't answer
   std::optional<sequence> in_log;       ///< the last one in Kafka that a living node knows of
   epoch fenced;                         ///< the highest epoch whose valid fence this node read (R24)
+  /// The epoch whose destination has had its turn for so long without beginning that another may take its
+  /// place (promotion_patience). 0: none.
+  epoch overdue;
   std::map<node_name, replica_facts> replicas;
   /// Whether the mailstores of the nodes that answered have a mailbox of it.
   std::map<node_name, bool> has_mailbox;
@@ -73,6 +76,8 @@ struct account_decision {
   /// Not decided yet, but nothing holds it that doesn't pass by itself: a claim, a decline, or the word of
   /// the source of a planned promotion is waited for. Decide again.
   bool waits = false;
+  /// `waits`, for the end of another's promotion: once that is active, this command has lost.
+  bool is_second = false;
   std::string text;      ///< one sentence: what will be done, or why not
   node_name destination; ///< of a promotion: the chosen one
   std::vector<gate> gates;

@@ -10,10 +10,12 @@ constexpr std::string_view claim_gate_name = "claim ready";
 constexpr std::string_view decline_gate_name = "epoch declined";
 constexpr std::string_view answer_gate_name = "source answers";
 constexpr std::string_view fence_gate_name = "fence read";
+constexpr std::string_view under_way_gate_name = "not under way already";
+constexpr std::string_view earlier_gate_name = "earlier promotion over";
 
 bool holds_for_good(const gate& g) {
   return !g.passed && g.name != claim_gate_name && g.name != decline_gate_name &&
-         g.name != answer_gate_name && g.name != fence_gate_name;
+         g.name != answer_gate_name && g.name != fence_gate_name && g.name != earlier_gate_name;
 }
 
 std::string figure(const std::optional<sequence>& number) {
@@ -53,6 +55,9 @@ public:
     if (!blocked)
       result_.event = event(chosen);
     result_.waits = blocked && !for_good;
+    result_.is_second = result_.waits && std::any_of(gates.begin(), gates.end(), [](const gate& g) {
+                          return !g.passed && g.name == earlier_gate_name;
+                        });
     return std::move(result_);
   }
 
@@ -196,7 +201,7 @@ private:
     const bool under_way =
         !planned() && pending && pending->primary == node && pending->origin == term_origin::unplanned;
     if (under_way)
-      add(gates, "not under way already", node, false,
+      add(gates, std::string(under_way_gate_name), node, false,
           fmt::format("its promotion to {} in epoch {} is being carried out already{}", node, pending->term,
                       whose(*pending)));
     node_alive(gates, node);
@@ -261,10 +266,24 @@ private:
                   node));
   }
 
-  /// Nobody named another destination: one that is being carried out by a living node isn't superseded.
-  bool carried_out(const term_entry& pending) const {
-    return !wanted_.destination && pending.origin == term_origin::unplanned && lives(pending.primary) &&
-           !pending.decline_asked;
+  epoch fenced() const { return facts_ ? facts_->fenced : epoch{}; }
+
+  /// Living nodes carry out the promotion that was decided before: nobody takes the account away from them in
+  /// the middle of it, whatever he names (R24). Only what has been its destination's turn for long may be
+  /// superseded, and only by name.
+  bool waits_for(const term_entry& pending, const node_name& destination) const {
+    if (!lives(pending.primary))
+      return false;
+    const bool is_planned = pending.origin == term_origin::planned;
+    const bool handed_over = !is_planned || fenced() >= pending.term;
+    if (!handed_over && !lives(account_.primary()))
+      return false;
+    if (pending.primary == destination)
+      return is_planned; // else it holds for good: "not under way already"
+    if (pending.decline_asked)
+      return false;
+    const bool is_overdue = facts_ && facts_->overdue >= pending.term;
+    return !handed_over || !wanted_.destination || !is_overdue;
   }
 
   void source_alive() {
@@ -284,23 +303,31 @@ private:
                                     node));
   }
 
+  /// True: it waits for the end of that promotion, and asks nobody meanwhile.
+  bool earlier_promotion(const node_name& destination) {
+    const auto* pending = account_.promotion();
+    if (!pending || !waits_for(*pending, destination))
+      return false;
+    const bool for_good = !wanted_.destination && pending->origin == term_origin::unplanned;
+    add(result_.gates, std::string(for_good ? under_way_gate_name : earlier_gate_name), pending->primary,
+        false,
+        fmt::format("its promotion to {} in epoch {} is being carried out{}{}", pending->primary.get(),
+                    pending->term, whose(*pending), for_good ? "" : ": its end is waited for"));
+    return true;
+  }
+
   void source_gone(const node_name& destination) {
-    const auto fenced = facts_ ? facts_->fenced : epoch{};
     const auto* active = account_.terms.active();
-    for (const auto* open : account_.terms.unclosed(fenced)) {
+    const bool waits = earlier_promotion(destination);
+    for (const auto* open : account_.terms.unclosed(fenced())) {
       const node_name& node = open->primary;
-      if (node == destination)
+      if (node == destination || (waits && open == account_.promotion()))
         continue; // its own epoch: it stops it by itself
       const auto claim = live_.claims.find(node);
       const bool claimed = claim != live_.claims.end() && claim->second.offset.value >= 0;
       const bool may_decline = open != active && open->origin != term_origin::enrolment;
       const auto* current = account_.terms.current();
-      if (may_decline && lives(node) && !claimed && carried_out(*open)) {
-        add(result_.gates, "not under way already", node, false,
-            fmt::format("its promotion to {} in epoch {} is being carried out{}: name another destination to "
-                        "supersede it",
-                        node, open->term, whose(*open)));
-      } else if (may_decline && lives(node) && !claimed) {
+      if (may_decline && lives(node) && !claimed) {
         result_.declines.push_back({account_.id, node, open->term, destination});
         add(result_.gates, std::string(decline_gate_name), node, false,
             fmt::format("{} was to begin epoch {}{} and is up: it is asked to decline", node, open->term,
@@ -309,8 +336,8 @@ private:
                  current->origin == term_origin::planned) {
         // Only it knows whether it handed the fence over (R28).
         add(result_.gates, std::string(answer_gate_name), node, false,
-            fmt::format("{} was to hand over to epoch {}{}: its abort, or its fence, is waited for", node,
-                        current->term, whose(*current)));
+            fmt::format("{} was to hand over to {} in epoch {}{}: its abort, or its fence, is waited for",
+                        node, current->primary.get(), current->term, whose(*current)));
       } else if (open == active && lives(node) && !claimed && declined_behind_its_fence(*open, *current)) {
         add(result_.gates, std::string(fence_gate_name), node, false,
             fmt::format("{} declined epoch {} behind its fence, which ends epoch {}: it is read first",
@@ -359,7 +386,7 @@ private:
     decided.to = to;
     decided.kind = wanted_.kind;
     decided.claims = claims_;
-    decided.fenced = !planned() && facts_ ? facts_->fenced : epoch{};
+    decided.fenced = planned() ? epoch{} : fenced();
     decided.return_source = !wanted_.no_return;
     return decided;
   }

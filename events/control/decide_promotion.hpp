@@ -9,6 +9,7 @@ struct promotion_gates {
   node_name destination;   ///< the chosen one, or the first looked at
   std::optional<promotion_decided> event; ///< none: a gate holds
   bool waits = false;                     ///< account_decision::waits
+  bool is_second = false;                 ///< account_decision::is_second
   std::vector<node_name> claims_needed;
   std::vector<decline_wanted> declines;
 };

@@ -39,6 +39,7 @@ inline constexpr mutant_name mutant_names[] = {
 struct options {
   mutant broken = mutant::none;
   bool tell = false; ///< keep the story
+  bool calm = false; ///< nothing fails, no client goes astray; many administrators
 };
 
 } // namespace understudy::simulation

@@ -9,7 +9,21 @@ oracle::oracle(story& log)
     , partition_(kafka_offset{0}, kafka_offset{0}, nullptr) {}
 
 void oracle::control_landed(const control_record& record, kafka_offset offset) {
-  evolve(control_, record, offset);
+  std::map<account_id, epoch> under_way;
+  for (const auto& event : record.events)
+    if (const auto* change = std::get_if<account_change>(&event); change && nobody_fails)
+      if (const auto* account = control_.account(change->account); account && account->promotion())
+        under_way[change->account] = account->promotion()->term;
+  const auto folded = evolve(control_, record, offset);
+  for (std::size_t i = 0; i < folded.events.size(); ++i) {
+    const auto* change = std::get_if<account_change>(&record.events[i]);
+    if (!change || !folded.events[i].applied || !under_way.contains(change->account))
+      continue;
+    if (std::holds_alternative<promotion_decided>(change->body) ||
+        std::holds_alternative<decline_asked>(change->body))
+      log_.violated("R24: {} takes {} from the living nodes that carry out epoch {}", record.from.node,
+                    change->account, under_way.at(change->account));
+  }
 }
 
 void oracle::account_landed(const account_event& event, kafka_offset offset) {

@@ -16,6 +16,9 @@ class oracle {
 public:
   explicit oracle(story& log);
 
+  /// Then living nodes carry out what was decided, and nobody may take it from them (R24).
+  bool nobody_fails = false;
+
   // --- what landed in Kafka ---
   void control_landed(const control_record& record, kafka_offset offset);
   void account_landed(const account_event& event, kafka_offset offset);

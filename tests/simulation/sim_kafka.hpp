@@ -50,14 +50,15 @@ public:
   static constexpr std::size_t in_flight = 5; ///< requests that may land after their producer died
 
   sim_channel(scheduler& time, random_source& random, sim_partition<Record>& partition,
-              std::function<bool()> connected)
+              std::function<bool()> connected, int slow_percent)
       : time_(time)
       , random_(random)
       , partition_(partition)
-      , connected_(std::move(connected)) {}
+      , connected_(std::move(connected))
+      , slow_percent_(slow_percent) {}
 
   void send(Record record, report done) {
-    const bool slow = random_.percent(2);
+    const bool slow = random_.percent(slow_percent_);
     const auto delay = slow ? random_.between(20, 2500) * millisecond : random_.between(200, 4000);
     waiting_.push_back({std::move(record), time_.now() + delay, std::move(done)});
     pump();
@@ -116,6 +117,7 @@ private:
   random_source& random_;
   sim_partition<Record>& partition_;
   std::function<bool()> connected_;
+  int slow_percent_;
   std::deque<item> waiting_;
   bool pumping_ = false;
 };

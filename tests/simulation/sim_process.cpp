@@ -20,9 +20,12 @@ sim_process::sim_process(world& around, sim_host& machine)
     host_.lives += 1;
   life_ = account_life_ = incarnation(std::max<std::uint64_t>(host_.lives, 1));
   auto& w = world_;
-  control_out_ = std::make_shared<sim_channel<control_record>>(w.time, w.random, w.control, connected);
-  leases_out_ = std::make_shared<sim_channel<lease_record>>(w.time, w.random, w.leases, connected);
-  accounts_out_ = std::make_shared<sim_channel<account_event>>(w.time, w.random, w.accounts, connected);
+  control_out_ = std::make_shared<sim_channel<control_record>>(w.time, w.random, w.control, connected,
+                                                               w.limits.slow_percent);
+  leases_out_ = std::make_shared<sim_channel<lease_record>>(w.time, w.random, w.leases, connected,
+                                                            w.limits.slow_percent);
+  accounts_out_ = std::make_shared<sim_channel<account_event>>(w.time, w.random, w.accounts, connected,
+                                                               w.limits.slow_percent);
   control_end_ = w.control.log().size();
   leases_end_ = w.leases.log().size();
   accounts_end_ = w.accounts.log().size();
@@ -67,8 +70,8 @@ void sim_process::tick() {
 void sim_process::replace_account_producer() {
   accounts_out_->abandon();
   const auto connected = [this] { return world_.connected(host_); };
-  accounts_out_ =
-      std::make_shared<sim_channel<account_event>>(world_.time, world_.random, world_.accounts, connected);
+  accounts_out_ = std::make_shared<sim_channel<account_event>>(world_.time, world_.random, world_.accounts,
+                                                               connected, world_.limits.slow_percent);
   fence_handed_.clear();
   snapshots_sent_.clear();
   begin_account_life();

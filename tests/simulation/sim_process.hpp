@@ -3,6 +3,7 @@
 #pragma once
 #include "events/control/decide.hpp"
 #include "events/control/lease_view.hpp"
+#include "events/control/promotion_patience.hpp"
 #include "storage/settle/ack_tracker.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -130,6 +131,7 @@ private:
     instant until;
     instant next = 0;
     std::string record; ///< appended, not read back yet
+    promotion_patience others;
   };
   std::deque<running> running_;
 };

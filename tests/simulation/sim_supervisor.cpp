@@ -60,7 +60,7 @@ live_facts sim_process::facts() const {
 }
 
 void sim_process::take_command(command wanted) {
-  running_.push_back({std::move(wanted), world_.time.now() + (world_.quiet() ? 3 : 10) * second, 0, {}});
+  running_.push_back({std::move(wanted), world_.time.now() + (world_.quiet() ? 3 : 10) * second, 0, {}, {}});
 }
 
 void sim_process::supervise() {
@@ -72,7 +72,12 @@ void sim_process::supervise() {
     if (now < running.next || !running.record.empty())
       continue;
     running.next = now + 50 * millisecond;
-    const auto decided = decide(control_, running.wanted, facts());
+    auto live = facts();
+    for (const auto& account : control_.accounts()) {
+      auto& known = live.accounts[account.id];
+      known.overdue = running.others.overdue(account, known.fenced, clock(), world_.limits.lease.lease);
+    }
+    const auto decided = decide(control_, running.wanted, live);
     if (!decided.events.empty()) {
       running.until = now; // decided once; whoever is void is told so
       world_.log.tell("{} decides: {}", host_.name, decided.accounts.front().text);

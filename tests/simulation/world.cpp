@@ -20,6 +20,7 @@ world::world(std::uint64_t seed, const options& chosen)
     , leases(time)
     , accounts(time) {
   draw_knobs();
+  truth.nobody_fails = chosen.calm;
   control.on_landed = [this](const control_record& record, kafka_offset offset) {
     truth.control_landed(record, offset);
   };
@@ -45,6 +46,12 @@ void world::draw_knobs() {
   limits.read_batch = static_cast<int>(random.between(1, 8));
   limits.accounts = static_cast<std::size_t>(random.between(1, 3));
   limits.fault_gap_ms = static_cast<int>(random.between(150, 1500));
+  if (chosen.calm) { // no node is so slow, or its lease so short, that it looks dead
+    limits.lease.lease = std::chrono::milliseconds(1200);
+    limits.heartbeat_ms = 100;
+    limits.read_batch = 8;
+    limits.slow_percent = 0;
+  }
 }
 
 sim_host& world::host(const node_name& name) {
@@ -119,7 +126,7 @@ void world::schedule_client() {
   time.after(random.between(2, 60) * millisecond, [this] {
     const auto& account = random.pick(account_names);
     // Most clients follow the directory; a stale cache, or a person, goes elsewhere (R35).
-    auto& target = random.per_mille(8) ? *random.pick(hosts) : host(directory[account]);
+    auto& target = !chosen.calm && random.per_mille(8) ? *random.pick(hosts) : host(directory[account]);
     if (target.db.up() && time.now() >= target.frozen_until) {
       const auto write = next_write_++;
       writes_[write] = {account};
@@ -145,7 +152,7 @@ void world::told_client(sim_host& host, write_id write, told outcome) {
 }
 
 void world::schedule_administrator() {
-  time.after(random.between(300, 3000) * millisecond, [this] {
+  time.after(random.between(chosen.calm ? 30 : 300, chosen.calm ? 600 : 3000) * millisecond, [this] {
     auto& host = *random.pick(hosts);
     if (host.process) {
       promote wanted;
@@ -223,7 +230,8 @@ void world::begin_when_active(std::int64_t clients) {
     for (std::int64_t i = 0; i < clients; ++i)
       schedule_client();
     schedule_administrator();
-    schedule_faults();
+    if (!chosen.calm)
+      schedule_faults();
   });
 }
 

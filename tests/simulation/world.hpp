@@ -23,6 +23,7 @@ struct knobs {
   instant quiet = 12 * second;
   std::size_t accounts = 2;
   int fault_gap_ms = 800; ///< mean time between faults
+  int slow_percent = 2;   ///< of what is sent to Kafka lands late
 };
 
 /// What is on one machine.

@@ -1,5 +1,6 @@
 #include "events/control/decide.hpp"
 #include "events/control/placement.hpp"
+#include "events/control/promotion_patience.hpp"
 #include "tests/unit/control_world.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -266,6 +267,7 @@ BOOST_FIXTURE_TEST_CASE(r24_a_living_primary_of_an_open_epoch_is_asked_a_dead_on
   source_dies({kafka_offset{7}, true, ""});
   take(run(unplanned(two)));
   BOOST_TEST(blocked_by(run(unplanned(two)), "not under way already"));
+  facts.accounts[anna].overdue = epoch{2};
   auto decided = run(unplanned(three));
   BOOST_TEST_REQUIRE(decided.declines.size() == 1u);
   BOOST_TEST((decided.declines.front() == decline_wanted{anna, two, epoch{2}, three}));
@@ -285,6 +287,7 @@ BOOST_FIXTURE_TEST_CASE(r24_a_living_primary_of_an_open_epoch_is_asked_a_dead_on
 BOOST_FIXTURE_TEST_CASE(r24_the_promotion_waits_while_a_living_primary_is_asked, ready) {
   source_dies({kafka_offset{7}, true, ""});
   take(run(unplanned(two)));
+  facts.accounts[anna].overdue = epoch{2};
   auto decided = run(unplanned(three));
   BOOST_TEST(blocked_by(decided, "epoch declined"));
   BOOST_TEST(decided.accounts.front().waits);
@@ -326,6 +329,67 @@ BOOST_FIXTURE_TEST_CASE(r24_nobody_is_asked_to_decline_for_a_command_that_names_
   BOOST_TEST(decided.declines.empty());
   facts.accounts[anna].replicas[three].stopped = "poison event"; // what else holds it changes nothing
   BOOST_TEST(run(unplanned()).declines.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(r24_what_living_nodes_carry_out_is_not_taken_from_them, ready) {
+  const auto waits_for_its_end = [&](promote wanted) {
+    const auto decided = run(std::move(wanted));
+    return blocked_by(decided, "earlier promotion over") && decided.accounts.front().waits &&
+           decided.accounts.front().is_second && decided.declines.empty() && decided.claims_needed.empty();
+  };
+  take(run(planned(two)));
+  // Before its source hands it over, and behind that: neither elsewhere, nor back, nor by an epoch that its
+  // source has no part in.
+  for (const auto fenced : {epoch{}, epoch{2}}) {
+    facts.accounts[anna].fenced = fenced;
+    for (const auto& wanted : {unplanned(three), unplanned(two), unplanned(one), unplanned()})
+      BOOST_TEST(waits_for_its_end(wanted));
+  }
+  // Its destination had its turn for long: by name somebody else may.
+  facts.accounts[anna].overdue = epoch{2};
+  BOOST_TEST(run(unplanned(three)).declines.size() == 1u);
+  BOOST_TEST(!run(unplanned(three)).accounts.front().is_second);
+  BOOST_TEST(waits_for_its_end(unplanned(two)));
+  BOOST_TEST(waits_for_its_end(unplanned()));
+  // That it only stands in line at its source is no reason.
+  facts.accounts[anna].fenced = epoch{};
+  BOOST_TEST(waits_for_its_end(unplanned(three)));
+  // Dead, it can't go on.
+  facts.nodes[two].lease_runs = false;
+  BOOST_TEST(blocked_by(run(unplanned(three)), "source answers"));
+  BOOST_TEST(!run(unplanned(three)).accounts.front().is_second);
+}
+
+BOOST_FIXTURE_TEST_CASE(r24_neither_is_what_goes_on_without_a_source, ready) {
+  source_dies({kafka_offset{7}, true, ""});
+  take(run(unplanned(two)));
+  auto decided = run(unplanned(three));
+  BOOST_TEST(blocked_by(decided, "earlier promotion over"));
+  BOOST_TEST(decided.accounts.front().waits);
+  BOOST_TEST(decided.declines.empty());
+  say(three, anna, decline_asked{epoch{2}, three}); // by somebody who waited for long
+  BOOST_TEST(blocked_by(run(unplanned(three)), "epoch declined"));
+}
+
+BOOST_FIXTURE_TEST_CASE(r24_what_is_overdue_is_counted_from_its_destinations_turn, ready) {
+  const std::chrono::milliseconds lease(1000);
+  const auto at_second = [](std::int64_t second) { return boot_time(second * 1'000'000'000); };
+  promotion_patience others;
+  BOOST_TEST((others.overdue(at(anna), {}, at_second(100), lease) == epoch{}));
+  take(run(planned(two)));
+  // In line at its source for however long.
+  BOOST_TEST((others.overdue(at(anna), {}, at_second(100), lease) == epoch{}));
+  BOOST_TEST((others.overdue(at(anna), {}, at_second(200), lease) == epoch{}));
+  BOOST_TEST((others.overdue(at(anna), epoch{2}, at_second(201), lease) == epoch{}));
+  BOOST_TEST((others.overdue(at(anna), epoch{2}, at_second(204), lease) == epoch{}));
+  BOOST_TEST((others.overdue(at(anna), epoch{2}, at_second(205), lease) == epoch{2}));
+  // The next one has its own time.
+  say(two, anna, declined{epoch{2}, "poison event"});
+  BOOST_TEST((others.overdue(at(anna), epoch{2}, at_second(206), lease) == epoch{}));
+  facts.accounts[anna].fenced = epoch{2};
+  take(run(unplanned(three)));
+  BOOST_TEST((others.overdue(at(anna), epoch{2}, at_second(207), lease) == epoch{}));
+  BOOST_TEST((others.overdue(at(anna), epoch{2}, at_second(211), lease) == epoch{3}));
 }
 
 BOOST_FIXTURE_TEST_CASE(r25_whoever_comes_too_late_is_told_whose_promotion_is_under_way, ready) {
