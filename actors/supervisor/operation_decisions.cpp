@@ -9,13 +9,15 @@ namespace {
 /// Something that the nodes' figures tell.
 bool waits_for_figures(const account_decision& account) {
   return std::any_of(account.gates.begin(), account.gates.end(), [](const gate& g) {
-    return !g.passed && (g.name == "source answers" || g.name == "fence read");
+    return !g.passed &&
+           (g.name == "source answers" || g.name == "fence read" || g.name == "earlier promotion over");
   });
 }
 
 } // namespace
 
 void operations::decide_now(operation& op) {
+  go_on_as_decided(op);
   const auto facts = facts_for(op);
   for (auto& wanted : commands_of(op)) {
     if (auto* promotion = std::get_if<promote>(&wanted.body)) {
@@ -109,6 +111,14 @@ void operations::take_decision(operation& op, const decision& made) {
     } else if (account.waits && boot_now() < op.give_up) {
       answered.outcome = "accepted";
       op.facts_wanted = op.facts_wanted || waits_for_figures(account);
+    } else if (const auto* decided = decided_before(op, account.account); decided != nullptr) {
+      // Nothing better is possible now: it may still come to its end as it was decided.
+      if (boot_now() < op.give_up)
+        op.facts_wanted = true;
+      else
+        close_account(op, account.account, false,
+                      fmt::format("given up: {}; it is still promoted to {} if that goes on", account.text,
+                                  decided->primary.get()));
     } else {
       refuse(op, account.account, account.waits ? fmt::format("given up: {}", account.text) : account.text);
     }
@@ -155,7 +165,8 @@ void operations::ask_for_declines(operation& op, const std::vector<decline_wante
         !op.declines_asked.emplace(wanted.account, wanted.term).second)
       continue;
     spdlog::info("account {}: {} is asked to decline epoch {}", wanted.account, wanted.node, wanted.term);
-    questions.push_back(account_change{wanted.account, account->version, decline_asked{wanted.term}});
+    questions.push_back(
+        account_change{wanted.account, account->version, decline_asked{wanted.term, wanted.instead}});
   }
   if (!questions.empty())
     around_.append(std::move(questions), op.origin);
@@ -172,22 +183,24 @@ void operations::renew_claims(operation& op) {
         std::chrono::nanoseconds(around_.parts->lease->rules().lease).count())
       continue;
     spdlog::warn("{} is claimed: its accounts are to be promoted without it", node);
-    around_.parts->link->claim(node, state().next());
+    around_.claim(node, state().next());
     handed_over = boot_now();
   }
 }
 
+bool operations::is_stranded(const account_state& account, const term_entry& pending) const {
+  const bool source_died = pending.origin == term_origin::planned && !source_lives(account.primary());
+  return source_died || !source_lives(pending.primary);
+}
+
 void operations::take_back_stranded(operation& op) {
-  if (op.wanted.name != "promoteAccounts" || boot_now() > op.give_up)
-    return;
+  if (op.wanted.name != "promoteAccounts" || !around_.parts->lease->holds())
+    return; // cut off from Kafka, this node can't tell who lives
   std::vector<account_id> stranded;
   for (const auto& id : op.open) {
     const auto* account = state().account(id);
     const auto* pending = account == nullptr ? nullptr : account->terms.pending();
-    if (pending == nullptr)
-      continue;
-    const bool source_died = pending->origin == term_origin::planned && !source_lives(account->primary());
-    if (source_died || !source_lives(pending->primary))
+    if (pending != nullptr && is_stranded(*account, *pending))
       stranded.push_back(id);
   }
   for (const auto& id : stranded) {
@@ -198,6 +211,31 @@ void operations::take_back_stranded(operation& op) {
     op.open.erase(id);
     op.undecided.insert(id);
   }
+  // However long it was on its way: nobody else would look for where it goes on.
+  if (!stranded.empty() && boot_now() > op.give_up)
+    op.give_up = time_to_give_up();
+}
+
+const term_entry* operations::decided_before(const operation& op, const account_id& id) const {
+  const auto* known = state().operation(op.wanted.operation);
+  const auto* account = state().account(id);
+  if (op.wanted.name != "promoteAccounts" || known == nullptr || account == nullptr)
+    return nullptr;
+  const auto* pending = account->terms.pending();
+  const auto target = known->open.find(id);
+  const bool ours =
+      pending != nullptr && target != known->open.end() && target->second.decided == pending->decision;
+  return ours ? pending : nullptr;
+}
+
+void operations::go_on_as_decided(operation& op) {
+  std::erase_if(op.undecided, [&](const account_id& id) {
+    const auto* pending = decided_before(op, id);
+    if (pending == nullptr || is_stranded(*state().account(id), *pending))
+      return false;
+    op.open.insert(id);
+    return true;
+  });
 }
 
 } // namespace understudy

@@ -1,5 +1,4 @@
 // What an operation is decided on: the figures of all nodes, leases and claims.
-#include "actors/supervisor/node_questions.hpp"
 #include "actors/supervisor/operations.hpp"
 
 namespace understudy {
@@ -11,34 +10,30 @@ constexpr std::chrono::milliseconds facts_age{1000};
 } // namespace
 
 void operations::gather_facts(std::shared_ptr<operation> op, std::function<void()> then) {
-  auto parts = around_.parts;
   op->asking = true;
   op->facts_taken = boot_now();
   std::vector<account_id> ids;
   for (const auto& [id, name] : op->typed)
     ids.push_back(id);
-  parts->questions->submit([this, parts, op, ids, then, peers = known_peers(*parts)] {
-    auto figures = figures_everywhere(*parts, peers, ids, true);
-    around_.run_here([op, then, figures = std::move(figures)] {
-      op->asking = false;
-      for (const auto& [node, list] : figures.answers)
-        for (const auto& f : list) {
-          auto& facts = op->facts[f.account];
-          facts.fenced = std::max(facts.fenced, f.fenced);
-          facts.in_log = std::max(facts.in_log, f.in_log); // an empty one is less than any
-          facts.has_mailbox[node] = f.mailbox != mailbox_id{};
-          if (f.state == "source") {
-            facts.acknowledged = f.number;
-          } else if (!f.state.empty()) {
-            auto& replica = facts.replicas[node];
-            replica.applied = f.number;
-            replica.mailbox_loaded = f.loaded;
-            replica.stopped = f.state == "stopped" ? std::optional(f.reason) : std::nullopt;
-            replica.not_whole = f.reason;
-          }
+  around_.ask_for_figures(std::move(ids), [op, then](const everybodys_figures& figures) {
+    op->asking = false;
+    for (const auto& [node, list] : figures.answers)
+      for (const auto& f : list) {
+        auto& facts = op->facts[f.account];
+        facts.fenced = std::max(facts.fenced, f.fenced);
+        facts.in_log = std::max(facts.in_log, f.in_log); // an empty one is less than any
+        facts.has_mailbox[node] = f.mailbox != mailbox_id{};
+        if (f.state == "source") {
+          facts.acknowledged = f.number;
+        } else if (!f.state.empty()) {
+          auto& replica = facts.replicas[node];
+          replica.applied = f.number;
+          replica.mailbox_loaded = f.loaded;
+          replica.stopped = f.state == "stopped" ? std::optional(f.reason) : std::nullopt;
+          replica.not_whole = f.reason;
         }
-      then();
-    });
+      }
+    then();
   });
 }
 
@@ -59,7 +54,7 @@ bool operations::source_lives(const node_name& node) const {
   });
 }
 
-live_facts operations::facts_for(const operation& op) const {
+live_facts operations::facts_for(operation& op) const {
   live_facts facts;
   facts.self = self();
   facts.partitions = static_cast<std::uint32_t>(around_.parts->config.cluster.partitions);
@@ -67,10 +62,11 @@ live_facts operations::facts_for(const operation& op) const {
   std::map<std::pair<node_name, node_name>, std::vector<std::string>> out_of_reach;
   for (const auto& id : op.undecided) {
     auto& known = facts.accounts[id];
-    known.fenced = std::max(known.fenced, around_.fence_written_here(id));
-    if (const auto here = around_.parts->replicas->figures_of(id))
-      known.fenced = std::max(known.fenced, here->term);
+    known.fenced = std::max(known.fenced, around_.fence_known_here(id));
     const auto* account = state().account(id);
+    if (account != nullptr)
+      known.overdue =
+          op.others.overdue(*account, known.fenced, boot_now(), around_.parts->lease->rules().lease);
     if (account != nullptr && op.wanted.name == "promoteAccounts")
       for (const auto& destination : account->destinations) {
         const auto [names, first] = out_of_reach.try_emplace({account->primary(), destination.node.get()});

@@ -44,7 +44,9 @@ void operations::dry_run(operation& op) {
       preview shown;
       shown.account = op.typed.at(decided.account);
       shown.decided = decided;
-      if (decided.waits) {
+      if (decided.is_second) {
+        shown.decided.text = fmt::format("promoted only if this comes to nothing: {}", decided.text);
+      } else if (decided.waits) {
         shown.decided.decided = true; // nothing but what a dry run doesn't do: a claim, a question
         shown.decided.text = fmt::format("promoted once this is past: {}", decided.text);
       }

@@ -5,7 +5,9 @@
 #include "actors/messages.hpp"
 #include "actors/supervisor/account_names.hpp"
 #include "actors/supervisor/node_parts.hpp"
+#include "actors/supervisor/node_questions.hpp"
 #include "events/control/decide.hpp"
+#include "events/control/promotion_patience.hpp"
 
 #include <functional>
 #include <map>
@@ -20,8 +22,12 @@ struct operation_surroundings {
   std::function<std::vector<std::string>(std::vector<control_event>, const change_origin&)> append;
   /// Runs `work` in the supervisor later. Any thread.
   std::function<void(std::function<void()>)> run_here;
-  /// The highest epoch of the account whose fence this node wrote and Kafka confirmed; 0: none.
-  std::function<epoch(const account_id&)> fence_written_here;
+  /// The highest epoch of the account whose fence this node read, or wrote and Kafka confirmed; 0: none.
+  std::function<epoch(const account_id&)> fence_known_here;
+  /// Asks all nodes for their figures, and calls back in the supervisor.
+  std::function<void(std::vector<account_id>, std::function<void(everybodys_figures)>)> ask_for_figures;
+  /// Claims a node, control being folded up to that offset.
+  std::function<void(const node_name&, kafka_offset)> claim;
 };
 
 class operations {
@@ -62,6 +68,7 @@ private:
     /// whoever can takes them (R29).
     std::map<account_id, std::string> adrift;
     std::set<std::pair<account_id, epoch>> declines_asked;
+    promotion_patience others; ///< promotions of others whose end is waited for
     boot_time give_up;         ///< undecided accounts fail then
     boot_time facts_taken;     ///< when `facts` were asked for
     bool asking = false;       ///< for facts
@@ -80,7 +87,7 @@ private:
   void gather_facts(std::shared_ptr<operation> op, std::function<void()> then);
   void refresh_facts(const std::shared_ptr<operation>& op);
   bool source_lives(const node_name& node) const;
-  live_facts facts_for(const operation& op) const;
+  live_facts facts_for(operation& op) const;
   void on_own_change(operation& op, const account_change& change, const event_outcome& outcome);
   // decided, and decided again (operation_decisions.cpp)
   void decide_now(operation& op);
@@ -93,6 +100,11 @@ private:
   /// Promotions that can't go on as decided, because the source of a planned one or the new primary died
   /// meanwhile: they are decided again.
   void take_back_stranded(operation& op);
+  /// Those that can go on as decided after all: their new primary only looked dead.
+  void go_on_as_decided(operation& op);
+  /// The epoch that the operation decided, if it's under way; null: there's none.
+  const term_entry* decided_before(const operation& op, const account_id& id) const;
+  bool is_stranded(const account_state& account, const term_entry& pending) const;
   // how an account ends in an operation (operation_ends.cpp)
   void look_for_ends(operation& op, const control_record& record, const account_change& change);
   void look_for_rivals(operation& op, const account_change& undecided);

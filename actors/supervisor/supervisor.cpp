@@ -34,7 +34,19 @@ supervisor::supervisor(caf::actor_config& config, std::shared_ptr<node_parts> pa
   around.run_here = [self = caf::actor_cast<caf::actor>(this)](std::function<void()> work) {
     caf::anon_send(self, run_here{std::move(work)});
   };
-  around.fence_written_here = [fences = parts_->fences](const account_id& id) { return fences->written(id); };
+  around.fence_known_here = [parts = parts_](const account_id& id) {
+    const auto here = parts->replicas->figures_of(id);
+    return std::max(parts->fences->written(id), here ? here->term : epoch{});
+  };
+  around.ask_for_figures = [parts = parts_, run_here = around.run_here](
+                               std::vector<account_id> ids, std::function<void(everybodys_figures)> then) {
+    parts->questions->submit([=, ids = std::move(ids), then = std::move(then), peers = known_peers(*parts)] {
+      run_here([then, figures = figures_everywhere(*parts, peers, ids, true)] { then(figures); });
+    });
+  };
+  around.claim = [parts = parts_](const node_name& node, kafka_offset folded) {
+    parts->link->claim(node, folded);
+  };
   operations_ = std::make_unique<operations>(std::move(around));
 }
 

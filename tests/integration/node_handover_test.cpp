@@ -89,6 +89,58 @@ BOOST_AUTO_TEST_CASE(r29_what_a_destination_declines_behind_the_fence_goes_on_to
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 2); }));
 }
 
+BOOST_AUTO_TEST_CASE(r24_a_second_administrator_waits_for_the_end_of_a_promotion_and_is_told) {
+  node_world world({.mailstores = 3});
+  const auto names = world.create_accounts(0, "user", 1);
+  const auto id = world.id_of(names.front());
+  world.enrol(names, 0, 1, 10);
+  world.enrol(names, 0, 2, 20);
+  const auto before = snapshots_begun(world, 3);
+  const auto promote_to = [&](std::size_t host, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words{"ha",          "promoteAccounts", "accounts",
+                                   names.front(), "destination",     world.at(host).name};
+    words.insert(words.end(), more.begin(), more.end());
+    return world.at(2).cli(words);
+  };
+  auto locker = world.at(1).db.connect(); // it begins only when it has applied this
+  locker.query("SET sql_log_bin=0");
+  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  write_once(world.at(0), id);
+  auto first = std::async(std::launch::async, [&] { return promote_to(1); });
+  BOOST_TEST_REQUIRE(eventually(patience, [&] {
+    return world.at(0).db.value("SELECT role FROM understudy.role WHERE account_id='" + id + "'") ==
+           "replica";
+  }));
+  auto elsewhere = std::async(std::launch::async, [&] { return promote_to(2); });
+  auto back = std::async(std::launch::async, [&] { return promote_to(0); });
+  BOOST_TEST_REQUIRE(eventually(patience, [&] {
+    return world.at(2).db.value("SELECT COUNT(*) FROM understudy.control_operation WHERE doc LIKE "
+                                "'%promoteAccounts%'") == "3";
+  }));
+  const auto shown = promote_to(2, {"--dry-run"}); // behind what was decided about them
+  BOOST_TEST_CONTEXT(shown.text) {
+    BOOST_TEST(shown.status == 1);
+    BOOST_TEST(shown.says("promoted only if this comes to nothing: its promotion to ms2.example.test"));
+  }
+  locker.query("UNLOCK TABLES");
+  const auto won = first.get();
+  BOOST_TEST_CONTEXT(won.text) BOOST_TEST(won.status == 0);
+  for (auto* second : {&elsewhere, &back}) {
+    const auto lost = second->get();
+    BOOST_TEST_CONTEXT(lost.text) {
+      BOOST_TEST(lost.status == 1);
+      BOOST_TEST(lost.says("it was promoted to ms2.example.test in epoch 2 (by "));
+      BOOST_TEST(lost.says(won.operation()));
+    }
+  }
+  BOOST_TEST(live_on(world.at(1), names, world.at(1).name));
+  write_once(world.at(1), id);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 1, 0));
+  BOOST_TEST(world.become_same(names, 1, 2));
+  BOOST_TEST(snapshots_begun(world, 3) == before);
+}
+
 BOOST_AUTO_TEST_CASE(r24_behind_a_declined_epoch_another_is_promoted_while_the_old_source_lives) {
   node_world world({.mailstores = 3});
   const auto names = world.create_accounts(0, "user", 1);

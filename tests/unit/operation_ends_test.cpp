@@ -25,7 +25,10 @@ struct world {
       return std::vector{appended.back().id};
     };
     around.run_here = [](const std::function<void()>& work) { work(); };
-    around.fence_written_here = [](const account_id&) { return epoch{}; };
+    around.fence_known_here = [this](const account_id&) { return fenced; };
+    around.ask_for_figures = [](const std::vector<account_id>&, const auto& then) { then({}); };
+    around.claim = [](const node_name&, kafka_offset) {};
+    parts->rules = std::make_shared<const profile>();
     running = std::make_unique<operations>(std::move(around));
     for (const auto& node : {one, two, three})
       say(node, {control_incarnation{}, node_announced{}});
@@ -127,6 +130,7 @@ struct world {
   std::unique_ptr<operations> running;
   std::vector<control_record> appended;
   std::set<node_name> renews{one, two, three};
+  epoch fenced; ///< whose fence was read
   int records = 0;
   std::int64_t renewals = 0;
 };
@@ -311,4 +315,76 @@ BOOST_FIXTURE_TEST_CASE(r25_whoever_takes_it_up_finds_it_declined, world) {
   change(two, anna, declined{epoch{2}, "its disk is full"});
   adopt();
   BOOST_TEST(outcome() == "mailstore2 couldn't begin");
+}
+
+/// Taken from whom looked dead, it is still the operation's own when that goes on with it.
+BOOST_FIXTURE_TEST_CASE(r25_a_promotion_whose_destination_only_looked_dead_ends_as_decided, world) {
+  start(ours, one);
+  take_over(ours, two);
+  renews = {one};
+  adopt();
+  running->on_tick(); // mailstore2 isn't known to live
+  BOOST_TEST(running->concerns(anna));
+  renew(two);
+  BOOST_TEST(outcome() == "");
+  change(two, anna, activated{epoch{2}, kafka_offset{9}, sequence{5}, ""});
+  BOOST_TEST(outcome() == "it is active on mailstore2");
+  BOOST_TEST(done());
+}
+
+/// Kafka was away for longer than a lease: nobody's renewals are seen, and nothing was decided otherwise.
+BOOST_AUTO_TEST_CASE(r25_a_promotion_in_mid_flight_does_not_fail_for_a_lease_that_is_over) {
+  for (const auto kind : {promotion_kind::planned, promotion_kind::unplanned}) {
+    world w(std::chrono::milliseconds(200));
+    w.start(ours, one, two);
+    if (kind == promotion_kind::planned)
+      w.decide(ours, two);
+    else
+      w.take_over(ours, two);
+    w.adopt();
+    const auto over = boot_time(boot_now().value + 300'000'000);
+    BOOST_REQUIRE(fixture::eventually(std::chrono::seconds(20), [&] { return boot_now() > over; }));
+    BOOST_TEST(w.outcome() == "");
+    w.renew(one); // this one is back first
+    BOOST_TEST(w.outcome() == "");
+    for (const auto& node : {two, three})
+      w.renew(node);
+    BOOST_TEST(w.outcome() == "");
+    w.change(two, anna, activated{epoch{2}, kafka_offset{9}, sequence{5}, ""});
+    BOOST_TEST(w.outcome() == "it is active on mailstore2");
+    BOOST_TEST(w.done());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(r25_a_promotion_whose_destination_dies_late_is_decided_again) {
+  world w(std::chrono::milliseconds(20)); // an operation is given up after ten leases
+  w.take_up();
+  const auto late = boot_time(boot_now().value + 200'000'000);
+  BOOST_REQUIRE(fixture::eventually(std::chrono::seconds(20), [&] { return boot_now() > late; }));
+  const auto told = [&] {
+    w.renew(one); // mailstore2 doesn't any more
+    return w.outcome();
+  };
+  BOOST_TEST(told() == "");
+  BOOST_REQUIRE(fixture::eventually(std::chrono::seconds(20), [&] { return !told().empty(); }));
+  BOOST_TEST(w.outcome().starts_with("given up: "));
+  BOOST_TEST(w.outcome().ends_with("; it is still promoted to mailstore2 if that goes on"));
+}
+
+BOOST_AUTO_TEST_CASE(r24_who_takes_too_long_is_asked_to_decline_and_for_whom) {
+  world w(std::chrono::milliseconds(20));
+  w.start(theirs, two);
+  w.decide(theirs, two);
+  w.fenced = epoch{2}; // its source has handed it over
+  w.start(ours, one, three);
+  w.adopt();
+  const auto asked = [&] {
+    for (const auto& node : {one, two, three})
+      w.renew(node);
+    w.outcome();
+    return w.account().terms.find(epoch{2})->decline_asked;
+  };
+  BOOST_TEST(!asked());
+  BOOST_TEST(fixture::eventually(std::chrono::seconds(20), asked));
+  BOOST_TEST(why_superseded(*w.account().terms.find(epoch{2})).starts_with("mailstore3 was asked for"));
 }
