@@ -135,6 +135,7 @@ void operations::take_decision(operation& op, const decision& made) {
   for (const auto& event : made.events)
     if (const auto* change = std::get_if<account_change>(&event))
       changed.insert(change->account);
+  op.unread.insert(changed.begin(), changed.end());
   // What was decided with nothing to append is at its end already, unless a replica is still on its way.
   for (const auto& account : made.accounts)
     if (account.decided && !changed.contains(account.account) && !ends_later(op, account.account))

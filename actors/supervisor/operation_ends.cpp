@@ -16,6 +16,8 @@ void operations::look_for_ends(operation& op, const control_record& record, cons
   const auto& name = op.wanted.name;
   const auto& account = change.account;
   const auto& body = change.body;
+  if (name != "promoteAccounts" && op.unread.contains(account))
+    return; // whatever this is, it came before ours, which may be void now
   if (name == "promoteAccounts") {
     if (const auto* begun = std::get_if<activated>(&body))
       promotion_ends(op, account, *begun);
@@ -30,7 +32,9 @@ void operations::look_for_ends(operation& op, const control_record& record, cons
     const auto* now = state().account(account)->destination(node_name(op.wanted.destination));
     if (now != nullptr && now->ready)
       close_account(op, account, true, fmt::format("the replica on {} is whole", op.wanted.destination));
-    else if (std::holds_alternative<destination_removed>(body))
+    else if (now == nullptr && state().account(account)->primary().value == op.wanted.destination)
+      close_account(op, account, true, fmt::format("it is active on {}", op.wanted.destination));
+    else if (now == nullptr)
       close_account(op, account, false, "its destination was removed meanwhile");
   } else {
     const auto told = op.replies.find(account); // none, if another supervisor decided

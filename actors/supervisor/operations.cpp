@@ -104,6 +104,7 @@ void operations::on_evolution(const control_record& record, const evolution& out
 /// On the operation's behalf: by this process, or by the one that went on with it before.
 void operations::on_own_change(operation& op, const account_change& change, const event_outcome& outcome) {
   const auto& id = change.account;
+  op.unread.erase(id);
   if (outcome.applied) {
     if (is_decision(change.body) && op.undecided.contains(id))
       take_as_decided(op, id);

@@ -59,6 +59,7 @@ private:
     /// The operation whose decision the account stood at when it was decided: another winner is a rival.
     std::map<account_id, operation_id> decided_on;
     std::set<std::string> records;                       ///< appended, not read back
+    std::set<account_id> unread;                         ///< what was decided of them isn't read back
     std::map<node_name, boot_time> claims;               ///< when each was handed over
     std::vector<control_event> outcomes;                 ///< to be appended at the next tick
     std::unordered_map<account_id, account_facts> facts; ///< from the nodes, as of the command

@@ -90,9 +90,12 @@ std::vector<operation_id> control_state::add_operation(operation_state operation
   operations_.insert_or_assign(std::move(id), std::move(operation));
   std::vector<operation_id> forgotten;
   while (operations_.size() > max_operations_kept) {
+    // Of one that isn't finished somebody still wants to know how it ends, or goes on with it.
     const auto oldest =
-        std::min_element(operations_.begin(), operations_.end(),
-                         [](const auto& a, const auto& b) { return a.second.offset < b.second.offset; });
+        std::min_element(operations_.begin(), operations_.end(), [](const auto& a, const auto& b) {
+          return std::pair(a.second.finished_ms == 0, a.second.offset) <
+                 std::pair(b.second.finished_ms == 0, b.second.offset);
+        });
     forgotten.push_back(oldest->first);
     operations_.erase(oldest);
   }

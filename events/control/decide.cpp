@@ -171,13 +171,15 @@ private:
     for (const auto& id : accounts) {
       auto decided = begin(id);
       if (const auto* account = known(decided, id)) {
+        if (pause) // its destination would stop before the fence, and nobody could write the account
+          not_being_promoted(decided, *account);
         decided.text = pause                ? "its replicas are paused"
                        : account->is_paused ? "its replicas go on"
                                             : "it wasn't paused; what stopped of it is tried again";
         account_events events(id, account->version);
         if (!pause)
           events.add(result_.events, resumed{});
-        else if (!account->is_paused)
+        else if (!account->is_paused && all_passed(decided))
           events.add(result_.events, paused{});
       }
       finish(std::move(decided));

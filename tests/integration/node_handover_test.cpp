@@ -122,6 +122,11 @@ BOOST_AUTO_TEST_CASE(r24_a_second_administrator_waits_for_the_end_of_a_promotion
     BOOST_TEST(shown.status == 1);
     BOOST_TEST(shown.says("promoted only if this comes to nothing: its promotion to ms2.example.test"));
   }
+  const auto paused = world.at(0).cli({"ha", "pauseReplicas", "accounts", names.front()});
+  BOOST_TEST_CONTEXT(paused.text) { // paused, it would never come to its fence
+    BOOST_TEST(paused.status == 1);
+    BOOST_TEST(paused.says("its promotion to ms2.example.test in epoch 2 is under way"));
+  }
   locker.query("UNLOCK TABLES");
   const auto won = first.get();
   BOOST_TEST_CONTEXT(won.text) BOOST_TEST(won.status == 0);

@@ -411,6 +411,16 @@ BOOST_FIXTURE_TEST_CASE(r25_whoever_comes_too_late_is_told_whose_promotion_is_un
   BOOST_TEST(names_her(run(unplanned(three)))); // while its primary is asked
 }
 
+BOOST_FIXTURE_TEST_CASE(an_account_is_not_paused_in_the_middle_of_its_promotion, ready) {
+  take(run(planned(two)));
+  const auto paused = run(pause_replicas{{anna}});
+  BOOST_TEST(blocked_by(paused, "no promotion under way"));
+  BOOST_TEST(paused.events.empty());
+  BOOST_TEST(run(resume_replicas{{anna}}).accounts.front().decided);
+  say(one, anna, promotion_aborted{epoch{2}, "guard"});
+  BOOST_TEST(applied(take(run(pause_replicas{{anna}}))));
+}
+
 BOOST_FIXTURE_TEST_CASE(r28_the_word_of_a_living_source_is_waited_for, ready) {
   take(run(planned(two)));
   facts.nodes[two].lease_runs = false;

@@ -268,6 +268,20 @@ BOOST_FIXTURE_TEST_CASE(operations_are_kept_within_bounds, control_world) {
   BOOST_TEST(state.operation(last)->finished_ms == 5);
 }
 
+BOOST_FIXTURE_TEST_CASE(r25_an_operation_that_is_under_way_is_not_forgotten_for_those_that_are_over,
+                        control_world) {
+  const operation_id long_one{"long"};
+  append(one, {operation_started{long_one, "promoteAccounts", "ada", 0, 1, ""},
+               operation_target{long_one, anna, "a@example.com", {}, false}});
+  for (std::size_t i = 0; i < 2 * max_operations_kept; ++i) {
+    const operation_id id{"op-" + std::to_string(i)};
+    append(one, {operation_started{id, "pauseReplicas", "ada", 0, 1, ""}, operation_finished{id, 5}});
+  }
+  BOOST_TEST(state.operations().size() == max_operations_kept);
+  BOOST_TEST_REQUIRE(state.operation(long_one));
+  BOOST_TEST(state.operation(long_one)->open.contains(anna));
+}
+
 BOOST_FIXTURE_TEST_CASE(r25_control_says_whom_an_operation_still_owes_an_outcome, ready) {
   const operation_id op{"op"};
   append(one, {operation_started{op, "promoteAccounts", "ada", 0, 2, "", two, 0, false},

@@ -68,10 +68,17 @@ struct world {
       fold(std::move(record));
   }
 
-  void start(const operation_id& operation, const node_name& node, const node_name& destination = {}) {
+  void read_back_one() {
+    auto record = std::move(appended.front());
+    appended.erase(appended.begin());
+    fold(std::move(record));
+  }
+
+  void start(const operation_id& operation, const node_name& node, const node_name& destination = {},
+             const std::string& kind = "promoteAccounts") {
     operation_started begun;
     begun.id = operation;
-    begun.kind = "promoteAccounts";
+    begun.kind = kind;
     begun.by = "bob";
     begun.accounts = 1;
     begun.destination = destination;
@@ -387,4 +394,35 @@ BOOST_AUTO_TEST_CASE(r24_who_takes_too_long_is_asked_to_decline_and_for_whom) {
   BOOST_TEST(!asked());
   BOOST_TEST(fixture::eventually(std::chrono::seconds(20), asked));
   BOOST_TEST(why_superseded(*w.account().terms.find(epoch{2})).starts_with("mailstore3 was asked for"));
+}
+
+/// A fact of the account came before the command's own decision, which is void behind it.
+BOOST_FIXTURE_TEST_CASE(r25_what_comes_before_its_decision_doesnt_end_a_command, world) {
+  renew(one);
+  running->on_command({{},
+                       R"({"namespace": "ha", "command": "pauseReplicas", "operation": "ours",)"
+                       R"( "parameters": {"accounts": ["anna@x"]}})",
+                       [](const reply&) {}});
+  for (int record = 0; record < 2; ++record) { // its start, then what was decided
+    BOOST_REQUIRE(appended.size() == 1u);
+    if (record == 1)
+      change(two, anna, replica_reset{two, "foreign write"});
+    read_back_one();
+  }
+  BOOST_TEST(!account().is_paused);
+  BOOST_TEST(state().operation(ours)->outcomes.empty());
+  BOOST_TEST(outcome() == ""); // decided again
+  BOOST_TEST(account().is_paused);
+  BOOST_TEST(outcome() == "its replicas are paused");
+}
+
+BOOST_FIXTURE_TEST_CASE(an_enrolment_doesnt_end_with_the_removal_of_another_destination, world) {
+  change(two, anna, replica_reset{two, "foreign write"});
+  start(ours, one, two, "setAccountDestination");
+  adopt();
+  change(one, anna, destination_removed{three}, theirs);
+  BOOST_TEST(outcome() == "");
+  change(two, anna, replica_ready{two, account().destination(two)->requested, "s", sequence{5}});
+  BOOST_TEST(outcome() == "the replica on mailstore2 is whole");
+  BOOST_TEST(done());
 }
