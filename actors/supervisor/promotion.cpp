@@ -29,6 +29,20 @@ bool still_decided(const control_view& control, const account_id& id, epoch term
   });
 }
 
+enum class was_left : std::uint8_t { no, yes, unknown };
+
+/// Whether the role row of that epoch is written, by a former life of this process, or by a statement that
+/// was given up in its COMMIT: then capture meets it, and the fence is out or on its way.
+was_left left_before(node_parts& parts, const account_id& account, epoch term) {
+  auto session = sql_session::open(parts.local);
+  if (!session)
+    return was_left::unknown;
+  const auto role = logged_state(*session).settled_role_of(account);
+  if (!role)
+    return was_left::unknown;
+  return *role && (*role)->term >= term ? was_left::yes : was_left::no;
+}
+
 template <class T, class E>
 tl::unexpected<error> no_session(const tl::expected<T, E>& failed) {
   return tl::make_unexpected(static_cast<const error&>(failed.error()));
@@ -99,20 +113,23 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
   auto& doing = work(account.id);
   if (doing.busy || doing.role_left >= pending.term)
     return;
-  if (!is_self(pending.primary) && looks_dead(pending.primary)) {
-    doing.role_left = pending.term;
-    append_fact(account.id, promotion_aborted{pending.term, fmt::format("{} doesn't live any more",
-                                                                        pending.primary.get())});
-    return;
-  }
-  if (!doing.guarded && !handing_over_.take(account.id))
+  const std::string gone = !is_self(pending.primary) && looks_dead(pending.primary)
+                               ? fmt::format("{} doesn't live any more", pending.primary.get())
+                               : std::string{};
+  if (gone.empty() && !doing.guarded && !handing_over_.take(account.id))
     return;
   doing.busy = true;
   doing.role_left = pending.term;
   in_background(*parts_->promotions,
                 [this, parts = parts_, id = account.id, term = pending.term, decision = pending.decision,
-                 standing = doing.guarded, since = doing.guarded_since]() mutable -> std::function<void()> {
+                 standing = doing.guarded, since = doing.guarded_since,
+                 gone]() mutable -> std::function<void()> {
+                  auto left = was_left::no; // before this process had anything to do with it, for all we know
+                  if (!gone.empty())
+                    left = left_before(*parts, id, term);
                   const auto outcome = [&]() -> result<void> {
+                    if (!gone.empty() && left != was_left::yes)
+                      return failure(gone);
                     auto session = parts->sessions->borrow();
                     if (!session)
                       return no_session(session);
@@ -138,13 +155,24 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                     // hands over the fence (R28, R29).
                     return logged_state(**session).write_role({id, term, account_role::replica, decision});
                   }();
-                  return [this, id, term, standing, since, outcome] {
+                  if (!outcome && gone.empty())
+                    left = left_before(*parts, id, term);
+                  return [this, id, term, standing, since, outcome, left] {
                     auto& doing = work(id);
                     doing.busy = false;
-                    if (outcome) {
+                    if (outcome || left != was_left::no) {
                       doing.guarded = standing;
                       doing.guarded_since = since;
+                    }
+                    if (outcome) {
                       attend(id);
+                      return;
+                    }
+                    if (left != was_left::no) { // irrevocable (R28), or not known not to be
+                      spdlog::warn("account {}: the promotion to epoch {} goes on, and is tried again: {}",
+                                   id, term, outcome.error().what);
+                      doing.role_left = {};
+                      waiting_.insert(id);
                       return;
                     }
                     spdlog::warn("account {}: the promotion to epoch {} is given up: {}", id, term,

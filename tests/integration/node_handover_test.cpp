@@ -146,6 +146,40 @@ BOOST_AUTO_TEST_CASE(r24_a_second_administrator_waits_for_the_end_of_a_promotion
   BOOST_TEST(snapshots_begun(world, 3) == before);
 }
 
+BOOST_AUTO_TEST_CASE(r28_a_source_that_was_killed_behind_its_role_row_takes_nothing_back) {
+  node_world world;
+  const auto names = world.create_accounts(0, "user", 1);
+  const auto id = world.id_of(names.front());
+  world.enrol(names, 0, 1);
+  auto locker = world.at(1).db.connect(); // it begins only when it has applied this
+  locker.query("SET sql_log_bin=0");
+  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  write_once(world.at(0), id);
+  auto promoted = std::async(std::launch::async, [&] {
+    return world.at(1).cli(
+        {"ha", "promoteAccounts", "accounts", names.front(), "destination", world.at(1).name});
+  });
+  BOOST_TEST_REQUIRE(eventually(patience, [&] {
+    return world.at(0).db.value("SELECT role FROM understudy.role WHERE account_id='" + id + "'") ==
+           "replica";
+  }));
+  world.at(0).node.kill9();
+  auto client = world.at(0).db.connect(); // the guard went with its node, and can't be taken again
+  client.query("BEGIN");
+  client.query("SELECT * FROM zimbra.mailbox FOR UPDATE");
+  world.at(0).start_and_wait();
+  BOOST_TEST(eventually(patience, [&] { return world.at(0).logged("the promotion to epoch 2"); }));
+  client.query("ROLLBACK");
+  locker.query("UNLOCK TABLES");
+  const auto answer = promoted.get();
+  BOOST_TEST_CONTEXT(answer.text) BOOST_TEST(answer.status == 0);
+  BOOST_TEST(eventually(patience, [&] { return live_on(world.at(0), names, world.at(1).name); }));
+  write_once(world.at(1), id);
+  BOOST_TEST(writes_there(world.at(1), id) == 2u);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 1, 0));
+}
+
 BOOST_AUTO_TEST_CASE(r24_behind_a_declined_epoch_another_is_promoted_while_the_old_source_lives) {
   node_world world({.mailstores = 3});
   const auto names = world.create_accounts(0, "user", 1);
