@@ -27,7 +27,7 @@ struct world {
     around.run_here = [](const std::function<void()>& work) { work(); };
     around.fence_known_here = [this](const account_id&) { return fenced; };
     around.ask_for_figures = [](const std::vector<account_id>&, const auto& then) { then({}); };
-    around.claim = [](const node_name&, kafka_offset) {};
+    around.claim = [this](const node_name& node, kafka_offset) { claimed.push_back(node); };
     parts->rules = std::make_shared<const profile>();
     running = std::make_unique<operations>(std::move(around));
     for (const auto& node : {one, two, three})
@@ -137,6 +137,7 @@ struct world {
   std::unique_ptr<operations> running;
   std::vector<control_record> appended;
   std::set<node_name> renews{one, two, three};
+  std::vector<node_name> claimed;
   epoch fenced; ///< whose fence was read
   int records = 0;
   std::int64_t renewals = 0;
@@ -360,6 +361,7 @@ BOOST_AUTO_TEST_CASE(r25_a_promotion_in_mid_flight_does_not_fail_for_a_lease_tha
     w.change(two, anna, activated{epoch{2}, kafka_offset{9}, sequence{5}, ""});
     BOOST_TEST(w.outcome() == "it is active on mailstore2");
     BOOST_TEST(w.done());
+    BOOST_TEST(w.claimed.empty());
   }
 }
 
@@ -420,6 +422,7 @@ BOOST_FIXTURE_TEST_CASE(an_enrolment_doesnt_end_with_the_removal_of_another_dest
   change(two, anna, replica_reset{two, "foreign write"});
   start(ours, one, two, "setAccountDestination");
   adopt();
+  BOOST_TEST(outcome() == ""); // decided, and read back
   change(one, anna, destination_removed{three}, theirs);
   BOOST_TEST(outcome() == "");
   change(two, anna, replica_ready{two, account().destination(two)->requested, "s", sequence{5}});
