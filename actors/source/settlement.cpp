@@ -19,7 +19,9 @@ void settlement::begin_at(const gtid_position& settled) {
 
 settlement::resumption settlement::resume() const {
   const std::lock_guard lock(mutex_);
-  resumption from{tracker_.settled(), {}};
+  // Not from what has settled: while nothing may be acknowledged (R8, R19) that lies further, and what is
+  // read next must be the first that is outstanding.
+  resumption from{acknowledged_, {}};
   from.outstanding.reserve(open_.size());
   for (const auto& transaction : open_)
     from.outstanding.push_back(transaction.id);

@@ -53,7 +53,7 @@ public:
   /// read any more; tickets given out before are void.
   void begin_at(const gtid_position& settled);
 
-  /// What a (re)connection starts from (R7): behind the settled position; `outstanding` were read over the
+  /// What a (re)connection starts from (R7): behind what was acknowledged; `outstanding` were read over the
   /// connection before, are on their way, and will be read again in this order: they keep their tickets.
   struct resumption {
     gtid_position start;

@@ -135,6 +135,24 @@ BOOST_AUTO_TEST_CASE(r8_while_commits_are_being_ended_nothing_is_acknowledged_wh
   BOOST_TEST(w.acks.back() == 300U);
 }
 
+/// What settled meanwhile isn't acknowledged: the new connection gets it again, and it is known as the same.
+BOOST_AUTO_TEST_CASE(r7_r8_a_reconnect_meanwhile_resumes_from_what_was_acknowledged) {
+  world w;
+  w.capture(0);
+  w.settle.hold();
+  w.capture(0);
+  const auto closed = w.capture(1);
+  w.settle.release(closed[0]);
+  const auto from = w.settle.resume();
+  BOOST_TEST(from.start.text() == "0-1-1");
+  BOOST_TEST((from.outstanding == std::vector<gtid>{id(2), id(3)}));
+
+  world starting(1000, true);
+  starting.capture(0);
+  BOOST_TEST(starting.settle.resume().start.empty());
+  BOOST_TEST((starting.settle.resume().outstanding == std::vector<gtid>{id(1)}));
+}
+
 BOOST_AUTO_TEST_CASE(o07_capture_that_begins_elsewhere_owes_nothing_to_what_it_read_before) {
   world w;
   const auto lost = w.capture(1);
