@@ -130,7 +130,8 @@ void account_actor::on(const role_met& role) {
 }
 
 void account_actor::write_fence(epoch term, kafka_offset decision) {
-  fence_event fence{account_, term, decision, protected_, last_, last_id_};
+  const bool has_all = !work_ || work_->refused.empty();
+  fence_event fence{account_, term, decision, protected_ && has_all, last_, last_id_};
   closed_ = true; // irrevocable from the moment it is handed over (R28)
   around_->log->produce(partition_, std::move(fence),
                         [supervisor = around_->supervisor, account = account_, term,
@@ -138,6 +139,10 @@ void account_actor::write_fence(epoch term, kafka_offset decision) {
                           if (!outcome.refused)
                             caf::anon_send(supervisor, fence_written{account, term, cut, outcome.offset});
                         });
+  // Nothing speaks of this epoch any more, and the fence tells readers that the log lacks these.
+  if (!has_all)
+    for (const auto& check : std::exchange(work_->refused, {}))
+      around_->settle->release(check);
 }
 
 void account_actor::on(const snapshot_opened& opened) {

@@ -13,8 +13,8 @@ namespace {
 bool is_idle(const account_state& account, const account_work& doing, bool snapshot_wanted,
              const node_name& self) {
   const auto* active = account.terms.active();
-  if (doing.busy || doing.guarded || doing.snapshot_running || doing.reset_pending || active == nullptr ||
-      account.terms.current() != active)
+  if (doing.busy || doing.guarded || doing.snapshot_running || doing.reset_pending || doing.refused ||
+      active == nullptr || account.terms.current() != active)
     return false;
   if (doing.parked || doing.foreign_before)
     return false; // what foreign writes did is known here alone
@@ -104,6 +104,7 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
       parts_->replicas->become_source(account.id);
       found->second.following = false;
     }
+    say_refused(account, active);
     attend_protection(account, active);
     send_snapshot(account);
     return;

@@ -49,7 +49,30 @@ void supervisor::on_refused(const account_refused& refused) {
   parts_->metrics->error("produce");
   spdlog::error("account {}: sequence {} can't be produced: {}; it becomes unprotected", refused.account,
                 refused.since, refused.reason);
-  append_fact(refused.account, unprotected{refused.term, refused.reason, refused.since});
+  auto& doing = work(refused.account);
+  doing.refused = refused; // a later one than what is on its way: its COMMIT settles with that one's word
+  doing.refused_told = {};
+  if (begun_)
+    attend(refused.account);
+}
+
+/// Behind a decision nobody may speak of the epoch before: the commits that wait for it hold the decided
+/// promotion up at its guard, and when that was given up it is said.
+void supervisor::say_refused(const account_state& account, const term_entry& active) {
+  const auto found = work_.find(account.id);
+  if (found == work_.end() || !found->second.refused)
+    return;
+  auto& doing = found->second;
+  const bool is_told = account.gap && account.gap->missing >= doing.refused->since;
+  if (is_told || active.term != doing.refused->term) {
+    doing.refused.reset();
+    give_up_holding(account.id); // asked for meanwhile, it would keep the refused one's COMMIT
+    return;
+  }
+  if (account.terms.current() != &active || doing.refused_told == account.version)
+    return; // attended again with the next change
+  doing.refused_told = account.version;
+  append_fact(account.id, unprotected{active.term, doing.refused->reason, doing.refused->since});
 }
 
 /// The UUID is its identity; commands that name it by its address must mean the same mailbox as the mail

@@ -61,6 +61,9 @@ struct account_work {
   std::optional<std::uint64_t> unheld_up_to;
   bool paused_told = false; ///< to the replica side
   bool busy = false;        ///< a blocking job about it is under way
+  /// Kafka refused an event of it, and control doesn't say so yet: all commits wait for that (R3).
+  std::optional<account_refused> refused;
+  account_version refused_told; ///< at this version it was appended
 };
 
 /// Capture waits: its accounts must have been told before it begins anew.
@@ -159,6 +162,7 @@ private:
   // what the node's other actors say
   void on_role(const role_met& role);
   void on_refused(const account_refused& refused);
+  void say_refused(const account_state& account, const term_entry& active);
   void on_holds_again(const holds_again& holding);
   void on_fence_written(const fence_written& written);
   void on_fence_applied(const fence_applied& applied);

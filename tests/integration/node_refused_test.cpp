@@ -115,6 +115,39 @@ BOOST_AUTO_TEST_CASE(r3_an_event_that_kafka_refuses_makes_its_account_unprotecte
   BOOST_TEST(follows_again());
 }
 
+/// A promotion was decided when Kafka refused it, and nobody may speak of the epoch before behind that: it is
+/// said when the promotion, which waits for the held COMMIT at its guard, was given up.
+BOOST_AUTO_TEST_CASE(r3_r28_an_event_refused_behind_a_decision_holds_nobody_for_ever) {
+  limit_messages(world.kafka.bootstrap(), too_little);
+  auto learns = std::async(std::launch::async, [&] { // what the limit is: so the next refusal comes at once
+    auto client = source.db.connect();
+    client.query(fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) SELECT id, "
+                             "'decided', REPEAT('x', 50000) FROM zimbra.mailbox WHERE account_id='{}'",
+                             world.id_of(two)));
+  });
+  BOOST_REQUIRE(eventually(patience, [&] { return !is_protected(two); }));
+  BOOST_REQUIRE((learns.wait_for(patience) == std::future_status::ready));
+  auto client = source.db.connect();
+  client.query("START TRANSACTION");
+  client.query(fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) SELECT id, "
+                           "'decided', REPEAT('x', 50000) FROM zimbra.mailbox WHERE account_id='{}'",
+                           world.id_of(one)));
+  auto promoted = std::async(std::launch::async,
+                             [&] { return source.cli({"ha", "promoteAccounts", "accounts", one}).status; });
+  BOOST_REQUIRE(eventually(patience, [&] { // the guard waits for the open transaction
+    return source.db.value("SELECT COUNT(*) FROM information_schema.processlist WHERE time_ms > 100 AND "
+                           "info LIKE '%FOR UPDATE'") != "0";
+  }));
+  auto write = std::async(std::launch::async, [&] { client.query("COMMIT"); });
+  BOOST_TEST(eventually(patience, [&] { return ended(write); }));
+  BOOST_TEST(!is_protected(one));
+  BOOST_TEST(promoted.get() != 0);
+  limit_messages(world.kafka.bootstrap(), "1048588");
+  for (const auto& name : e.names)
+    write_once(source, world.id_of(name));
+  BOOST_TEST(follows_again());
+}
+
 /// 12 MB of an account whose commits aren't held, at a node that may keep 4 MiB of them.
 BOOST_AUTO_TEST_CASE(p7_r3_what_an_unprotected_account_writes_without_kafka_is_bounded_and_heals) {
   refuse_one("before the bound");

@@ -208,6 +208,19 @@ BOOST_AUTO_TEST_CASE(r28_the_fence_goes_out_at_the_role_row_and_nothing_of_the_e
   }));
 }
 
+/// Nothing speaks of the epoch behind its fence, so what waited for that must not wait for ever (R3).
+BOOST_AUTO_TEST_CASE(r3_r28_what_kafka_refused_waits_no_longer_than_its_epoch) {
+  world w;
+  const auto check =
+      std::make_shared<settlement::slice>(settlement::slice{w.settle->begin(id(1), place(1), 1, 100)});
+  w.tell(slice_refused{check, sequence(1), "too large"});
+  w.open("only to know that it was heard");
+  BOOST_TEST(w.settle->unsettled() == 1U);
+  w.tell(snapshot_abandoned{"only to know that it was heard"});
+  w.tell(role_met{anna, epoch(2), account_role::replica, kafka_offset(42), sequence(1), true});
+  BOOST_TEST(eventually(deadline, [&] { return w.settle->unsettled() == 0; }));
+}
+
 BOOST_AUTO_TEST_CASE(r16_a_role_row_gives_a_snapshot_up_that_is_just_opening) {
   world w;
   w.open("view");
