@@ -188,6 +188,9 @@ struct rows_unseen {
   std::string what;
   std::string database;       ///< whose accounts are concerned; empty: unknown, so all
   bool rows_may_have_changed; ///< true: they need new snapshots
+  /// As long as anybody refers to it the COMMIT waits: nobody is told OK before control says what replicas
+  /// lack, and a restart before that reads it again (P1).
+  std::shared_ptr<const void> held{};
 };
 
 /// Capture can't go on from where it stood, and waits for `capture::restart_at`: nothing is acknowledged

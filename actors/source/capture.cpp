@@ -194,23 +194,23 @@ result<void> capture::on_transaction(sliced_transaction&& transaction) {
   if (!options_.tail.done())
     if (auto differs = check_tail(transaction); !differs.empty())
       return failure(std::move(differs));
-  accounts.on_slices(transaction, &unit_);
+  auto held = accounts.on_slices(transaction, &unit_);
   accounts.on_roles(transaction, &unit_);
   unit_.run();
   accounts.on_unregistered(transaction);
   if (std::find(transaction.own_tables.begin(), transaction.own_tables.end(), "probe") !=
       transaction.own_tables.end())
     options_.probe_seen();
-  report_unseen(transaction);
+  report_unseen(transaction, std::move(held));
   return {};
 }
 
-void capture::report_unseen(const sliced_transaction& transaction) {
+void capture::report_unseen(const sliced_transaction& transaction, std::shared_ptr<const void> held) {
   for (const auto& warning : transaction.unseen)
     caf::anon_send(options_.around->supervisor,
                    rows_unseen{fmt::format("{} at {}: {}", transaction.id.text(), transaction.end.file,
                                            warning.statement),
-                               warning.database, warning.rows_may_have_changed});
+                               warning.database, warning.rows_may_have_changed, held});
 }
 
 } // namespace understudy

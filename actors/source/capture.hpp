@@ -70,7 +70,7 @@ private:
   result<void> on_transaction(sliced_transaction&& transaction);
   /// Why this isn't the history in Kafka (R9); empty: it is so far.
   std::string check_tail(const sliced_transaction& transaction);
-  void report_unseen(const sliced_transaction& transaction);
+  void report_unseen(const sliced_transaction& transaction, std::shared_ptr<const void> held);
 
   options options_;
   /// Numbers, encodes and produces slices: a COMMIT waits for that, and not for another thread to wake.

@@ -126,10 +126,12 @@ known_accounts::changes_in(const sliced_transaction& transaction) const {
   return all;
 }
 
-void known_accounts::on_slices(sliced_transaction& transaction, caf::execution_unit* unit) {
+std::shared_ptr<const void> known_accounts::on_slices(sliced_transaction& transaction,
+                                                      caf::execution_unit* unit) {
   const std::lock_guard lock(mutex_);
   met_.advance(transaction.id);
   met_end_ = transaction.end;
+  const bool unseen = changes_unseen(transaction);
   std::vector<std::pair<entry*, std::vector<row_change>*>> own;
   for (auto& slice : transaction.slices) {
     auto* account = by_mailbox(slice.mailbox);
@@ -140,8 +142,8 @@ void known_accounts::on_slices(sliced_transaction& transaction, caf::execution_u
     else if (account->term != epoch{} && account->role != account_role::none)
       report_foreign(*account, transaction.id, std::move(slice.changes));
   }
-  const auto number = around_->settle->begin(transaction.id, transaction.end,
-                                             static_cast<std::uint32_t>(own.size()), transaction.bytes);
+  const auto slices = static_cast<std::uint32_t>(own.size()) + (unseen ? 1 : 0);
+  const auto number = around_->settle->begin(transaction.id, transaction.end, slices, transaction.bytes);
   for (const auto& [account, changes] : own) {
     auto check = std::make_shared<settlement::slice>(settlement::slice{number});
     if (settle_known(*account, transaction.id, check))
@@ -155,6 +157,11 @@ void known_accounts::on_slices(sliced_transaction& transaction, caf::execution_u
                         std::make_shared<const std::vector<row_change>>(std::move(*changes))},
          unit);
   }
+  if (!unseen)
+    return {};
+  auto last = std::make_shared<settlement::slice>(settlement::slice{number});
+  const void* const held = last.get();
+  return {held, [settle = around_->settle, last = std::move(last)](const void*) { settle->release(last); }};
 }
 
 /// Of a transaction that is met in the binlog: what Kafka holds of it since a former life of this node.

@@ -90,8 +90,9 @@ public:
   /// The changed accounts' rows; as long as the transaction lives.
   std::vector<std::pair<account_id, const std::vector<row_change>*>>
   changes_in(const sliced_transaction& transaction) const;
-  /// `unit` runs the accounts' actors; null: CAF's workers.
-  void on_slices(sliced_transaction& transaction, caf::execution_unit* unit);
+  /// `unit` runs the accounts' actors; null: CAF's workers. Gives, of a transaction that changed rows unseen,
+  /// what its COMMIT waits for: until nobody refers to it any more.
+  std::shared_ptr<const void> on_slices(sliced_transaction& transaction, caf::execution_unit* unit);
   void on_roles(const sliced_transaction& transaction, caf::execution_unit* unit);
   void on_unregistered(const sliced_transaction& transaction);
 

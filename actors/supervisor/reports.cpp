@@ -144,13 +144,14 @@ void supervisor::on_unseen(const rows_unseen& unseen) {
       written_here.push_back(account.id);
   const auto group = parts_->rules->group_in(unseen.database);
   if (!group)
-    return reset_replicas(written_here, unseen.what);
-  // Which group an account is in only the registry knows.
+    return reset_replicas(written_here, unseen);
+  // Which group an account is in only the registry knows. A statement that has it locked may wait in its
+  // COMMIT for this one's answer: then all of them.
   in_background(*parts_->sql,
-                [this, parts = parts_, group = *group, what = unseen.what,
+                [this, parts = parts_, group = *group, unseen,
                  accounts = std::move(written_here)]() mutable -> std::function<void()> {
                   auto session = sql_session::open(parts->local);
-                  if (session)
+                  if (session && session->execute("SET SESSION lock_wait_timeout=1"))
                     if (const auto found = mailstore_queries(*session, parts->rules).find_by_id(accounts)) {
                       std::unordered_set<account_id> elsewhere;
                       for (const auto& account : *found)
@@ -158,17 +159,17 @@ void supervisor::on_unseen(const rows_unseen& unseen) {
                           elsewhere.insert(account.account);
                       std::erase_if(accounts, [&](const auto& id) { return elsewhere.contains(id); });
                     }
-                  return [this, accounts, what] { reset_replicas(accounts, what); };
+                  return [this, accounts, unseen] { reset_replicas(accounts, unseen); };
                 });
 }
 
-void supervisor::reset_replicas(const std::vector<account_id>& accounts, const std::string& why) {
+void supervisor::reset_replicas(const std::vector<account_id>& accounts, const rows_unseen& unseen) {
   std::vector<control_event> resets;
   for (const auto& id : accounts)
     if (const auto* account = state().account(id))
       for (const auto& destination : account->destinations)
-        resets.push_back(account_change{id, {}, replica_reset{destination.node, why}});
-  append(std::move(resets));
+        resets.push_back(account_change{id, {}, replica_reset{destination.node, unseen.what}});
+  append(std::move(resets), {}, unseen.held);
 }
 
 } // namespace understudy

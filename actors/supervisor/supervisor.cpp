@@ -91,6 +91,7 @@ void supervisor::on_control(const control_read& batch) {
     }
     const auto outcome = parts_->control->fold(*read.record, read.offset);
     on_evolution(*read.record, outcome);
+    held_.erase(read.record->id);
     touched.insert(outcome.accounts.begin(), outcome.accounts.end());
   }
   const auto next = state().next();
@@ -310,13 +311,17 @@ void supervisor::leave_peers() {
   });
 }
 
-void supervisor::append(std::vector<control_event> events, const change_origin& origin) {
+void supervisor::append(std::vector<control_event> events, const change_origin& origin,
+                        const std::shared_ptr<const void>& held) {
   auto from = origin;
   if (from.by.empty())
     from.by = self_name().value;
   from.at_ms = wall_ms();
-  for (auto& record : to_records({}, from, std::move(events), [this] { return next_record_id(); }))
+  for (auto& record : to_records({}, from, std::move(events), [this] { return next_record_id(); })) {
+    if (held)
+      held_.emplace(record.id, held);
     parts_->link->append(std::move(record));
+  }
 }
 
 void supervisor::append_fact(const account_id& account, account_change_body body) {

@@ -95,7 +95,9 @@ private:
   void store_control();
   void announce();
   void leave_peers();
-  void append(std::vector<control_event> events, const change_origin& origin = {});
+  /// `held` is kept until control has brought all of it back.
+  void append(std::vector<control_event> events, const change_origin& origin = {},
+              const std::shared_ptr<const void>& held = {});
   void append_fact(const account_id& account, account_change_body body);
   /// Runs `job` in the pool; what it returns is run by the supervisor afterwards.
   template <class Job>
@@ -177,7 +179,7 @@ private:
   void probe_parked();
   void unpark(const account_id& id);
   void on_unseen(const rows_unseen& unseen);
-  void reset_replicas(const std::vector<account_id>& accounts, const std::string& why);
+  void reset_replicas(const std::vector<account_id>& accounts, const rows_unseen& unseen);
   std::optional<position_lost> lost_history() const;
   void on_position_lost(const position_lost& lost);
 
@@ -226,6 +228,7 @@ private:
   bool storing_fails_ = false; ///< said already
   bool ending_ = false;        ///< waiting commits are being ended; nothing is acknowledged meanwhile
   bool end_again_ = false;     ///< once more behind that
+  std::unordered_map<std::string, std::shared_ptr<const void>> held_; ///< by our record that it waits for
   kafka_offset claim_seen_{-1};
   kafka_offset returned_sent_{-1};
   std::uint64_t records_ = 0;

@@ -4,6 +4,7 @@
 #include "events/model/ids.hpp"
 #include "events/model/row_change.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -72,5 +73,11 @@ struct sliced_transaction {
   bool wants_ack = false; ///< a COMMIT is held until `end` is acknowledged
   std::size_t bytes = 0;  ///< of its events in the binlog
 };
+
+/// Rows of accounts may have changed that no slice has.
+inline bool changes_unseen(const sliced_transaction& transaction) {
+  return std::any_of(transaction.unseen.begin(), transaction.unseen.end(),
+                     [](const auto& warning) { return warning.rows_may_have_changed; });
+}
 
 } // namespace understudy

@@ -170,6 +170,25 @@ BOOST_AUTO_TEST_CASE(r12_what_kafka_holds_from_a_former_life_settles_without_bei
   BOOST_TEST((w.produced<transaction_event>()[0].number == sequence(7)));
 }
 
+/// Nobody is told OK before control says that replicas lack it.
+BOOST_AUTO_TEST_CASE(p1_what_changed_unseen_waits_for_whoever_is_told) {
+  world w;
+  w.expect(anna, 1, account_role::source, 0);
+  sliced_transaction statement;
+  statement.id = id(1);
+  statement.end = place(1);
+  statement.unseen.push_back({sliced_transaction::warning::kind::statement_dml, "UPDATE …", {}, {}, true});
+  auto held = w.accounts->on_slices(statement, nullptr);
+  BOOST_TEST(w.around->settle->unsettled() == 1U);
+  held.reset();
+  BOOST_TEST(w.around->settle->unsettled() == 0U);
+  statement.unseen[0].rows_may_have_changed = false; // a table was made
+  statement.end = place(2);
+  held = w.accounts->on_slices(statement, nullptr);
+  BOOST_TEST(!held);
+  BOOST_TEST(w.around->settle->unsettled() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(r12_a_later_epochs_events_stay_known_while_the_account_is_a_replica_in_between) {
   world w;
   known_events known;
