@@ -43,6 +43,7 @@ private:
   result<void> start_replicas();
   result<void> start_gateway();
   void start_link();
+  void expect_replicas(const std::vector<replica_record>& replicas);
   void spawn_watch();
   void keep_checkpoint();
   void orderly_stop();

@@ -155,7 +155,32 @@ result<void> node::start_capture() {
   parts_->fences_at_start = std::make_shared<const logged_fences>(std::move(known->fences));
   for (auto& account : known->accounts)
     parts_->accounts->expect(std::move(account));
+  expect_replicas(*replicas);
   return {};
+}
+
+/// Whoever writes to a replica while no node runs here waits in its COMMIT, which capture reads first: before
+/// the replica is followed (R35). Control as it was stored may lie a little behind, so the copy itself
+/// counts.
+void node::expect_replicas(const std::vector<replica_record>& replicas) {
+  parts_->control->ask([&](const control_state& state) {
+    for (const auto& copy : replicas) {
+      const auto* account = state.account(copy.account);
+      const auto* active = account == nullptr ? nullptr : account->terms.active();
+      const bool is_own = active != nullptr && active->primary == parts_->config.node.name;
+      if (copy.state != replica_state::ready || is_own || parts_->accounts->knows(copy.account))
+        continue;
+      parts_->accounts->expect({copy.account,
+                                copy.mailbox,
+                                copy.partition,
+                                active == nullptr ? copy.term : active->term,
+                                account_role::replica,
+                                copy.applied,
+                                true,
+                                {}});
+    }
+    return true;
+  });
 }
 
 void node::spawn_watch() {

@@ -72,6 +72,26 @@ BOOST_AUTO_TEST_CASE(r35_foreign_writes_are_kept_set_right_once_and_then_park_th
   BOOST_TEST(writes_there(other, account) == 1u);
 }
 
+/// Its COMMIT waits for the node, which reads it before anything else.
+BOOST_AUTO_TEST_CASE(r35_a_foreign_write_while_the_node_is_down_is_found_when_it_starts) {
+  node_world world;
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "down", 1);
+  world.enrol(names, 0, 1);
+  const auto account = world.id_of(names[0]);
+  BOOST_REQUIRE(other.node.stop());
+  auto write = write_async(other, account);
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return other.db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE "
+                          "STATE LIKE 'Waiting for semi-sync ACK%'") != "0";
+  }));
+  other.start_and_wait();
+  BOOST_REQUIRE(eventually(patience, [&] { return ended(write); }));
+  BOOST_TEST(eventually(patience, [&] { return report_of(other).size() == 1; }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(writes_there(other, account) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(
     r35_what_was_acknowledged_before_a_death_is_no_foreign_write_when_the_mailstore_returns) {
   node_world world;
