@@ -47,18 +47,31 @@ void supervisor::begin_when_read() {
 /// No client may be told OK for a write of an epoch that was lost, and nothing in the binlog says whose a
 /// waiting commit is (R8).
 void supervisor::end_commits_at_start() {
-  in_background(*parts_->sql, [this, parts = parts_]() -> std::function<void()> {
-    const auto ended = end_waiting_commits(parts->local, *parts->endings);
-    return [this, ended] {
-      if (ended) {
-        spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
-        beginning_ = false;
-        return begin();
-      }
-      spdlog::error("the waiting commits couldn't be ended, tried again: {}", ended.error().what);
-      delayed_send(this, std::chrono::seconds(1), run_here{[this] { end_commits_at_start(); }});
-    };
-  });
+  in_background(
+      *parts_->sql, [this, parts = parts_, before = before_ending_]() mutable -> std::function<void()> {
+        const auto ended = [&]() -> result<std::uint64_t> {
+          auto session = sql_session::open(parts->local);
+          if (!session)
+            return tl::make_unexpected(static_cast<const error&>(session.error()));
+          if (!before) {
+            auto place = read_capture_beginning(*session);
+            if (!place)
+              return tl::make_unexpected(place.error());
+            before = std::move(*place);
+          }
+          return end_waiting_commits(*session, *parts->endings);
+        }();
+        return [this, ended, before = std::move(before)] {
+          before_ending_ = before;
+          if (ended) {
+            spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
+            beginning_ = false;
+            return begin();
+          }
+          spdlog::error("the waiting commits couldn't be ended, tried again: {}", ended.error().what);
+          delayed_send(this, std::chrono::seconds(1), run_here{[this] { end_commits_at_start(); }});
+        };
+      });
 }
 
 void supervisor::begin() {

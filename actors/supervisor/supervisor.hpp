@@ -224,6 +224,9 @@ private:
   /// isn't.
   std::unordered_map<account_id, sequence> left_out_;
   std::optional<lost_place> lost_;
+  /// Where capture would have begun before commits were ended at the start: what became visible by that lies
+  /// behind it, and is found (R35).
+  std::optional<capture_beginning> before_ending_;
   bool peers_changed_ = true;  ///< since they were left for the command line
   bool storing_fails_ = false; ///< said already
   bool ending_ = false;        ///< waiting commits are being ended; nothing is acknowledged meanwhile

@@ -235,7 +235,8 @@ BOOST_AUTO_TEST_CASE(r19_r8_nor_is_one_whose_node_died_before_it_kept_a_checkpoi
   source.start_node();
   BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
   BOOST_TEST(held.get() != "");
-  BOOST_TEST(eventually(patience, [&] { return report_of(source).size() == 1; }));
+  if (!eventually(patience, [&] { return report_of(source).size() == 1; }))
+    BOOST_FAIL("nothing is reported: " << world.story());
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
   BOOST_TEST(world.become_same(names, 0, 1));
 }
