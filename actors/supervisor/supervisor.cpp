@@ -149,7 +149,9 @@ void supervisor::note_own_reset(const account_change& change) {
     return;
   const auto* account = state().account(change.account);
   const auto* destination = account == nullptr ? nullptr : account->destination(self_name());
-  if (destination != nullptr && !destination->ready)
+  // One that has loaded a snapshot for an older request meanwhile passes over the marker of the next.
+  const auto figures = parts_->replicas->figures_of(change.account);
+  if (destination != nullptr && !destination->ready && !(figures && figures->state == "ready"))
     found->second.reset_seen = destination->requested;
 }
 
