@@ -8,13 +8,9 @@
 
 using namespace understudy;
 using namespace understudy::testing;
-using namespace std::chrono_literals;
 using fixture::eventually;
 
 namespace {
-
-/// Three of them.
-constexpr auto too_long_for_a_checkpoint = 1500ms;
 
 enrolled_world& shared_world() {
   static enrolled_world one("pair", 2, {.first = {.memory = "16MiB"}});

@@ -14,9 +14,6 @@ using fixture::eventually;
 
 namespace {
 
-/// Three of a node's checkpoints.
-constexpr auto too_long_for_a_checkpoint = 1500ms;
-
 /// Where Kafka's answers about transactions are held back at the first mailstore.
 struct held_answers {
   held_answers() { setenv("UNDERSTUDY_HOLD_ANSWERS", file.c_str(), 1); }

@@ -15,6 +15,8 @@ namespace understudy::testing {
 
 /// Longer than anything that a test waits for takes on a busy machine with two cores.
 inline constexpr std::chrono::seconds patience{40};
+/// Three of a node's checkpoints.
+inline constexpr std::chrono::milliseconds too_long_for_a_checkpoint{1500};
 
 /// What the command line answered.
 struct cli_answer {
