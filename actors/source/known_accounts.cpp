@@ -104,7 +104,7 @@ void known_accounts::on_registered(const sliced_transaction& transaction) {
       continue;
     account->mailbox = row.mailbox;
     mailboxes_[row.mailbox] = account;
-    if (row.renamed && account->role == account_role::source && !account->closed)
+    if (row.renamed && account->is_written())
       caf::anon_send(around_->supervisor, account_renamed{row.account, row.name});
   }
 }
@@ -137,7 +137,7 @@ std::shared_ptr<const void> known_accounts::on_slices(sliced_transaction& transa
     auto* account = by_mailbox(slice.mailbox);
     if (account == nullptr)
       continue;
-    if (account->role == account_role::source && !account->closed)
+    if (account->is_written())
       own.emplace_back(account, &slice.changes);
     else if (account->term != epoch{} && account->role != account_role::none)
       report_foreign(*account, transaction.id, std::move(slice.changes));
@@ -256,7 +256,7 @@ bool known_accounts::set_protected(const account_id& id, bool is_protected) {
   if (account == nullptr)
     return false;
   account->is_protected = is_protected;
-  const bool answers = is_protected && account->role == account_role::source && !account->closed;
+  const bool answers = is_protected && account->is_written();
   if (answers)
     tell(wake(*account), protect{});
   else if (account->actor && !is_protected)
@@ -290,8 +290,7 @@ void known_accounts::forget(const account_id& id) {
 known_accounts::writer known_accounts::writer_of(const account_id& id, epoch term) {
   const std::lock_guard lock(mutex_);
   auto* account = find(id);
-  if (account == nullptr || account->role != account_role::source || account->closed ||
-      account->term != term || has_yet_to_meet(id))
+  if (account == nullptr || !account->is_written() || account->term != term || has_yet_to_meet(id))
     return {};
   return {wake(*account), met_end_};
 }
@@ -306,14 +305,14 @@ bool known_accounts::has_yet_to_meet(const account_id& id) const {
 bool known_accounts::is_written(const account_id& id) const {
   const std::lock_guard lock(mutex_);
   const auto* account = find(id);
-  return account != nullptr && account->role == account_role::source && !account->closed;
+  return account != nullptr && account->is_written();
 }
 
 std::vector<std::pair<account_id, epoch>> known_accounts::written_here() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::pair<account_id, epoch>> all;
   for (const auto& [id, account] : accounts_)
-    if (account.role == account_role::source && !account.closed)
+    if (account.is_written())
       all.emplace_back(id, account.term);
   return all;
 }

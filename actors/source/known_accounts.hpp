@@ -119,6 +119,8 @@ private:
     epoch closed_up_to;    ///< epochs up to it have ended, also if their role rows are met only later
     bool changed = false;  ///< since the last checkpoint
     bool captured = false; ///< something since the last rest()
+    /// It is its source here, and the epoch wasn't closed.
+    bool is_written() const { return role == account_role::source && !closed; }
   };
   struct role_change {
     binlog_place place;
