@@ -61,7 +61,7 @@ void account_actor::on(slice_captured& slice) {
 
 void account_actor::forward(slice_captured& slice) {
   if (closed_) { // captured behind the end of its epoch: a foreign write, reported by capture (R35)
-    around_->settle->release(slice.check);
+    around_->settle->release(slice.check, partition_);
     return;
   }
   produce(slice);
@@ -89,7 +89,7 @@ void account_actor::produce(slice_captured& slice) {
                         {slice.check->number, holds});
   // Behind produce(): whoever sees it settled finds it in the log, or among what the log lacks.
   if (!holds)
-    around_->settle->release(slice.check);
+    around_->settle->release(slice.check, partition_);
 }
 
 void account_actor::on(const slice_refused& refused) {
@@ -97,7 +97,7 @@ void account_actor::on(const slice_refused& refused) {
   if (protected_ && !closed_)
     busy().refused.push_back(refused.check);
   else
-    around_->settle->release(refused.check);
+    around_->settle->release(refused.check, partition_);
   caf::anon_send(around_->supervisor, account_refused{account_, term_, refused.number, refused.reason});
 }
 
@@ -106,9 +106,9 @@ void account_actor::settle_all() {
     return;
   for (const auto& each : work_->in_flight)
     if (const auto check = each.lock())
-      around_->settle->release(check);
+      around_->settle->release(check, partition_);
   for (const auto& check : work_->refused)
-    around_->settle->release(check);
+    around_->settle->release(check, partition_);
   work_->in_flight.clear();
   work_->refused.clear();
   rest_if_idle();
@@ -142,7 +142,7 @@ void account_actor::write_fence(epoch term, kafka_offset decision) {
   // Nothing speaks of this epoch any more, and the fence tells readers that the log lacks these.
   if (!has_all)
     for (const auto& check : std::exchange(work_->refused, {}))
-      around_->settle->release(check);
+      around_->settle->release(check, partition_);
 }
 
 void account_actor::on(const snapshot_opened& opened) {
@@ -163,8 +163,8 @@ void account_actor::write_marker(const snapshot_opened& opened) {
   if (closed_)
     return;
   around_->log->repeat_shapes(partition_);
-  snapshot_event marker{account_,         term_,        last_,          opened.snapshot,
-                        opened.partition, opened.first, opened.mailbox, opened.request};
+  snapshot_event marker{account_,     term_,          last_,          opened.snapshot, opened.partition,
+                        opened.first, opened.mailbox, opened.request, last_id_};
   around_->log->produce(partition_, std::move(marker),
                         [supervisor = around_->supervisor, account = account_, snapshot = opened.snapshot,
                          number = last_](const delivery_outcome& outcome) {

@@ -27,14 +27,6 @@ struct account_surroundings {
   std::shared_ptr<message_counts> messages = std::make_shared<message_counts>();
 };
 
-/// An event of an account that Kafka held already when this process began (R12).
-struct known_event {
-  sequence number;
-  settlement::report where;
-};
-
-using known_events = std::map<gtid, known_event>;
-
 /// Where an account begins to write.
 struct account_start {
   account_id account;

@@ -75,8 +75,7 @@ void known_accounts::expect(known_account account) {
     slot.id = &at->first;
     slot.term = slot.settled_term = account.term;
     slot.role = slot.settled_role = account.role;
-    if (!account.known.empty())
-      known_.emplace(account.account, std::move(account.known));
+    former_.add(account.account, std::move(account.known), account.marker);
   } else if (slot.mailbox != account.mailbox) {
     mailboxes_.erase(slot.mailbox);
   }
@@ -146,7 +145,8 @@ std::shared_ptr<const void> known_accounts::on_slices(sliced_transaction& transa
   const auto number = around_->settle->begin(transaction.id, transaction.end, slices, transaction.bytes);
   for (const auto& [account, changes] : own) {
     auto check = std::make_shared<settlement::slice>(settlement::slice{number});
-    if (settle_known(*account, transaction.id, check))
+    if (settle_known(*account, transaction.id, check) ||
+        refuse_left_out(*account, transaction.id, check, unit))
       continue;
     account->last_id = transaction.id;
     const auto& actor = wake(*account);
@@ -164,35 +164,36 @@ std::shared_ptr<const void> known_accounts::on_slices(sliced_transaction& transa
   return {held, [settle = around_->settle, last = std::move(last)](const void*) { settle->release(last); }};
 }
 
-/// Of a transaction that is met in the binlog: what Kafka holds of it since a former life of this node.
-known_events::node_type known_accounts::take_known(const account_id& id, const gtid& transaction) {
-  const auto of_account = known_.find(id);
-  if (of_account == known_.end())
-    return {};
-  auto event = of_account->second.extract(transaction);
-  if (of_account->second.empty())
-    known_.erase(of_account);
-  return event;
-}
-
 void known_accounts::report_foreign(const entry& account, const gtid& id, std::vector<row_change> changes) {
   foreign_write write{*account.id, id, std::make_shared<const std::vector<row_change>>(std::move(changes))};
-  if (const auto event = take_known(*account.id, id); !event.empty())
-    write.logged = logged_place{account.term, event.mapped().where.offset};
+  if (const auto event = former_.take(*account.id, id))
+    write.logged = logged_place{account.term, event->where.offset};
   caf::anon_send(around_->supervisor, std::move(write));
 }
 
 /// R12: in Kafka since a former life of this node, so it isn't produced again.
 bool known_accounts::settle_known(entry& account, const gtid& id, const settlement::slice_ptr& check) {
-  const auto event = take_known(*account.id, id);
-  if (event.empty())
+  const auto event = former_.take(*account.id, id);
+  if (!event)
     return false;
-  const auto& [number, where] = event.mapped();
-  account.sent = std::max(account.sent, number);
+  account.sent = std::max(account.sent, event->number);
   // Of an earlier one a fence would say, falsely, that it's the last one's.
-  account.last_id = number == account.sent ? id : gtid{};
-  around_->settle->delivered(check, where);
-  note_confirmed(account, number);
+  account.last_id = event->number == account.sent ? id : gtid{};
+  around_->settle->delivered(check, event->where);
+  note_confirmed(account, event->number);
+  return true;
+}
+
+/// What the log lacks since a former life, while a snapshot has it: numbered behind that one's marker its
+/// replicas would get it twice. Control may not know yet, and then its COMMIT waits for that (R3).
+bool known_accounts::refuse_left_out(entry& account, const gtid& id, const settlement::slice_ptr& check,
+                                     caf::execution_unit* unit) {
+  const auto number = former_.left_out_before(*account.id, id);
+  if (!number)
+    return false;
+  const auto& actor = wake(account);
+  account.captured = true;
+  tell(actor, slice_refused{check, *number, "a former life of this node left it out of the log"}, unit);
   return true;
 }
 
@@ -278,7 +279,7 @@ void known_accounts::forget(const account_id& id) {
   if (account->actor)
     tell(account->actor, epoch_closed{account->term});
   mailboxes_.erase(account->mailbox);
-  known_.erase(id);
+  former_.forget(id);
   std::erase_if(role_changes_, [&](const role_change& change) { return change.account == id; });
   account->actor = nullptr;
   account->role = account->settled_role = account_role::none;
@@ -290,16 +291,11 @@ void known_accounts::forget(const account_id& id) {
 known_accounts::writer known_accounts::writer_of(const account_id& id, epoch term) {
   const std::lock_guard lock(mutex_);
   auto* account = find(id);
-  if (account == nullptr || !account->is_written() || account->term != term || has_yet_to_meet(id))
+  if (account == nullptr || !account->is_written() || account->term != term)
+    return {};
+  if (!former_.are_met(id, met_)) // its last numbers may be of transactions that still wait in their COMMIT
     return {};
   return {wake(*account), met_end_};
-}
-
-/// Its last numbers may be of transactions that still wait in their COMMIT.
-bool known_accounts::has_yet_to_meet(const account_id& id) const {
-  const auto known = known_.find(id);
-  return known != known_.end() &&
-         !std::ranges::all_of(known->second, [this](const auto& event) { return met_.covers(event.first); });
 }
 
 bool known_accounts::is_written(const account_id& id) const {

@@ -5,6 +5,7 @@
 // million accounts that nobody writes cost a node no more than their entries here.
 #pragma once
 #include "actors/source/account.hpp"
+#include "actors/source/former_lines.hpp"
 #include "storage/binlog/sliced_transaction.hpp"
 #include "storage/state/capture_beginning.hpp"
 #include "storage/state/local_state.hpp"
@@ -28,7 +29,8 @@ struct known_account {
   account_role role = account_role::none; ///< as of the settled position (R11)
   sequence last;                          ///< last one of the account in Kafka
   bool is_protected = true;
-  known_events known;
+  known_events known;                   ///< of it, that Kafka held when this process began
+  std::optional<known_marker> marker{}; ///< the last one then
 };
 
 class known_accounts {
@@ -134,10 +136,10 @@ private:
   entry* by_mailbox(mailbox_id mailbox);
   const entry* by_mailbox(mailbox_id mailbox) const;
   const account_handle& wake(entry& account);
-  bool has_yet_to_meet(const account_id& id) const;
-  known_events::node_type take_known(const account_id& id, const gtid& transaction);
   void report_foreign(const entry& account, const gtid& id, std::vector<row_change> changes);
   bool settle_known(entry& account, const gtid& id, const settlement::slice_ptr& check);
+  bool refuse_left_out(entry& account, const gtid& id, const settlement::slice_ptr& check,
+                       caf::execution_unit* unit);
   void note_confirmed(entry& account, sequence number);
   void on_role(const role_record& row, const binlog_place& place, caf::execution_unit* unit);
   void mark_changed(entry& account);
@@ -147,10 +149,10 @@ private:
   mutable std::mutex mutex_; ///< of everything below
   std::unordered_map<account_id, entry> accounts_;
   std::unordered_map<mailbox_id, entry*> mailboxes_;
-  std::unordered_map<account_id, known_events> known_; ///< what wasn't met in the binlog yet
-  gtid_position met_;                                  ///< transactions up to here were met
-  binlog_place met_end_;                               ///< end of the last of them
-  std::deque<role_change> role_changes_;               ///< in the binlog's order
+  former_lines former_;
+  gtid_position met_;                    ///< transactions up to here were met
+  binlog_place met_end_;                 ///< end of the last of them
+  std::deque<role_change> role_changes_; ///< in the binlog's order
   std::vector<entry*> changed_;
   std::vector<entry*> awake_; ///< that have an actor, or had one since the last rest()
 };

@@ -47,6 +47,8 @@ void own_partition::take(const record& raw, std::map<account_id, known_account>&
     if (!event)
       return;
   }
+  if (const auto* marker = std::get_if<snapshot_event>(&event->body))
+    return take(*marker, accounts);
   const auto* transaction = std::get_if<transaction_event>(&event->body);
   if (transaction == nullptr)
     return;
@@ -66,6 +68,17 @@ void own_partition::take(const record& raw, std::map<account_id, known_account>&
   account.known[transaction->id] = {transaction->number, {raw.partition, raw.offset, stamp}};
   tail.expect(transaction->account, transaction->id,
               joined.empty() ? std::string(raw.payload) : std::move(joined));
+}
+
+/// Its number counts what the log lacks, too.
+void own_partition::take(const snapshot_event& marker, std::map<account_id, known_account>& accounts) const {
+  const auto found = accounts.find(marker.account);
+  if (found == accounts.end() || marker.term < found->second.term)
+    return;
+  auto& account = found->second;
+  account.last = std::max(account.last, marker.number);
+  if (marker.last_id && !settled_.covers(*marker.last_id))
+    account.marker = known_marker{*marker.last_id, marker.number};
 }
 
 } // namespace understudy

@@ -22,6 +22,7 @@ public:
   bool done() const { return done_; }
 
 private:
+  void take(const snapshot_event& marker, std::map<account_id, known_account>& accounts) const;
   node_name self_;
   incarnation until_;
   const gtid_position& settled_;

@@ -58,8 +58,8 @@ void settlement::wait_for_room() {
 
 void settlement::delivered(const slice_ptr& part, const report& where) {
   const std::lock_guard lock(mutex_);
-  if (!open_.empty() && part->number >= open_.front().number)
-    open_[part->number - open_.front().number].held_at.emplace_back(where.partition, where.offset);
+  if (auto* transaction = open_locked(*part))
+    transaction->read_from.emplace_back(where.partition, where.offset);
   if (waiting_at_start_ || !settles_locked(*part, where))
     uncounted_.push_back({part, where});
 }
@@ -74,6 +74,24 @@ bool settlement::settles_locked(slice& part, const report& where) {
   return true;
 }
 
+settlement::opened* settlement::open_locked(const slice& part) {
+  if (open_.empty() || part.number < open_.front().number)
+    return nullptr;
+  return &open_[part.number - open_.front().number];
+}
+
+std::optional<kafka_offset> settlement::behind_counted_locked(partition_id partition) const {
+  const auto counted = counted_up_to_.find(partition);
+  return counted == counted_up_to_.end() ? std::nullopt : std::optional(counted->second.next());
+}
+
+void settlement::release(const slice_ptr& part, partition_id partition) {
+  const std::lock_guard lock(mutex_);
+  if (auto* transaction = open_locked(*part))
+    transaction->read_from.emplace_back(partition, behind_counted_locked(partition));
+  settle_locked(*part);
+}
+
 void settlement::release(const slice_ptr& part) {
   const std::lock_guard lock(mutex_);
   settle_locked(*part);
@@ -83,9 +101,8 @@ void settlement::epoch_ended(partition_id partition) {
   const std::lock_guard lock(mutex_);
   if (open_.empty())
     return;
-  const auto counted = counted_up_to_.find(partition);
-  const auto from = counted == counted_up_to_.end() ? std::nullopt : std::optional(counted->second);
-  const auto at = ended_.try_emplace(partition, ended{from, next_}).first; // the first one lies lowest
+  // The first one lies lowest.
+  const auto at = ended_.try_emplace(partition, ended{behind_counted_locked(partition), next_}).first;
   at->second.before = next_;
 }
 
@@ -148,17 +165,18 @@ settlement::checkpoint settlement::take_checkpoint() const {
   checkpoint taken{acknowledged_, released_, {}, oldest_open_locked()};
   for (const auto& [partition, offset] : counted_up_to_)
     taken.read_from[partition] = offset.next();
-  for (const auto& transaction : open_)
-    for (const auto& [partition, offset] : transaction.held_at)
-      if (const auto from = taken.read_from.find(partition); from != taken.read_from.end())
-        from->second = std::min(from->second, offset);
-  for (const auto& [partition, then] : ended_) {
+  const auto not_behind = [&taken](partition_id partition, std::optional<kafka_offset> limit) {
     const auto from = taken.read_from.find(partition);
-    if (from != taken.read_from.end() && !then.counted)
+    if (from != taken.read_from.end() && !limit)
       taken.read_from.erase(from);
     else if (from != taken.read_from.end())
-      from->second = std::min(from->second, then.counted->next());
-  }
+      from->second = std::min(from->second, *limit);
+  };
+  for (const auto& transaction : open_)
+    for (const auto& [partition, offset] : transaction.read_from)
+      not_behind(partition, offset);
+  for (const auto& [partition, then] : ended_)
+    not_behind(partition, then.read_from);
   return taken;
 }
 

@@ -73,7 +73,10 @@ public:
 
   /// A slice is in Kafka with this broker timestamp. Judged by the lease now, and again when it is renewed.
   void delivered(const slice_ptr& part, const report& where);
-  /// A slice that needs no protection (R3): settles without a lease.
+  /// A slice that needs no protection (R3): settles without a lease. While its transaction isn't released, a
+  /// restart reads the partition from here on: what lies behind may tell what became of it.
+  void release(const slice_ptr& part, partition_id partition);
+  /// The same, of a slice that has no partition.
   void release(const slice_ptr& part);
   /// An epoch of an account in this partition was ended without this node (R20): the other's fence may lie
   /// behind all that has counted there. A restart that reads anything captured so far again reads from there
@@ -108,8 +111,20 @@ public:
   checkpoint take_checkpoint() const;
 
 private:
+  /// A transaction that isn't released yet.
+  struct opened {
+    ticket number;
+    gtid id;
+    binlog_place end;
+    std::chrono::steady_clock::time_point at;
+    std::size_t bytes;
+    /// Where a restart that reads it again must begin; none: where an earlier life stored.
+    std::vector<std::pair<partition_id, std::optional<kafka_offset>>> read_from;
+  };
   bool settles_locked(slice& part, const report& where);
   void settle_locked(slice& part);
+  opened* open_locked(const slice& part);
+  std::optional<kafka_offset> behind_counted_locked(partition_id partition) const;
   void judge_again_locked();
   bool is_silent_locked() const { return waiting_at_start_ || held_ || stopped_; }
   void acknowledge_locked();
@@ -129,15 +144,6 @@ private:
     report where;
   };
   std::vector<waiting_report> uncounted_;
-  /// A transaction that isn't released yet.
-  struct opened {
-    ticket number;
-    gtid id;
-    binlog_place end;
-    std::chrono::steady_clock::time_point at;
-    std::size_t bytes;
-    std::vector<std::pair<partition_id, kafka_offset>> held_at;
-  };
   std::deque<opened> open_;
   binlog_place released_;
   gtid_position acknowledged_; ///< the same as GTIDs
@@ -145,8 +151,8 @@ private:
   /// one lost its epoch.
   std::map<partition_id, kafka_offset> counted_up_to_;
   struct ended {
-    std::optional<kafka_offset> counted; ///< none: what an earlier life stored stands
-    ticket before;                       ///< transactions below were captured before that
+    std::optional<kafka_offset> read_from; ///< none: what an earlier life stored stands
+    ticket before;                         ///< transactions below were captured before that
   };
   std::map<partition_id, ended> ended_; ///< while one of them isn't released
 };

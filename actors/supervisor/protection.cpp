@@ -52,16 +52,35 @@ void supervisor::attend_protection(const account_state& account, const term_entr
       give_up_holding(account.id);
     return;
   }
-  // What was left out of the log only replicas have that were made anew behind it.
-  const bool none_missing = account.gap->missing == sequence{};
-  const bool replicas_whole = std::all_of(account.destinations.begin(), account.destinations.end(),
-                                          [&](const auto& d) { return account.gap->is_whole(d); });
-  if (!none_missing && (!replicas_whole || account.destinations.empty()))
+  if (account.gap->missing != sequence{} && !replicas_have_what_is_missing(account))
     return;
   if (holds_commits(account)) // begins before it is said (R4)
     append_fact(account.id, protected_again{active.term});
   else
     waiting_.insert(account.id);
+}
+
+/// What the log lacks only replicas have that were made anew behind it. One that stands where it stood before
+/// would notice with the account's next event at the earliest; so long only this mailstore has those rows.
+bool supervisor::replicas_have_what_is_missing(const account_state& account) {
+  auto& asked = work(account.id).missing_asked;
+  const auto missing = account.gap->missing;
+  bool all = !account.destinations.empty();
+  std::vector<control_event> owed;
+  for (const auto& destination : account.destinations) {
+    if (account.gap->is_whole(destination))
+      continue;
+    all = false;
+    if (destination.ready && asked != missing)
+      owed.push_back(account_change{
+          account.id,
+          {},
+          replica_reset{destination.node, fmt::format("the log lacks its sequence {}", missing)}});
+  }
+  asked = missing;
+  if (!owed.empty())
+    append(std::move(owed));
+  return all;
 }
 
 /// What was asked for protection's sake isn't kept up without it: Kafka may be away again (R3).

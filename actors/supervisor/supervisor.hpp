@@ -55,7 +55,8 @@ struct account_work {
   std::chrono::system_clock::time_point foreign_at = std::chrono::system_clock::now();
   bool following = false;              ///< the replica side follows it
   std::optional<bool> protection_told; ///< to capture, as control has it; nothing: as capture says
-  bool hold_asked = false;             ///< capture was asked to hold commits again, to be protected
+  sequence missing_asked;  ///< replicas were asked to be made anew for what the log lacks up to here
+  bool hold_asked = false; ///< capture was asked to hold commits again, to be protected
   /// Everything up to this number of the account log is from before it held commits again (R4).
   std::optional<std::uint64_t> unheld_up_to;
   bool paused_told = false; ///< to the replica side
@@ -140,6 +141,7 @@ private:
   void attend_protection(const account_state& account, const term_entry& active);
   /// True once commits are held again and what was produced before is in Kafka.
   bool holds_commits(const account_state& account);
+  bool replicas_have_what_is_missing(const account_state& account);
   void give_up_holding(const account_id& id);
   void look_at_partitions();
   void attend_left_out();

@@ -97,6 +97,15 @@ shape_event read_shape(const json_fields& f) {
   return e;
 }
 
+std::optional<gtid> read_last_id(const json_fields& f) {
+  if (!f.has("g"))
+    return std::nullopt;
+  if (auto id = gtid::parse(text_of(f.at("g"), "g", f.failed())); id)
+    return *id;
+  f.failed().set("g", "isn't a GTID");
+  return std::nullopt;
+}
+
 snapshot_event read_snapshot(const json_fields& f) {
   snapshot_event e;
   read_place(f, e);
@@ -107,6 +116,7 @@ snapshot_event read_snapshot(const json_fields& f) {
     e.mailbox = mailbox_id(f.number<std::uint32_t>("m"));
   if (f.has("q"))
     e.request = kafka_offset(f.number<std::int64_t>("q"));
+  e.last_id = read_last_id(f);
   return e;
 }
 
@@ -131,12 +141,7 @@ fence_event read_fence(const json_fields& f) {
   e.is_protected = f.boolean("p");
   if (f.has("s"))
     e.last = sequence(f.number<std::uint64_t>("s"));
-  if (f.has("g")) {
-    if (auto id = gtid::parse(text_of(f.at("g"), "g", f.failed())); id)
-      e.last_id = *id;
-    else
-      f.failed().set("g", "isn't a GTID");
-  }
+  e.last_id = read_last_id(f);
   return e;
 }
 

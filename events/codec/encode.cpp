@@ -123,6 +123,8 @@ private:
       json_.field("m", e.mailbox.value);
     if (e.request.value >= 0)
       json_.field("q", e.request.value);
+    if (e.last_id)
+      name("g", e.last_id->text());
   }
 
   void write(const snapshot_chunk& e) {

@@ -67,6 +67,9 @@ struct snapshot_event {
   mailbox_id mailbox{};   ///< at the source, for replicas with mailbox_id = "same"; 0: not told
   /// The request in understudy.control that it answers, with all before: a later one asks for a later view.
   kafka_offset request{-1};
+  /// The source's transaction `number`, which the view has, as it has all of the account before it, whatever
+  /// the log has of them. None: not written by this life of the source.
+  std::optional<gtid> last_id{};
   bool operator==(const snapshot_event&) const = default;
 };
 

@@ -175,6 +175,8 @@ public:
                               kafka_offset(number()),
                               mailbox_id(coin() ? 0U : static_cast<std::uint32_t>(natural())),
                               kafka_offset(coin() ? -1 : static_cast<std::int64_t>(below(1000)))};
+      if (coin())
+        std::get<snapshot_event>(e.body).last_id = gtid{0, 1, natural()};
       break;
     case 5:
       e.body = snapshot_chunk{account,

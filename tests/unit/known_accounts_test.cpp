@@ -66,6 +66,7 @@ struct world {
     system = std::make_unique<caf::actor_system>(config);
     supervisor = system->spawn([this]() -> caf::behavior {
       return {[](const role_met&) {}, [](const fence_written&) {}, [](const holds_again&) {},
+              [this](const account_refused& lacks) { refused = lacks.since; },
               [this](const foreign_write& write) {
                 if (write.logged)
                   logged = write.logged->offset;
@@ -151,6 +152,7 @@ struct world {
   caf::actor supervisor;
   std::shared_ptr<known_accounts> accounts;
   std::atomic<int> foreign{0};
+  std::atomic<sequence> refused{sequence{}};          ///< the last of these
   std::atomic<kafka_offset> logged{kafka_offset(-1)}; ///< of the last of them that Kafka has
   std::uint64_t captured = 0;
 };
@@ -165,6 +167,28 @@ BOOST_AUTO_TEST_CASE(r12_what_kafka_holds_from_a_former_life_settles_without_bei
   BOOST_TEST(w.around->settle->unsettled() == 0U);
   BOOST_TEST((w.accounts->numbered_up_to(anna)->last == sequence(6))); // not counted twice
   w.capture(1);                                                        // that one Kafka lacks
+  BOOST_REQUIRE(w.settled(anna, 7));
+  BOOST_REQUIRE(w.produced<transaction_event>().size() == 1U);
+  BOOST_TEST((w.produced<transaction_event>()[0].number == sequence(7)));
+}
+
+/// A former life's 5 was refused, 6 is in Kafka, and so is a snapshot behind both: numbered 7, the refused
+/// one would reach that snapshot's replicas twice.
+BOOST_AUTO_TEST_CASE(r3_r16_what_a_snapshot_has_and_kafka_lacks_isnt_numbered_anew) {
+  world w;
+  known_events known;
+  known[id(2)] = {sequence(6), {partition_id(0), kafka_offset(10), broker_time{1}}};
+  w.accounts->expect({anna, mailbox_id(1), partition_id(0), epoch(1), account_role::source, sequence(6), true,
+                      known, known_marker{id(2), sequence(6)}});
+  w.capture(1);
+  BOOST_TEST(!w.accounts->writer_of(anna, epoch(1)).actor); // its COMMIT may wait: no view has it for sure
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.refused.load() == sequence(6); }));
+  BOOST_TEST(w.around->settle->unsettled() == 1U); // until control says so
+  w.capture(1);
+  const auto writer = w.accounts->writer_of(anna, epoch(1)).actor;
+  BOOST_REQUIRE(!!writer);
+  w.capture(1); // behind the view
+  w.accounts->set_protected(anna, false);
   BOOST_REQUIRE(w.settled(anna, 7));
   BOOST_REQUIRE(w.produced<transaction_event>().size() == 1U);
   BOOST_TEST((w.produced<transaction_event>()[0].number == sequence(7)));

@@ -29,6 +29,11 @@ struct partition {
     read({{node, incarnation(life)},
           transaction_event{anna, epoch(term), sequence(number), {0, 1, transaction}, 0, {}}});
   }
+  void snapshot(std::uint64_t life, std::uint64_t term, std::uint64_t number, std::uint64_t transaction) {
+    snapshot_event marker{anna, epoch(term), sequence(number), "view", partition_id(0), kafka_offset(0)};
+    marker.last_id = gtid{0, 1, transaction};
+    read({{self, incarnation(life)}, std::move(marker)});
+  }
   void fence(const node_name& node, std::uint64_t term) {
     read({{node, incarnation(1)}, fence_event{anna, epoch(term), kafka_offset(9), true}});
   }
@@ -98,4 +103,29 @@ BOOST_FIXTURE_TEST_CASE(r11_an_epoch_whose_role_row_follows_in_the_binlog_counts
   begins(self, 7);
   BOOST_TEST(last() == 20U);
   BOOST_TEST(known() == 2U);
+}
+
+/// Kafka refused 5 and 6; the snapshot has them.
+BOOST_FIXTURE_TEST_CASE(r11_r16_a_marker_counts_what_the_log_lacks, partition) {
+  source(1, 4);
+  begins(self, 3);
+  snapshot(3, 1, 6, 52);
+  begins(self, 4);
+  snapshot(3, 1, 9, 55); // void: behind a newer life's beginning
+  begins(self, 7);
+  BOOST_TEST(last() == 6U);
+  const auto& marker = accounts.at(anna).marker;
+  BOOST_REQUIRE(!!marker);
+  BOOST_TEST((marker->last_id == gtid{0, 1, 52}));
+  BOOST_TEST((marker->number == sequence(6)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r16_a_marker_of_another_epoch_or_of_what_isnt_read_again_says_nothing, partition) {
+  source(3, 5302);
+  begins(self, 3);
+  snapshot(3, 1, 5303, 51); // void: of an epoch that was cut
+  snapshot(3, 3, 5302, 50); // settled
+  begins(self, 7);
+  BOOST_TEST(last() == 5302U);
+  BOOST_TEST(!accounts.at(anna).marker);
 }

@@ -280,6 +280,25 @@ BOOST_AUTO_TEST_CASE(
   BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(2)).value == 6);
 }
 
+/// A snapshot's marker tells that it was left out of the log, and lies behind what counted then.
+BOOST_AUTO_TEST_CASE(r12_a_checkpoint_reads_what_lies_behind_an_unreleased_slice_that_kafka_lacks) {
+  world w;
+  const auto held = w.capture(1); // keeps all that follows from being released
+  w.settle.release(w.capture(1)[0], partition_id(2));
+  w.deliver(w.capture(1)[0], 1, 10);
+  w.settle.release(w.capture(1)[0], partition_id(1));
+  const auto others = w.capture(2);
+  w.deliver(others[0], 1, 30);
+  w.deliver(others[1], 2, 40);
+  auto from = w.settle.take_checkpoint().read_from;
+  BOOST_TEST(from.at(partition_id(1)).value == 10); // held there itself
+  BOOST_TEST(!from.contains(partition_id(2)));      // nothing had counted: where an earlier life stored
+  w.deliver(held[0], 2, 50);
+  from = w.settle.take_checkpoint().read_from;
+  BOOST_TEST(from.at(partition_id(1)).value == 31);
+  BOOST_TEST(from.at(partition_id(2)).value == 51);
+}
+
 BOOST_AUTO_TEST_CASE(r20_r35_a_checkpoint_reads_from_before_the_fence_of_an_epoch_that_ended_meanwhile) {
   world w;
   w.deliver(w.capture(1)[0], 1, 10);
