@@ -54,7 +54,7 @@ gauges node::figures() const {
       if (account.primary() == parts_->config.node.name) {
         ++(account.terms.pending() == nullptr ? active : beginning);
         if (account.gap)
-          ++(account.gap->missing == sequence{} ? now.unprotected.node : now.unprotected.account);
+          ++(account.gap->lacks_changes() ? now.unprotected.account : now.unprotected.node);
       } else if (const auto* destination = account.destination(parts_->config.node.name)) {
         if (destination->ready) {
           ++ready;

@@ -52,7 +52,7 @@ void supervisor::attend_protection(const account_state& account, const term_entr
       give_up_holding(account.id);
     return;
   }
-  if (account.gap->missing != sequence{} && !replicas_have_what_is_missing(account))
+  if (account.gap->lacks_changes() && !replicas_have_what_is_missing(account))
     return;
   if (holds_commits(account)) // begins before it is said (R4)
     append_fact(account.id, protected_again{active.term});
@@ -64,20 +64,20 @@ void supervisor::attend_protection(const account_state& account, const term_entr
 /// would notice with the account's next event at the earliest; so long only this mailstore has those rows.
 bool supervisor::replicas_have_what_is_missing(const account_state& account) {
   auto& asked = work(account.id).missing_asked;
-  const auto missing = account.gap->missing;
+  const auto& gap = *account.gap;
   bool all = !account.destinations.empty();
   std::vector<control_event> owed;
   for (const auto& destination : account.destinations) {
-    if (account.gap->is_whole(destination))
+    if (gap.is_whole(destination))
       continue;
     all = false;
-    if (destination.ready && asked != missing)
+    if (destination.ready && asked != gap.at)
       owed.push_back(account_change{
           account.id,
           {},
-          replica_reset{destination.node, fmt::format("the log lacks its sequence {}", missing)}});
+          replica_reset{destination.node, fmt::format("the log lacks its sequence {}", gap.missing)}});
   }
-  asked = missing;
+  asked = gap.at;
   if (!owed.empty())
     append(std::move(owed));
   return all;

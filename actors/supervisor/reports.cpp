@@ -163,13 +163,23 @@ void supervisor::on_unseen(const rows_unseen& unseen) {
                 });
 }
 
+/// No event says what changed: only replicas that are made anew have it, and until they are the account isn't
+/// protected. Said in this order, so that what is asked for then counts as asked for behind it.
 void supervisor::reset_replicas(const std::vector<account_id>& accounts, const rows_unseen& unseen) {
-  std::vector<control_event> resets;
-  for (const auto& id : accounts)
-    if (const auto* account = state().account(id))
-      for (const auto& destination : account->destinations)
-        resets.push_back(account_change{id, {}, replica_reset{destination.node, unseen.what}});
-  append(std::move(resets), {}, unseen.held);
+  std::vector<control_event> changes;
+  for (const auto& id : accounts) {
+    const auto* account = state().account(id);
+    const auto* active = account == nullptr ? nullptr : account->terms.active();
+    if (active == nullptr)
+      continue;
+    changes.push_back(account_change{
+        id,
+        {},
+        unprotected{active->term, unseen.what, parts_->accounts->confirmed_of(id).next(), false, true}});
+    for (const auto& destination : account->destinations)
+      changes.push_back(account_change{id, {}, replica_reset{destination.node, unseen.what}});
+  }
+  append(std::move(changes), {}, unseen.held);
 }
 
 } // namespace understudy

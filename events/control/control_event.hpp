@@ -97,6 +97,9 @@ struct unprotected {
   /// True: it is written to Kafka all the same, only not waited for (R4): nothing will be missing from the
   /// log.
   bool is_written = false;
+  /// True: rows changed that no event tells of. Commits are held all the same, and no sequence is missing
+  /// from the log; but only replicas that are asked for behind this have those rows.
+  bool is_unseen = false;
   bool operator==(const unprotected&) const = default;
 };
 

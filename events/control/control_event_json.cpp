@@ -74,6 +74,8 @@ struct event_writer {
     put("since", e.since);
     if (e.is_written)
       out["written"] = true;
+    if (e.is_unseen)
+      out["unseen"] = true;
   }
   void operator()(const protected_again& e) {
     type("protected_again");
@@ -177,7 +179,7 @@ std::optional<account_change_body> fact_from(const json_fields& in, std::string_
     return replica_reset{node_name(in.text("node")), in.text("reason")};
   if (type == "unprotected")
     return unprotected{in.read<epoch>("term"), in.text("reason"), in.read<sequence>("since"),
-                       in.has("written") && in.flag("written")};
+                       in.has("written") && in.flag("written"), in.has("unseen") && in.flag("unseen")};
   if (type == "protected_again")
     return protected_again{in.read<epoch>("term")};
   if (type == "promotion_aborted")

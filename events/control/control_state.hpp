@@ -39,8 +39,10 @@ struct protection_gap {
   /// Changes from this sequence on may be missing from the log, for ever: only a replica that was made anew
   /// has them. 0: none are missing, as when the whole node couldn't hold back its commits.
   sequence missing;
-  /// Control offset of the last fact about missing changes: replicas asked for there or later have them.
+  /// Control offset of the last fact about changes that the log lacks: replicas asked for there or later have
+  /// them. -1: it lacks none.
   kafka_offset at{-1};
+  bool lacks_changes() const { return at.value >= 0; }
   /// True when a replica as control knows it has everything, whatever is missing from the log.
   bool is_whole(const struct destination_state& replica) const;
   bool operator==(const protection_gap&) const = default;

@@ -91,7 +91,7 @@ private:
   /// (durability is asynchronous, a setting isn't right) a living source hands all of it over.
   void protection_gate(bool goes_back) {
     const auto& gap = account_.gap;
-    const bool drains = planned() && gap && gap->missing == sequence{};
+    const bool drains = planned() && gap && !gap->lacks_changes();
     std::string figures = "every acknowledged write is in the log";
     if (gap) {
       std::string_view then = planned() ? ": wait until it is protected again, or give --accept-loss for it"

@@ -133,7 +133,7 @@ public:
     // What wasn't promised before isn't promised now: the earlier beginning stays.
     protection_gap gap{event.reason, event.since, {}, kafka_offset{-1}};
     if (!event.is_written && event.since != sequence{}) {
-      gap.missing = event.since;
+      gap.missing = event.is_unseen ? sequence{} : event.since;
       gap.at = offset_;
     }
     if (const auto& before = account_.gap) {

@@ -131,6 +131,25 @@ BOOST_AUTO_TEST_CASE(p1_r16_a_view_contains_what_changed_unseen_and_made_somebod
   BOOST_TEST(world.become_same(names, 0, 1));
 }
 
+/// No replica has it before one is made anew.
+BOOST_AUTO_TEST_CASE(p1_an_account_is_unprotected_until_a_replica_has_what_changed_unseen) {
+  const auto names = world.create_accounts(0, "shown", 1);
+  world.enrol(names, 0, 1);
+  BOOST_REQUIRE(other.node.stop());
+  auto write = commit(write_unseen(world.id_of(names[0])));
+  check_ok(write);
+  const auto shown = source.status(names[0]);
+  BOOST_TEST_CONTEXT(boost::json::serialize(shown)) {
+    BOOST_TEST(shown.at("protected") == false);
+    BOOST_REQUIRE(shown.contains("unprotectedReason"));
+    BOOST_TEST((shown.at("unprotectedReason").as_string().find("mailbox_metadata") != std::string::npos));
+  }
+  other.start_and_wait();
+  BOOST_TEST(eventually(patience, [&] { return source.status(names[0]).at("protected") == true; }));
+  BOOST_TEST(world.follows(names, 1, 0));
+  BOOST_TEST(world.become_same(names, 0, 1));
+}
+
 /// Nobody is told OK before control says that replicas lack it; and a restart in between says it again.
 BOOST_AUTO_TEST_CASE(p1_what_changed_unseen_is_acknowledged_when_control_says_so_and_not_before) {
   const auto names = world.create_accounts(0, "told", 1);

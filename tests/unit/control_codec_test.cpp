@@ -33,6 +33,7 @@ std::vector<control_event> one_of_each() {
           change(replica_reset{two, "gap"}),
           change(unprotected{epoch{3}, "refused", sequence{8}}),
           change(unprotected{epoch{3}, "no leader", sequence{8}, true}),
+          change(unprotected{epoch{3}, "TRUNCATE", sequence{8}, false, true}),
           change(protected_again{epoch{3}}),
           change(promotion_aborted{epoch{3}, "guard"}),
           change(activated{epoch{3}, kafka_offset{-1}, sequence{8}, "asynchronous"}),

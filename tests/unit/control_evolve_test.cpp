@@ -51,6 +51,18 @@ BOOST_FIXTURE_TEST_CASE(o07_what_is_missing_from_the_log_only_replicas_made_anew
   BOOST_TEST(at(anna).gap->missing.value == 6u);
 }
 
+BOOST_FIXTURE_TEST_CASE(p1_what_changed_unseen_only_replicas_made_anew_have, ready) {
+  append(one, {account_change{anna, {}, unprotected{epoch{1}, "TRUNCATE", sequence{6}, false, true}},
+               account_change{anna, {}, replica_reset{two, "TRUNCATE"}}});
+  const auto gap = *at(anna).gap;
+  BOOST_TEST(gap.since.value == 6u);
+  BOOST_TEST(gap.missing.value == 0u); // of the log nothing
+  BOOST_TEST(gap.lacks_changes());
+  BOOST_TEST(!gap.is_whole(*at(anna).destination(two)));
+  say(two, anna, replica_ready{two, at(anna).destination(two)->requested, "anew", sequence{5}});
+  BOOST_TEST(gap.is_whole(*at(anna).destination(two)));
+}
+
 BOOST_FIXTURE_TEST_CASE(r25_two_administrators_one_wins_and_the_other_is_told_who, ready) {
   const auto version = at(anna).version;
   const change_origin first{operation_id{"op-1"}, "ada", 1}, second{operation_id{"op-2"}, "bob", 2};
