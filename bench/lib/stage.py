@@ -22,7 +22,8 @@ from processes import Failed, free_port, wait_until  # noqa: E402
 READ_REPLICA = "replica"  # user and password of native replicas
 PROGRAMS = {"understudyd": "actors/node/understudyd", "understudy": "cli/understudy",
             "mailsim": "tests/tools/mailsim/mailsim", "bench_deliver": "bench/programs/bench_deliver",
-            "bench_bare_ack": "bench/programs/bench_bare_ack", "bench_idle_state": "bench/programs/bench_idle_state"}
+            "bench_bare_ack": "bench/programs/bench_bare_ack", "bench_bare_hold": "bench/programs/bench_bare_hold",
+            "bench_idle_state": "bench/programs/bench_idle_state"}
 NAMES = ["ms1.example.test", "ms2.example.test"]
 # A mailstore's hundreds of tables stay open, and its working set in memory.
 ROOMY = ["--table-definition-cache=4000", "--table-open-cache=4000", "--innodb-buffer-pool-size=512M"]
@@ -85,6 +86,7 @@ class Stage:
         self.keep_temp = options.keep_temp
         self.directory = Path(tempfile.mkdtemp(prefix="understudy-bench-", dir="/tmp"))
         self.processes = []
+        self.broker = None
 
     def mariadb(self, name, number, data=None, settings=()):
         store = MariaDB(self.directory / name, number, data=data, settings=[*ROOMY, *settings])
@@ -93,10 +95,12 @@ class Stage:
         return store
 
     def kafka(self):
-        kafka = Kafka(self.directory / "kafka", java_options=("-Xms512m", "-Xmn320m"))
-        self.processes.append(kafka.process)
-        kafka.wait_ready()
-        return kafka
+        """The same for all who ask."""
+        if not self.broker:
+            self.broker = Kafka(self.directory / "kafka", java_options=("-Xms512m", "-Xmn320m"))
+            self.processes.append(self.broker.process)
+            self.broker.wait_ready()
+        return self.broker
 
     def node(self, directory, name, store, kafka, authority):
         node = Node(self.directory / directory, name, store, kafka, authority, self.programs, profile=self.profile())
