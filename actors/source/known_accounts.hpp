@@ -88,7 +88,8 @@ public:
 
   // Capture's thread, for each transaction in this order.
 
-  void on_registered(const sliced_transaction& transaction);
+  /// Each account has one slice at most behind it.
+  void on_registered(sliced_transaction& transaction);
   /// The changed accounts' rows; as long as the transaction lives.
   std::vector<std::pair<account_id, const std::vector<row_change>*>>
   changes_in(const sliced_transaction& transaction) const;
@@ -143,6 +144,7 @@ private:
   void note_confirmed(entry& account, sequence number);
   void on_role(const role_record& row, const binlog_place& place, caf::execution_unit* unit);
   void mark_changed(entry& account);
+  void join_slices(sliced_transaction& transaction) const;
 
   caf::actor_system& system_;
   std::shared_ptr<const account_surroundings> around_;
