@@ -9,6 +9,9 @@
 namespace understudy {
 namespace {
 
+/// Between a snapshot that couldn't be made (MariaDB is away) and the next attempt.
+constexpr std::chrono::seconds snapshot_pause{1};
+
 /// Nothing is under way that only this process's memory knows.
 bool is_idle(const account_state& account, const account_work& doing, bool snapshot_wanted,
              const node_name& self) {
@@ -241,7 +244,7 @@ void supervisor::send_snapshot(const account_state& account) {
                  account.id, doing.unmarked);
   }
   const auto writer = parts_->accounts->writer_of(account.id, account.terms.active()->term);
-  if (!writer.actor || lost_) {
+  if (!writer.actor || lost_ || std::chrono::steady_clock::now() < doing.snapshot_after) {
     waiting_.insert(account.id); // not met yet, or the view would lie before capture's new place
     return;
   }
@@ -264,6 +267,7 @@ void supervisor::send_snapshot(const account_state& account) {
                      if (!sent) {
                        spdlog::warn("account {}: the snapshot is begun again: {}", id, sent.error().what);
                        doing.snapshot_asked = kafka_offset{-1};
+                       doing.snapshot_after = std::chrono::steady_clock::now() + snapshot_pause;
                      } else {
                        spdlog::info("account {}: {} rows of its snapshot are sent", id, *sent);
                      }

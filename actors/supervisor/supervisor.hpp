@@ -43,6 +43,7 @@ struct account_work {
   std::chrono::steady_clock::time_point guarded_since; ///< its writes wait since then
   kafka_offset snapshot_asked{-1}; ///< control offset of the request that a snapshot of ours was begun for
   bool snapshot_running = false;
+  std::chrono::steady_clock::time_point snapshot_after; ///< the last one failed: not before then
   std::string unmarked; ///< the snapshot of ours whose marker Kafka hasn't confirmed
   std::chrono::steady_clock::time_point marked_by; ///< … it has to by then, once its rows are sent
   kafka_offset reset_seen{
