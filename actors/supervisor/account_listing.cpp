@@ -99,8 +99,9 @@ void tell_unknown(node_parts& parts, const request_body& body, const std::set<st
       names.push_back(name);
   if (!names.empty()) {
     const auto asked = find_everywhere(parts, known_peers(parts), names);
+    const account_homes homes(asked);
     for (const auto& name : names)
-      page.unknown_accounts.push_back({name, why_not_replicated(name, asked)});
+      page.unknown_accounts.push_back({name, why_not_replicated(name, homes, asked)});
   }
   for (const auto& domain : body.domains)
     if (!known_domains.contains(folded_name(domain)))

@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <unordered_map>
 
 namespace understudy {
 namespace {
@@ -84,18 +83,25 @@ result<std::set<account_id>> accepted_losses(const control_state& state, const r
                  "correct one of the two lists; nothing was done");
 }
 
-std::vector<account_home> homes_of(const std::string& name, const registries_asked& asked) {
-  const auto wanted = folded_name(name);
-  std::vector<account_home> homes;
+account_homes::account_homes(const registries_asked& asked) {
   for (const auto& [node, accounts] : asked.answers)
-    for (const auto& account : accounts)
-      if (!account.is_replica &&
-          (folded_name(account.name) == wanted || folded_name(account.account.value) == wanted) &&
-          std::none_of(homes.begin(), homes.end(), [&](const account_home& home) {
-            return home.home == node && home.id == account.account; // found by address and by UUID
-          }))
-        homes.push_back({{account.account, account.name, node}, account.source_term});
-  return homes;
+    for (const auto& account : accounts) {
+      if (account.is_replica)
+        continue;
+      const account_home home{{account.account, account.name, node}, account.source_term};
+      for (auto& name : {folded_name(account.name), folded_name(account.account.value)}) {
+        auto& known = by_name_[name];
+        if (std::none_of(known.begin(), known.end(), [&](const account_home& there) {
+              return there.home == node && there.id == home.id; // found by address and by UUID
+            }))
+          known.push_back(home);
+      }
+    }
+}
+
+std::vector<account_home> account_homes::of(std::string_view name) const {
+  const auto known = by_name_.find(folded_name(name));
+  return known == by_name_.end() ? std::vector<account_home>{} : known->second;
 }
 
 void keep_last_source(std::vector<account_home>& homes, const control_state& state) {
@@ -119,8 +125,9 @@ std::string no_mailstore_has_it(const registries_asked& asked) {
                      fmt::join(asked.silent, ", "));
 }
 
-std::string why_not_replicated(const std::string& name, const registries_asked& asked) {
-  return homes_of(name, asked).empty() ? no_mailstore_has_it(asked) : std::string(not_replicated_text);
+std::string why_not_replicated(std::string_view name, const account_homes& homes,
+                               const registries_asked& asked) {
+  return homes.of(name).empty() ? no_mailstore_has_it(asked) : std::string(not_replicated_text);
 }
 
 } // namespace understudy

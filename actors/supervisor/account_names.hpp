@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -36,14 +37,24 @@ struct registries_asked {
 struct account_home : account_to_enrol {
   epoch source_term{}; ///< as found_account has it
 };
-/// The mailboxes of an address or UUID that aren't replicas: of more than one none is its home for sure.
-std::vector<account_home> homes_of(const std::string& name, const registries_asked& asked);
+/// The mailboxes that aren't replicas, by address and by UUID. Made once for all names of a command, which
+/// may be a million.
+class account_homes {
+public:
+  explicit account_homes(const registries_asked& asked);
+  /// Of more than one none is its home for sure.
+  std::vector<account_home> of(std::string_view name) const;
+
+private:
+  std::unordered_map<std::string, std::vector<account_home>> by_name_; ///< folded
+};
 /// Of several mailboxes of one account that was replicated before, the one where control had its source last
 /// is its home, and those go that were its source before. One without a role row stays: the mailbox may have
 /// been moved there by hand since, and what was left behind must not be taken for it.
 void keep_last_source(std::vector<account_home>& homes, const control_state& state);
 /// Why a name means no replicated account: the same sentence whatever was asked.
-std::string why_not_replicated(const std::string& name, const registries_asked& asked);
+std::string why_not_replicated(std::string_view name, const account_homes& homes,
+                               const registries_asked& asked);
 /// No registry has the name.
 std::string no_mailstore_has_it(const registries_asked& asked);
 

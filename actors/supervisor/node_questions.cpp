@@ -9,6 +9,9 @@
 #include <boost/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include <unordered_map>
+#include <unordered_set>
+
 namespace understudy {
 namespace {
 
@@ -125,16 +128,31 @@ result<std::vector<found_account>> find_here(node_parts& parts, const std::vecto
   std::vector<account_id> ids;
   for (const auto& name : names)
     ids.emplace_back(name);
+  // A command may name a whole mailstore: no statement for each account.
   for (const auto& found : {queries.find_by_name(names), queries.find_by_id(ids)}) {
     if (!found)
       return tl::make_unexpected(found.error());
+    std::vector<account_id> there;
+    for (const auto& account : *found)
+      there.push_back(account.account);
+    const auto replicas = state.replicas_of(there);
+    if (!replicas)
+      return tl::make_unexpected(replicas.error());
+    const auto roles = state.roles_of(there);
+    if (!roles)
+      return tl::make_unexpected(roles.error());
+    std::unordered_set<account_id> copies;
+    for (const auto& copy : *replicas)
+      copies.insert(copy.account);
+    std::unordered_map<account_id, role_record> parts_played;
+    for (const auto& role : *roles)
+      parts_played.emplace(role.account, role);
     for (const auto& account : *found) {
-      const auto replica = state.replica_of(account.account);
-      const auto role = state.role_of(account.account);
-      const bool elsewhere =
-          (replica && *replica) || (role && *role && (*role)->role != account_role::source);
-      const bool source = role && *role && (*role)->role == account_role::source;
-      all.push_back({account.account, account.name, elsewhere && !source, source ? (*role)->term : epoch{}});
+      const auto role = parts_played.find(account.account);
+      const bool has_role = role != parts_played.end();
+      const bool source = has_role && role->second.role == account_role::source;
+      all.push_back({account.account, account.name, !source && (has_role || copies.contains(account.account)),
+                     source ? role->second.term : epoch{}});
     }
   }
   return all;

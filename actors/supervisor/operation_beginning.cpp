@@ -75,14 +75,15 @@ void operations::look_for(std::shared_ptr<operation> op, std::vector<std::string
 
 void operations::take_found(operation& op, const std::vector<std::string>& names,
                             const registries_asked& found) {
+  const account_homes everywhere(found);
   for (const auto& name : names) {
     const auto refused = [&](std::string why) {
       op.refused.push_back({name, "refused", std::move(why), {}, {}});
     };
-    auto homes = homes_of(name, found);
+    auto homes = everywhere.of(name);
     keep_last_source(homes, state());
     if (op.wanted.name != "setAccountDestination") {
-      refused(why_not_replicated(name, found));
+      refused(why_not_replicated(name, everywhere, found));
     } else if (homes.size() == 1) {
       if (const auto [named, first] = op.typed.emplace(homes.front().id, name); !first)
         refused(same_account_as(named->second));

@@ -4,6 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+#include <span>
+
 namespace understudy {
 namespace {
 
@@ -32,6 +36,24 @@ replica_record replica_from(const sql_row& row) {
 
 std::string where_account(const account_id& account) {
   return " WHERE account_id=" + sql_text(account.value);
+}
+
+/// What `read` finds for each part of a list, which may be too long for one statement.
+template <class Record, class Read>
+result<std::vector<Record>> of_accounts(const std::vector<account_id>& accounts, Read read) {
+  constexpr std::size_t accounts_per_query = 500;
+  std::vector<Record> out;
+  for (std::size_t from = 0; from < accounts.size(); from += accounts_per_query) {
+    std::string names;
+    for (const auto& account :
+         std::span(accounts).subspan(from, std::min(accounts_per_query, accounts.size() - from)))
+      names += (names.empty() ? "" : ",") + sql_text(account.value);
+    auto found = read(fmt::format("account_id IN ({})", names));
+    if (!found)
+      return found;
+    out.insert(out.end(), std::make_move_iterator(found->begin()), std::make_move_iterator(found->end()));
+  }
+  return out;
 }
 
 } // namespace
@@ -96,6 +118,11 @@ result<std::optional<role_record>> logged_state::settled_role_of(const account_i
 
 result<std::vector<role_record>> logged_state::roles() {
   return roles_where("TRUE");
+}
+
+result<std::vector<role_record>> logged_state::roles_of(const std::vector<account_id>& accounts) {
+  return of_accounts<role_record>(accounts,
+                                  [this](const std::string& condition) { return roles_where(condition); });
 }
 
 result<std::vector<role_record>> logged_state::roles_ahead() {
@@ -168,10 +195,8 @@ result<std::optional<replica_record>> logged_state::replica_of(const account_id&
 }
 
 result<std::vector<replica_record>> logged_state::replicas_of(const std::vector<account_id>& accounts) {
-  std::string names;
-  for (const auto& account : accounts)
-    names += (names.empty() ? "" : ",") + sql_text(account.value);
-  return replicas_where(fmt::format("account_id IN ({})", names));
+  return of_accounts<replica_record>(
+      accounts, [this](const std::string& condition) { return replicas_where(condition); });
 }
 
 result<std::vector<replica_record>> logged_state::replicas() {

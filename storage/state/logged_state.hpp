@@ -53,6 +53,8 @@ public:
   /// seen, but holds the row. Fails, retryable, if that takes longer than 2 s.
   result<std::optional<role_record>> settled_role_of(const account_id& account);
   result<std::vector<role_record>> roles();
+  /// The rows of these accounts that there are.
+  result<std::vector<role_record>> roles_of(const std::vector<account_id>& accounts);
   /// Those that this process's checkpoint doesn't cover: capture has yet to meet them. Also one that waits in
   /// its COMMIT, for an ACK that a process before this one didn't live to give.
   result<std::vector<role_record>> roles_ahead();

@@ -99,6 +99,30 @@ BOOST_AUTO_TEST_CASE(r36_a_replica_moves_on_from_the_expected_sequence_only) {
   BOOST_TEST(need(state.replicas()).empty());
 }
 
+BOOST_AUTO_TEST_CASE(the_rows_of_a_whole_mailstores_accounts_are_found) {
+  auto local = with_own_schema();
+  auto s = session();
+  logged_state state(s);
+  std::vector<role_record> roles;
+  std::vector<account_id> accounts;
+  for (int n = 0; n < 1'200; ++n) {
+    accounts.emplace_back(fmt::format("many-{:04}", n));
+    roles.push_back({accounts.back(), epoch(2), account_role::source, kafka_offset(n)});
+  }
+  need(state.write_roles(roles));
+  replica_record copy;
+  for (const std::size_t n : {0U, 499U, 500U, 1'199U}) {
+    copy.account = accounts[n];
+    need(state.write_replica(copy));
+  }
+  accounts.emplace_back("nobody");
+  BOOST_TEST((need(state.roles_of(accounts)) == roles));
+  BOOST_TEST(need(state.replicas_of(accounts)).size() == 4u);
+  BOOST_TEST(need(state.roles_of({})).empty());
+  for (const auto& replica : need(state.replicas()))
+    need(state.remove_replica(replica.account));
+}
+
 BOOST_AUTO_TEST_CASE(r10_r36_marks_and_probes_reach_the_binlog) {
   auto local = with_own_schema();
   auto s = session();
