@@ -48,6 +48,7 @@ result<reply> connection::ask(const std::string& command) {
         }
         client_ = std::move(*connected);
       }
+      has_sent_ = true;
       auto answer = client_->request(command, deadline);
       if (answer)
         return answer;

@@ -21,6 +21,8 @@ public:
   /// deadline. Errors: none answered; each is named with its reason. Safe to repeat: commands that change
   /// something carry their operation's id (docs/cli.md).
   result<reply> ask(const std::string& command);
+  /// A command was sent to a node, which may have taken it whatever ask() returned.
+  bool has_sent() const { return has_sent_; }
 
 private:
   connection(std::vector<host_port> places, tls_files tls)
@@ -30,6 +32,7 @@ private:
   std::vector<host_port> places_;
   tls_files tls_;
   std::size_t current_ = 0;
+  bool has_sent_ = false;
   std::unique_ptr<gateway_client> client_;
 };
 

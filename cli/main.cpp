@@ -6,6 +6,7 @@
 #include <boost/uuid/uuid_io.hpp>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <thread>
@@ -18,6 +19,21 @@ std::string line_from_stdin() {
   std::string line;
   std::getline(std::cin, line);
   return line;
+}
+
+/// What is said to whoever ends the command line while an operation goes on. Set once, before the signals
+/// are.
+std::string last_words;
+
+void end_with_last_words(int signal) {
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, last_words.data(), last_words.size());
+  ::_exit(128 + signal); // as a shell calls a process that a signal ended
+}
+
+void say_at_the_end(const std::string& farewell) {
+  last_words = "\n" + farewell; // behind a line of progress, and the terminal's ^C
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    std::signal(signal, end_with_last_words);
 }
 
 int status_of(exit_status status) {
@@ -61,9 +77,11 @@ int main(int argc, char** argv) {
     }
     return node->ask(command);
   };
+  ports.has_sent = [&] { return node && node->has_sent(); };
   ports.new_operation_id = [] { return boost::uuids::to_string(boost::uuids::random_generator()()); };
   // Short against a promotion's tens of milliseconds, rare enough for a node that promotes thousands.
   ports.pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(100)); };
+  ports.goes_on = say_at_the_end;
   auto status = run_session(std::move(*parsed), ports);
   std::cout.flush();
   return status_of(status);

@@ -40,6 +40,8 @@ private:
   std::optional<exit_status> confirm();
   asked ask(boost::json::object command, reply_form form, bool show);
   exit_status follow(const std::string& operation, const std::string& host);
+  exit_status follow_to_the_end(const std::string& operation);
+  void show_left_out(const boost::json::object& page);
   void note_progress(const boost::json::object& page, std::chrono::steady_clock::time_point began);
 
   invocation what_;
@@ -161,6 +163,21 @@ void session::note_progress(const boost::json::object& page, std::chrono::steady
   progress_shown_ = true;
 }
 
+/// The operation isn't about them, so its end doesn't tell them.
+void session::show_left_out(const boost::json::object& page) {
+  boost::json::array left_out;
+  for (auto& account : list_of(page, "accounts"))
+    if (const auto* marked = account.if_contains("left_out");
+        marked && marked->is_bool() && marked->get_bool())
+      left_out.emplace_back(std::move(account));
+  if (left_out.empty())
+    return;
+  if (what_.global.json)
+    ports_.out << boost::json::serialize(page) << "\n";
+  else
+    ports_.out << render({{"accounts", std::move(left_out)}}, what_.command->form, style_);
+}
+
 /// Until the operation has ended; then its accounts are shown.
 exit_status session::follow(const std::string& operation, const std::string& host) {
   auto began = std::chrono::steady_clock::now();
@@ -180,6 +197,19 @@ exit_status session::follow(const std::string& operation, const std::string& hos
   return ask(monitor_command(operation, host, false), reply_form::progress, true).status;
 }
 
+/// Of an operation that was begun here: whoever ends the command line, or loses its nodes, can still ask for
+/// it.
+exit_status session::follow_to_the_end(const std::string& operation) {
+  const auto farewell =
+      fmt::format("understudy: the operation goes on: see understudy ha monitor {}\n", operation);
+  if (ports_.goes_on)
+    ports_.goes_on(farewell);
+  auto end = follow(operation, {});
+  if (end == exit_status::unreachable)
+    ports_.err << farewell;
+  return end;
+}
+
 exit_status session::run() {
   if (auto stop = read_accounts())
     return *stop;
@@ -192,9 +222,12 @@ exit_status session::run() {
   auto operation = row.changes ? ports_.new_operation_id() : std::string();
   auto first = ask(command_json(what_, operation), row.form, !waits);
   auto status = first.status;
+  if (row.changes && status == exit_status::unreachable && ports_.has_sent && ports_.has_sent())
+    ports_.err << fmt::format("understudy: what became of it: understudy ha monitor {}\n", operation);
   if (waits && (status == exit_status::done || status == exit_status::partly)) {
     auto named = text_of(first.last_page, "operation");
-    auto end = follow(named.empty() ? operation : named, {});
+    show_left_out(first.last_page);
+    auto end = follow_to_the_end(named.empty() ? operation : named);
     status = status == exit_status::partly && end == exit_status::done ? exit_status::partly : end;
   } else if (waits && error_sentence(first.last_page).empty() && !first.last_page.empty()) {
     // Refused as a whole: no operation runs that could be asked for.

@@ -20,9 +20,14 @@ struct session_ports {
   std::function<std::string()> read_line = {};
   /// Sends a command's JSON; see connection::ask.
   std::function<result<reply>(const std::string&)> ask = {};
+  /// Whether a node may have taken a command though `ask` failed.
+  std::function<bool()> has_sent = {};
   std::function<std::string()> new_operation_id = {};
   /// Between two looks at an operation.
   std::function<void()> pause = {};
+  /// From here on the operation goes on whatever becomes of the command line: `farewell` says how to ask for
+  /// it.
+  std::function<void(const std::string& farewell)> goes_on = {};
 };
 
 /// Reads the input file, asks before many accounts change hands, sends, prints page by page, and follows a

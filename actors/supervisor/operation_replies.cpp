@@ -13,6 +13,8 @@ void operations::answer_if_complete(operation& op) {
   if (decides_again)
     return;
   std::vector<account_reply> all = op.refused;
+  for (auto& reply : all)
+    reply.left_out = true;
   for (const auto& [id, reply] : op.replies)
     all.push_back(reply);
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.account < b.account; });

@@ -179,6 +179,8 @@ command_reply write_change_reply(const operation_id& operation, const std::vecto
     json::object entry{{"account", account.account}, {"outcome", account.outcome}};
     if (!account.reason.empty())
       entry["reason"] = account.reason;
+    if (account.left_out)
+      entry["left_out"] = true;
     if (account.winner)
       entry["winner"] = {{"operation", account.winner->operation.value},
                          {"by", account.winner->by},

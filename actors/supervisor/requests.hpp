@@ -46,6 +46,7 @@ struct account_reply {
   std::string reason;
   std::optional<change_origin> winner;
   std::string winner_node;
+  bool left_out = false; ///< the operation isn't about it, so monitor won't list it
 };
 
 struct command_reply {

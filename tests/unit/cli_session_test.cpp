@@ -22,6 +22,8 @@ struct scripted {
   std::ostringstream out, err;
   std::string typed;
   bool terminal = false;
+  bool sent = false;
+  std::string farewell;
 
   exit_status run(std::vector<std::string> arguments) {
     auto parsed = parse_arguments(arguments);
@@ -37,8 +39,10 @@ struct scripted {
       replies.pop_front();
       return next;
     };
+    ports.has_sent = [&] { return sent; };
     ports.new_operation_id = [] { return "the-id"; };
     ports.pause = [] {};
+    ports.goes_on = [&](const std::string& text) { farewell = text; };
     return run_session(*parsed, ports);
   }
 };
@@ -148,6 +152,43 @@ BOOST_AUTO_TEST_CASE(promote_accounts_follows_the_operation_to_its_end) {
   BOOST_TEST(s.asked[1].at("parameters").at("summary").as_bool());
   BOOST_TEST((s.out.str().find("a@x: failed (decided): m2 died") != std::string::npos));
   BOOST_TEST((s.err.str().find("0 of 1 accounts") != std::string::npos));
+}
+
+BOOST_AUTO_TEST_CASE(what_an_interrupted_command_line_began_can_be_asked_for) {
+  scripted s;
+  s.replies = {ok(R"({"operation":"op","accounts":[{"account":"a@x","outcome":"accepted"}]})")};
+  BOOST_CHECK(s.run({"ha", "promoteAccounts", "accounts", "a@x"}) == exit_status::unreachable);
+  BOOST_TEST(s.farewell == "understudy: the operation goes on: see understudy ha monitor op\n");
+  BOOST_TEST((s.err.str() == "understudy: no supervisor could be reached: start one\n" + s.farewell));
+  scripted silent; // it may have been taken
+  silent.sent = true;
+  silent.run({"ha", "pauseReplicas", "accounts", "a@x"});
+  BOOST_TEST((silent.err.str().find("ha monitor the-id\n") != std::string::npos), silent.err.str());
+  scripted nobody;
+  nobody.run({"ha", "pauseReplicas", "accounts", "a@x"});
+  BOOST_TEST((nobody.err.str().find("monitor") == std::string::npos), nobody.err.str());
+  scripted refused;
+  refused.replies = {ok(R"({"operation":"op","accounts":[{"account":"a@x","outcome":"refused"}]})", 1)};
+  refused.run({"ha", "promoteAccounts", "accounts", "a@x"});
+  BOOST_TEST(refused.farewell == "");
+}
+
+BOOST_AUTO_TEST_CASE(accounts_that_a_promotion_leaves_out_are_listed) {
+  const std::string begun =
+      R"({"operation":"op","accounts":[{"account":"a@x","outcome":"accepted"},)"
+      R"({"account":"gone@x","outcome":"refused","reason":"no mailstore has it","left_out":true}]})";
+  const std::string ended =
+      R"({"operation":"op","finished":true,"accounts":[{"account":"a@x","outcome":"done"}]})";
+  scripted s;
+  s.replies = {ok(begun, 3), ok(R"({"finished":true})"), ok(ended)};
+  BOOST_CHECK(s.run({"--skip-invalid", "ha", "promoteAccounts", "accounts", "a@x,gone@x"}) ==
+              exit_status::partly);
+  BOOST_TEST(s.out.str() ==
+             "gone@x: refused: no mailstore has it\noperation: op\nfinished: true\na@x: done\n");
+  scripted json;
+  json.replies = {ok(begun, 3), ok(R"({"finished":true})"), ok(ended)};
+  json.run({"--json", "--skip-invalid", "ha", "promoteAccounts", "accounts", "a@x,gone@x"});
+  BOOST_TEST((json.out.str() == begun + "\n" + ended + "\n"));
 }
 
 BOOST_AUTO_TEST_CASE(promote_accounts_refused_as_a_whole_is_shown_with_the_winner) {
