@@ -27,6 +27,15 @@ void operations::begin_change(request_body body, command_received received) {
     answer_from_control(*done, received.answer);
     return;
   }
+  // It would be carried out whenever Kafka is back, by then unexpected.
+  if (!body.dry_run && !around_.parts->link->connected()) {
+    reply_with(received.answer,
+               write_error(1, {fmt::format("{} can't reach Kafka, and without it nothing can "
+                                           "be decided: nothing was done",
+                                           self()),
+                               "try again when Kafka answers, or ask another node (--node)"}));
+    return;
+  }
   auto op = std::make_shared<operation>();
   op->origin = {body.operation, received.from.subject, wall_ms()};
   op->answers.push_back(std::move(received.answer));

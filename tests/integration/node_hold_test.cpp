@@ -119,9 +119,15 @@ BOOST_AUTO_TEST_CASE(p1_p8_kafka_dies_under_load_writes_wait_and_go_on) {
     BOOST_TEST_CONTEXT(said)
     BOOST_TEST(std::count(said.begin(), said.end(), '\n') <= most_lines_of_an_outage);
   }
+  // Nor is a command kept for Kafka's return, when nobody expects it any more.
+  const auto refused = source.cli({"ha", "pauseReplicas", "accounts", e.names[0]});
+  BOOST_TEST(refused.status == 1);
+  BOOST_TEST(refused.says("can't reach Kafka"), refused.text);
+  BOOST_TEST(source.cli({"ha", "getAccountStatus", "accounts", e.names[0]}).status == 0);
   world.kafka.restart();
   BOOST_TEST(eventually(patience, [&] { return ended(write); }));
   BOOST_TEST(write.get() == "");
+  BOOST_TEST(!source.status(e.names[0]).at("paused").as_bool());
   const auto after = source.metric(produced);
   BOOST_TEST(eventually(patience, [&] { return source.metric(produced) > after + 50; }));
   BOOST_TEST(load.stop());
