@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 #include <mysql.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -23,7 +22,6 @@ constexpr unsigned master_fatal_error =
 constexpr unsigned access_denied = 1045;
 constexpr unsigned access_denied_no_password = 1698;
 constexpr unsigned privilege_missing = 1227;
-constexpr auto ack_patience = std::chrono::seconds(10); // the server reads ACKs at once, or is dead
 
 std::uint64_t next_generation() {
   static std::atomic<std::uint64_t> last{0};
@@ -100,26 +98,6 @@ void prepare(MYSQL* m, const stream_options& o) {
   mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &no);
 }
 
-/// Writes everything or fails; the socket may be non-blocking. Never raises SIGPIPE.
-bool write_all(int socket, const std::uint8_t* data, std::size_t size) {
-  const auto deadline = std::chrono::steady_clock::now() + ack_patience;
-  while (size > 0) {
-    const auto written = ::send(socket, data, size, MSG_NOSIGNAL);
-    if (written > 0) {
-      data += written;
-      size -= static_cast<std::size_t>(written);
-    } else if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      if (std::chrono::steady_clock::now() >= deadline)
-        return false;
-      pollfd waiting{socket, POLLOUT, 0};
-      ::poll(&waiting, 1, 100);
-    } else if (written >= 0 || errno != EINTR) {
-      return false;
-    }
-  }
-  return true;
-}
-
 } // namespace
 
 struct binlog_stream::parts {
@@ -128,13 +106,39 @@ struct binlog_stream::parts {
   int socket = -1;
   std::uint64_t generation = next_generation();
   std::mutex writing; ///< ACKs come from any thread; each must go out in one piece
+  /// Of the ACK that is going out: what the socket had no room for.
+  std::vector<std::uint8_t> unsent;
+  /// The highest one behind it, which stands for all below: ACKs are cumulative.
+  std::vector<std::uint8_t> next_ack;
+  std::atomic<bool> waits_for_room{false}; ///< one of the two isn't empty
   std::atomic<bool> interrupted{false};
   std::atomic<bool> semi_sync{false}; ///< judged by what the server sends, not by what was asked (case S04)
   std::atomic<bool> ended{false};
   position_refusal refusal = position_refusal::none;
   std::atomic<std::uint64_t> packets{0};
   std::atomic<std::uint64_t> bytes{0};
+
+  bool flush_locked();
 };
+
+/// A server that was told to switch semi-sync off reads no ACK any more, while it goes on sending: waiting
+/// for room would wait for ever, with all who settle or stop behind us. False: the connection is gone.
+bool binlog_stream::parts::flush_locked() {
+  while (true) {
+    if (unsent.empty())
+      std::swap(unsent, next_ack);
+    waits_for_room = !unsent.empty();
+    if (unsent.empty())
+      return true;
+    const auto written = ::send(socket, unsent.data(), unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (written > 0)
+      unsent.erase(unsent.begin(), unsent.begin() + written);
+    else if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+      return true;
+    else if (written >= 0 || errno != EINTR)
+      return false;
+  }
+}
 
 binlog_stream::binlog_stream(std::unique_ptr<parts> p)
     : parts_(std::move(p)) {}
@@ -175,6 +179,10 @@ result<std::optional<raw_event>> binlog_stream::next() {
     return std::nullopt;
   if (p.ended)
     return failure("the binlog connection has ended", {}, true);
+  if (p.waits_for_room) { // a heartbeat later at the latest
+    const std::lock_guard lock(p.writing);
+    p.flush_locked(); // where it fails, reading fails as well
+  }
   const auto length = mysql_net_read_packet(m);
   if (length == packet_error) {
     p.ended = true;
@@ -205,9 +213,10 @@ result<void> binlog_stream::send_ack(const binlog_place& place) {
   auto& p = *parts_;
   if (!p.options.synchronous)
     return {};
-  const auto packet = ack_packet(place);
+  auto packet = ack_packet(place);
   const std::lock_guard lock(p.writing);
-  if (p.interrupted || p.ended || !write_all(p.socket, packet.data(), packet.size()))
+  p.next_ack = std::move(packet);
+  if (p.interrupted || p.ended || !p.flush_locked())
     return failure(
         fmt::format("the ACK of {}:{} couldn't be sent: the connection is gone", place.file, place.offset),
         {}, true);

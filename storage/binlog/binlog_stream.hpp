@@ -59,8 +59,9 @@ public:
   result<std::optional<raw_event>> next();
 
   /// Acknowledges everything up to `place`: cumulative, so it must never go backwards or above something
-  /// unsettled (R2). Any thread; may block while the socket's buffer is full. Does nothing when not
-  /// synchronous. An error means that the connection is gone: next() reports it as well.
+  /// unsettled (R2). Any thread, never blocks: what the socket has no room for goes out with a later ACK, or
+  /// behind the next packet that is read. Does nothing when not synchronous. An error means that the
+  /// connection is gone: next() reports it as well.
   result<void> send_ack(const binlog_place& place);
 
   /// Any thread, any number of times: a blocking next() returns empty, and so does every later one.

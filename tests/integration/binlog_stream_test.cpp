@@ -282,6 +282,37 @@ BOOST_AUTO_TEST_CASE(s05_silence_ends_the_connection) {
   server.kill9(); // a commit that still waits must not keep the test
 }
 
+/// The server stops reading ACKs when semi-sync is switched off; a few hundred fill the socket.
+BOOST_AUTO_TEST_CASE(s04_a_server_that_reads_no_ack_any_more_holds_up_nobody) {
+  private_mariadb server;
+  make_item(server);
+  auto source = open(options_for(server, true));
+  auto commit = commit_in_background(server, 1);
+  const auto first = next(*source);
+  BOOST_REQUIRE(source->send_ack(first.end));
+  BOOST_REQUIRE(eventually(5s, [&] { return returned(commit); }));
+  server.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+  auto acks = std::async(std::launch::async, [&] {
+    for (int i = 0; i < 5'000; ++i)
+      if (!source->send_ack(first.end))
+        return false;
+    return true;
+  });
+  if (!eventually(20s, [&] { return acks.wait_for(0s) == std::future_status::ready; })) {
+    BOOST_ERROR("sending an ACK waits for the server");
+    server.kill9();
+  }
+  BOOST_TEST(acks.get());
+  server.query("INSERT INTO mboxgroup7.item VALUES (7,2,'x')");
+  const auto second = next(*source);
+  BOOST_TEST(source->send_ack(second.end).has_value());
+  // Nothing of what went out was cut: the server reads it on, and the last one counts.
+  server.query("SET GLOBAL rpl_semi_sync_master_enabled=ON");
+  auto third = commit_in_background(server, 3);
+  BOOST_TEST(source->send_ack(next(*source).end).has_value());
+  BOOST_TEST(eventually(10s, [&] { return returned(third); }));
+}
+
 BOOST_AUTO_TEST_CASE(interrupt_ends_a_blocking_read) {
   const private_mariadb server;
   make_item(server);
