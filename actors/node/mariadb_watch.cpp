@@ -112,12 +112,15 @@ void mariadb_watch::look(sql_session& session) {
     return;
   look_at_readers(*checks);
   std::string gap = options_.synchronous ? "" : "durability is asynchronous";
+  std::string_view reason;
   if (options_.synchronous)
     for (const auto& check : *checks)
       if (check.outcome == check_outcome::fail && check.blocks != check_scope::apply) {
         gap = fmt::format("{} is {}: set {}", check.name, check.found, check.remedy);
+        reason = check.name;
         break;
       }
+  look_at_settings(*checks, reason);
   const bool clientless = options_.synchronous && attached_ && status->on && status->clients == 0;
   looks_without_client_ = clientless ? looks_without_client_ + 1 : 0;
   if (looks_without_client_ > 3) { // a connection that has just begun isn't counted yet
@@ -150,6 +153,24 @@ void mariadb_watch::look_at_readers(const std::vector<server_check>& checks) {
     options_.report(fmt::format("{}: set {}, restart this node, and set those replicas up anew", check->found,
                                 check->remedy));
   misses_readers_ = misses;
+}
+
+/// Whoever sets up a mailstore is told all at once, and of what takes no protection away as well.
+void mariadb_watch::look_at_settings(const std::vector<server_check>& checks, std::string_view reason) {
+  if (!options_.advise)
+    return;
+  for (const auto& check : checks) {
+    if (check.name == reason || check.name == binlog_readers_check)
+      continue;
+    const bool concerns_us = options_.synchronous || check.blocks != check_scope::synchronous;
+    if (check.outcome == check_outcome::ok || !concerns_us) {
+      advised_.erase(check.name);
+      continue;
+    }
+    auto& told = advised_[check.name];
+    if (std::exchange(told, check.found) != check.found)
+      options_.advise(fmt::format("MariaDB's {} is {}: set {}", check.name, check.found, check.remedy));
+  }
 }
 
 void mariadb_watch::probe() {

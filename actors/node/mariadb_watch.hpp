@@ -11,6 +11,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,6 +35,9 @@ public:
     /// Semi-sync was switched on under a connection that isn't semi-synchronous: it must be made anew (S04).
     std::function<void()> reconnect;
     std::function<void(const std::string&)> report;
+    /// What isn't set as it should be, beside the reason that why_unprotected() gives; once as long as it
+    /// stays so.
+    std::function<void(const std::string&)> advise{};
     /// Learns which probes committed.
     std::shared_ptr<server_mark> mark = std::make_shared<server_mark>();
     /// MariaDB isn't the server any more that this process works with. May be told again.
@@ -64,6 +68,7 @@ private:
   void probe();
   void look(sql_session& session);
   void look_at_readers(const std::vector<server_check>& checks);
+  void look_at_settings(const std::vector<server_check>& checks, std::string_view reason);
   bool pause();
 
   options options_;
@@ -71,7 +76,8 @@ private:
   std::atomic<std::int64_t> committed_{0};
   std::atomic<int> probe_socket_{-1};
   unsigned looks_without_client_ = 0;
-  bool misses_readers_ = false; ///< others read a binlog that lacks something
+  bool misses_readers_ = false;                ///< others read a binlog that lacks something
+  std::map<std::string, std::string> advised_; ///< what was found of a setting, when that was told
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::string gap_;

@@ -195,6 +195,7 @@ void node::spawn_watch() {
   options.oldest_hold = [settle = parts_->settle] { return settle->oldest_wait(); };
   options.reconnect = [this] { parts_->source->reconnect(); };
   options.report = [](const std::string& text) { spdlog::error("{}", text); };
+  options.advise = [](const std::string& text) { spdlog::warn("{}", text); };
   options.mark = parts_->server;
   options.another_server = [this](const error& why) { end_with(why); };
   watch_ = std::make_unique<mariadb_watch>(std::move(options));

@@ -122,6 +122,10 @@ struct world {
       const std::lock_guard lock(mutex);
       reports.push_back(text);
     };
+    options.advise = [this](const std::string& text) {
+      const std::lock_guard lock(mutex);
+      advice.push_back(text);
+    };
     auto session = sql_session::open(options.local);
     BOOST_REQUIRE(session);
     BOOST_REQUIRE(ensure_own_schema(*session, node_name("ms1")));
@@ -139,6 +143,12 @@ struct world {
   std::string said() {
     const std::lock_guard lock(mutex);
     return reports.empty() ? "" : reports.back();
+  }
+  /// How often it advised something that contains `part`.
+  std::ptrdiff_t advised(std::string_view part) {
+    const std::lock_guard lock(mutex);
+    return std::ranges::count_if(
+        advice, [&](const std::string& text) { return text.find(part) != std::string::npos; });
   }
   /// How many commits it said were let go without a confirmation.
   unsigned long long told() {
@@ -170,6 +180,7 @@ struct world {
   sql_options local;
   std::mutex mutex;
   std::vector<std::string> reports;
+  std::vector<std::string> advice;
   std::unique_ptr<acknowledger> capture;
   std::unique_ptr<mariadb_watch> watch;
 };
@@ -243,6 +254,30 @@ BOOST_AUTO_TEST_CASE(s04_semi_sync_switched_off_and_on_is_said_and_holds_again) 
     BOOST_REQUIRE((commit.wait_for(patience) == std::future_status::ready));
     commit.get();
   }
+}
+
+BOOST_AUTO_TEST_CASE(p8_each_setting_that_is_not_as_it_should_be_is_told_once) {
+  world w;
+  const auto becomes = [&](std::ptrdiff_t times, std::string_view part) {
+    BOOST_TEST(eventually(patience, [&] { return w.advised(part) == times; }),
+               part << ": " << w.advised(part));
+  };
+  w.server.query("SET GLOBAL max_allowed_packet=1048576"); // takes no protection away
+  becomes(1, "max_allowed_packet is 1048576: set max_allowed_packet=64M");
+  w.server.query("SET GLOBAL read_only=ON");
+  becomes(1, "read_only is ON: set read_only=OFF");
+  // The first of several that take the protection away is the reason; the others are told beside it.
+  w.server.query("SET GLOBAL sync_binlog=0");
+  BOOST_TEST(eventually(patience, [&] { return w.watch->why_unprotected().find("sync_binlog") == 0; }));
+  w.server.query("SET GLOBAL innodb_flush_log_at_trx_commit=2");
+  becomes(1, "innodb_flush_log_at_trx_commit is 2: set innodb_flush_log_at_trx_commit=1");
+  BOOST_TEST(w.advised("sync_binlog") == 0);
+  w.server.query("SET GLOBAL read_only=OFF");
+  w.server.query("SET GLOBAL sync_binlog=1");
+  BOOST_TEST(eventually(patience, [&] { return w.watch->why_unprotected().find("innodb_flush") == 0; }));
+  w.server.query("SET GLOBAL read_only=ON");
+  becomes(2, "read_only is ON");
+  BOOST_TEST(w.advised("max_allowed_packet is 1048576") == 1);
 }
 
 /// A native replica, say: it would lack what is replicated here.
