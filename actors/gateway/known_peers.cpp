@@ -2,8 +2,10 @@
 
 #include "actors/config/regular_file.hpp"
 
+#include <cerrno>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 namespace understudy {
 
@@ -22,7 +24,9 @@ result<void> write_known_peers(const std::filesystem::path& state_dir, const std
     for (const auto& peer : peers)
       file << peer.text() << '\n';
     if (!file.flush())
-      return failure(fmt::format("can't write {}", fresh.string()), "check the space of node.state_dir");
+      return failure(
+          fmt::format("can't write {}: {}", fresh.string(), std::generic_category().message(errno)),
+          "check the space and the permissions of node.state_dir");
   }
   std::error_code problem;
   std::filesystem::rename(fresh, file_of(state_dir), problem);

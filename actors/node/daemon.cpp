@@ -2,6 +2,7 @@
 
 #include "actors/gateway/tls_material.hpp"
 #include "actors/node/log.hpp"
+#include "events/log/topics.hpp"
 
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
@@ -29,6 +30,13 @@ result<void> check_files(const node_config& config) {
   if (!config.tls.empty())
     if (auto tls = check_tls_files({config.tls.ca, config.tls.certificate, config.tls.key}); !tls)
       return tl::make_unexpected(tls.error());
+  // [kafka.properties] are librdkafka's: a client that is made, and asked for nothing, has looked at them and
+  // at the files that they name.
+  kafka_settings kafka;
+  kafka.brokers = config.kafka.bootstrap();
+  kafka.properties = config.kafka.properties;
+  if (auto client = topic_admin::open(kafka); !client)
+    return tl::make_unexpected(client.error());
   return {};
 }
 

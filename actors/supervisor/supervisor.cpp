@@ -304,10 +304,15 @@ void supervisor::leave_peers() {
         addresses.push_back(std::move(*address));
     const auto written = write_known_peers(parts->config.node.state_dir, addresses);
     return [this, written] {
-      if (written)
+      if (written) {
+        if (std::exchange(leaving_peers_fails_, false))
+          spdlog::info("the other nodes' addresses are left for the command line again");
         return;
-      spdlog::warn("the other nodes' addresses couldn't be left for the command line: {}; {}",
-                   written.error().what, written.error().todo);
+      }
+      if (!std::exchange(leaving_peers_fails_, true))
+        spdlog::warn(
+            "the other nodes' addresses can't be left for the command line; it is tried again: {}; {}",
+            written.error().what, written.error().todo);
       peers_changed_ = true;
     };
   });

@@ -231,8 +231,9 @@ private:
   std::optional<capture_beginning> before_ending_;
   bool peers_changed_ = true;  ///< since they were left for the command line
   bool storing_fails_ = false; ///< said already
-  bool ending_ = false;        ///< waiting commits are being ended; nothing is acknowledged meanwhile
-  bool end_again_ = false;     ///< once more behind that
+  bool leaving_peers_fails_ = false;
+  bool ending_ = false;    ///< waiting commits are being ended; nothing is acknowledged meanwhile
+  bool end_again_ = false; ///< once more behind that
   std::unordered_map<std::string, std::shared_ptr<const void>> held_; ///< by our record that it waits for
   kafka_offset claim_seen_{-1};
   kafka_offset returned_sent_{-1};

@@ -14,7 +14,7 @@ std::string_view advice(sql_failure kind) {
   case sql_failure::cannot_connect:
     return "start MariaDB, or correct [mariadb] socket";
   case sql_failure::access_denied:
-    return "grant what `understudy doctor` lists, or correct [mariadb] user and password_file";
+    return "grant that user what README.md lists, or correct [mariadb] user and password_file";
   case sql_failure::read_only:
     return "set read_only=OFF on this MariaDB";
   case sql_failure::disk_full:

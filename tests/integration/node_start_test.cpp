@@ -133,6 +133,22 @@ BOOST_AUTO_TEST_CASE(o01_what_cant_be_stored_while_mariadb_is_away_is_said_once)
   BOOST_TEST(times(checkpoint) <= 1U);
 }
 
+BOOST_AUTO_TEST_CASE(o01_a_state_dir_that_cant_be_written_is_said_once) {
+  const auto in_the_way = first.db.dir() / "state/peers.new";
+  std::filesystem::create_directory(in_the_way);
+  world.at(1).node.stop();
+  world.at(1).start_and_wait(); // it announces itself anew, so the others have something to leave
+  const std::string words = "can't be left for the command line";
+  BOOST_TEST(eventually(patience, [&] { return first.logged(words); }));
+  BOOST_TEST(first.logged("peers.new: Is a directory"));
+  BOOST_TEST(!eventually(2s, [&] {
+    const auto log = first.node.log_text();
+    return log.find(words) != log.rfind(words);
+  }));
+  std::filesystem::remove(in_the_way);
+  BOOST_TEST(eventually(patience, [&] { return first.logged("are left for the command line again"); }));
+}
+
 BOOST_AUTO_TEST_CASE(r12_r19_a_later_life_of_its_name_that_is_over_already_stops_a_node_which_says_so) {
   const auto begun =
       incarnation(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
@@ -244,6 +260,24 @@ BOOST_AUTO_TEST_CASE(a_file_that_the_configuration_names_and_nobody_has_is_said_
       }
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(kafka_properties_that_librdkafka_or_the_rules_dont_allow_are_said_at_once) {
+  std::ifstream in(first.db.dir() / "understudyd.toml");
+  const std::string good((std::istreambuf_iterator<char>(in)), {});
+  const auto file = world.dir() / "properties.toml";
+  const auto check = [&](const std::string& property, const std::string& said) {
+    std::ofstream(file) << good << "\n[kafka.properties]\n" << property << "\n";
+    const auto done = fixture::run_process({UNDERSTUDYD, "--config", file.string(), "--check"}, 20s);
+    BOOST_TEST_CONTEXT(property << ": " << done.output) {
+      BOOST_TEST(done.exit_code == (said.empty() ? 0 : 1));
+      BOOST_TEST(done.output.find(said) != std::string::npos);
+    }
+  };
+  check("\"client.rack\" = \"a\"", "");
+  check("\"security.protocl\" = \"ssl\"", "security.protocl");
+  check("acks = \"1\"", "acks is set by Understudy itself"); // P1
+  check("\"security.protocol\" = \"ssl\"\n\"ssl.ca.location\" = \"/not/there.pem\"", "ssl.ca.location");
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_broker_address_is_named_and_the_node_can_be_stopped) {

@@ -3,6 +3,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 
 using namespace understudy;
 
@@ -96,6 +98,29 @@ BOOST_AUTO_TEST_CASE(what_capture_needs_blocks_synchronous_too) {
     BOOST_TEST(!allows(checks, check_scope::capture));
     BOOST_TEST(!allows(checks, check_scope::synchronous));
   }
+}
+
+/// What a node without its privileges tells to grant is what its administrator was told before.
+BOOST_AUTO_TEST_CASE(the_readme_grants_what_is_asked_for) {
+  std::ifstream file(UNDERSTUDY_SOURCE_DIR "/README.md");
+  const std::string readme((std::istreambuf_iterator<char>(file)), {});
+  const auto from = readme.find("GRANT ");
+  BOOST_REQUIRE(from != std::string::npos);
+  const auto grant =
+      readme.substr(from + 5, readme.find(" ON *.* TO understudy@localhost;", from) - from - 5);
+  const auto missing_there = [&](const std::string& privilege) {
+    return grant.find(" " + privilege + ",") == std::string::npos && !grant.ends_with(" " + privilege);
+  };
+  auto facts = good_server();
+  facts.privileges.clear();
+  unsigned asked_for = 0;
+  for (const auto& check : judge_server(facts, with_our_dump)) {
+    if (!check.name.starts_with("privilege "))
+      continue;
+    ++asked_for;
+    BOOST_TEST(!missing_there(check.name.substr(10)), check.name);
+  }
+  BOOST_TEST(asked_for == std::count(grant.begin(), grant.end(), ',') + 1);
 }
 
 BOOST_AUTO_TEST_CASE(r5_a_second_semi_sync_client_takes_the_promise_away) {
