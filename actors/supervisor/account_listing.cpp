@@ -53,10 +53,18 @@ void fill_in(account_status& shown, const everybodys_figures& figures, const lea
         return &f;
     return nullptr;
   };
-  const auto lives = [&](const node_name& node) {
-    return lease.ask([&](const lease_view& view) {
-      return node == self ? view.holds(boot_now())
-                          : view.peer(node).last_renewal_read && !view.suspected(node, boot_now());
+  // Whose renewals nobody reads (Kafka is away) may live: that isn't known.
+  const auto lives = [&](const node_name& node) -> std::optional<bool> {
+    return lease.ask([&](const lease_view& view) -> std::optional<bool> {
+      const auto now = boot_now();
+      if (node == self)
+        return view.holds(now);
+      const auto renewed = view.peer(node).last_renewal_read;
+      if (!renewed || view.suspected(node, now))
+        return false;
+      if (now.value - renewed->value > std::chrono::nanoseconds(lease.rules().lease).count())
+        return std::nullopt;
+      return true;
     });
   };
   if (const auto* f = of(shown.home))
@@ -64,13 +72,16 @@ void fill_in(account_status& shown, const everybodys_figures& figures, const lea
   for (auto& replica : shown.replicas) {
     const auto* f = of(replica.destination);
     const bool whole = replica.available.value_or(false);
-    replica.available = whole && lives(replica.destination);
-    if (f == nullptr) {
-      if (*replica.available)
-        replica.available.reset(); // only it could say that nothing stopped it
+    const auto alive = lives(replica.destination);
+    const bool works = f != nullptr && f->state == "ready" && f->mailbox != mailbox_id{};
+    if (!whole || alive == false || (f != nullptr && !works))
+      replica.available = false;
+    else if (!alive || f == nullptr)
+      replica.available.reset(); // only it could say that nothing stopped it
+    else
+      replica.available = true;
+    if (f == nullptr)
       continue;
-    }
-    *replica.available = *replica.available && f->state == "ready" && f->mailbox != mailbox_id{};
     replica.figures = *f;
     if (shown.figures)
       replica.lag = shown.figures->number.value - std::min(shown.figures->number.value, f->number.value);
