@@ -64,18 +64,19 @@ std::optional<std::string> part_here(node_parts& parts, const account_id& id) {
   });
 }
 
-std::vector<account_figures> figures_here(node_parts& parts, const std::vector<account_id>& accounts,
-                                          bool for_promotion) {
+/// Without its MariaDB a node doesn't know: it counts as silent.
+result<std::vector<account_figures>> figures_here(node_parts& parts, const std::vector<account_id>& accounts,
+                                                  bool for_promotion) {
   std::vector<account_figures> all;
   auto session = sql_session::open(parts.local);
   if (!session) {
     spdlog::warn("figures can't be had from MariaDB: {}", session.error().what);
-    return all;
+    return tl::make_unexpected(static_cast<const error&>(session.error()));
   }
   mailstore_queries queries(*session, parts.rules);
   const auto registered = queries.find_by_id(accounts);
   if (!registered)
-    return all;
+    return tl::make_unexpected(registered.error());
   const auto items = queries.highest_items(*registered);
   std::unordered_map<account_id, mailbox_id> mailboxes;
   for (const auto& account : *registered)
@@ -190,7 +191,10 @@ registries_asked find_everywhere(node_parts& parts, const std::vector<peers::add
 everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
                                       const std::vector<account_id>& accounts, bool for_promotion) {
   everybodys_figures all;
-  all.answers[parts.config.node.name] = figures_here(parts, accounts, for_promotion);
+  if (auto own = figures_here(parts, accounts, for_promotion))
+    all.answers[parts.config.node.name] = std::move(*own);
+  else
+    all.silent.push_back(parts.config.node.name);
   std::vector<std::string> ids;
   for (const auto& account : accounts)
     ids.push_back(account.value);
@@ -257,7 +261,9 @@ bool answer_question(const std::shared_ptr<node_parts>& parts, const request_bod
       std::vector<account_id> ids;
       for (const auto& id : body.accounts)
         ids.emplace_back(id);
-      answer({0, write_figures(figures_here(*parts, ids, body.for_promotion)), {}});
+      const auto figures = figures_here(*parts, ids, body.for_promotion);
+      reply_with(answer,
+                 figures ? command_reply{0, write_figures(*figures)} : write_error(1, figures.error()));
     });
     return true;
   }

@@ -120,6 +120,14 @@ BOOST_AUTO_TEST_CASE(o01_what_cant_be_stored_while_mariadb_is_away_is_said_once)
   auto held = write_async(first, world.id_of(names[0]));
   BOOST_TEST(held.get() == "");
   first.db.kill9();
+  // P8: why its figures aren't known is in the status, whoever is asked.
+  const auto is_silent = [&](const mailstore& asked) {
+    const auto status = asked.cli({"ha", "getAccountStatus", "accounts", names[0]});
+    return !status.pages.empty() &&
+           boost::json::serialize(status.pages.back().at("unreachable")).find(first.name) !=
+               std::string::npos;
+  };
+  BOOST_TEST(eventually(patience, [&] { return is_silent(world.at(1)) && is_silent(first); }));
   // Control goes on, and so this node has something to store.
   BOOST_TEST(world.at(1).cli({"ha", "pauseReplicas", "accounts", names[0]}).status == 0);
   BOOST_TEST(eventually(patience, [&] { return times(control) > 0; }));
