@@ -7,7 +7,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <csignal>
+#include <ranges>
 
 namespace understudy {
 namespace {
@@ -131,7 +133,11 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
       count_promotion(*change, outcome.offset);
       if (std::holds_alternative<resumed>(change->body))
         retry_stopped(change->account);
-    } else if (const auto* back = std::get_if<returned>(&record.events[i]))
+    } else if (begun_ && is_self(record.from.node)) {
+      tell_operation(record.events[i]);
+    }
+    if (const auto* back = std::get_if<returned>(&record.events[i]);
+        back != nullptr && outcome.events[i].applied)
       parts_->lease->change([&](lease_view& view) {
         view.fold_returned(record.from.node, back->claim, outcome.offset, boot_now());
       });
@@ -186,6 +192,7 @@ void supervisor::count_promotion(const account_change& change, kafka_offset at) 
       parts_->metrics->promotion(how, ending::failed);
     return;
   }
+  tell_activation(*account, *term, begun->cut);
   if (is_self(term->primary))
     parts_->metrics->promotion(how, ending::done);
   // One clock a pause: a planned one begins and ends where the guard stands.
@@ -196,6 +203,34 @@ void supervisor::count_promotion(const account_change& change, kafka_offset at) 
         std::chrono::duration<double>(std::chrono::steady_clock::now() - here->second.guarded_since).count());
   else if (how == kind::unplanned && is_self(term->primary) && account->origin)
     parts_->metrics->promotion_pause(how, static_cast<double>(wall_ms() - account->origin->at_ms) / 1000.0);
+}
+
+/// Who looks for what happened at night finds it in the logs of the nodes that it happened to.
+void supervisor::tell_activation(const account_state& account, const term_entry& begun, sequence cut) const {
+  const auto by = account.origin
+                      ? fmt::format("by {}, operation {}", account.origin->by, account.origin->operation)
+                      : std::string("nobody's operation");
+  if (is_self(begun.primary)) {
+    spdlog::info("account {}: active here in epoch {}, behind sequence {} ({})", account.id, begun.term, cut,
+                 by);
+    return;
+  }
+  const auto before =
+      std::ranges::find_if(account.terms.all() | std::views::reverse, [&](const term_entry& entry) {
+        return entry.term < begun.term && entry.state == term_state::activated;
+      });
+  if (before != account.terms.all().rend() && is_self(before->primary))
+    spdlog::info("account {}: {} is its source now, in epoch {} ({})", account.id, begun.primary.get(),
+                 begun.term, by);
+}
+
+void supervisor::tell_operation(const control_event& event) const {
+  if (const auto* started = std::get_if<operation_started>(&event))
+    spdlog::info("operation {}: {} of {} accounts, by {}", started->id, started->kind, started->accounts,
+                 started->by);
+  else if (const auto* finished = std::get_if<operation_finished>(&event))
+    if (const auto* known = state().operation(finished->id))
+      spdlog::info("operation {}: over, {} done, {} failed", finished->id, known->succeeded, known->failed);
 }
 
 void supervisor::on_leases() {

@@ -91,6 +91,8 @@ private:
   void retry_stopped(const account_id& account);
   /// `at`: the record's offset.
   void count_promotion(const account_change& change, kafka_offset at);
+  void tell_activation(const account_state& account, const term_entry& begun, sequence cut) const;
+  void tell_operation(const control_event& event) const;
   void note_own_reset(const account_change& change);
   void on_leases();
   void on_tick();

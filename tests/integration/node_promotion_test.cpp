@@ -57,6 +57,15 @@ BOOST_AUTO_TEST_CASE(r29_r34_an_account_goes_round_and_its_old_source_becomes_a_
     const auto done = promote(account, next, (next + 1) % 3);
     BOOST_TEST_CONTEXT(done.text) BOOST_REQUIRE(done.status == 0);
     BOOST_TEST(becomes_home(account, next, source));
+    // P8: who did it, in the logs of both.
+    const auto by = fmt::format("by admin, operation {})", done.operation());
+    BOOST_TEST(world.at(next).logged(fmt::format("account {}: active here in epoch ", id)));
+    BOOST_TEST(world.at(next).logged(by));
+    BOOST_TEST(eventually(patience, [&] {
+      return world.at(source).logged(
+                 fmt::format("account {}: {} is its source now", id, world.at(next).name)) &&
+             world.at(source).logged(by);
+    }));
     write_once(world.at(next), id);
     ++writes;
     BOOST_TEST(eventually(patience, [&] { return world.follows({account}, source, next); }));
