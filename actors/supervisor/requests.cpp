@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <ctime>
 
 namespace understudy {
@@ -144,6 +145,13 @@ auto parsed(std::string_view text, Take take) -> result<decltype(take(json::valu
   }
 }
 
+/// People look for one of many.
+void sort_by_account(json::array& list) {
+  std::stable_sort(list.begin(), list.end(), [](const json::value& a, const json::value& b) {
+    return a.as_object().at("account").as_string() < b.as_object().at("account").as_string();
+  });
+}
+
 int status_by(std::size_t good, std::size_t bad) {
   if (bad == 0)
     return 0;
@@ -227,6 +235,7 @@ command_reply write_dry_run_reply(const std::vector<preview>& accounts,
          {"allowed", false},
          {"text", name.reason},
          {"gates", json::array{{{"name", "account known"}, {"passed", false}, {"figures", name.reason}}}}});
+  sort_by_account(list);
   json::object reply{{"dry_run", true}, {"accounts", std::move(list)}};
   if (!statement.empty())
     reply["statement"] = statement;
@@ -266,6 +275,7 @@ write_monitor_reply(const operation_state& operation, bool with_accounts,
                       {"outcome", "pending"},
                       {"reason", std::move(step.text)}});
     }
+    sort_by_account(list);
     reply["accounts"] = std::move(list);
   }
   return {operation.finished_ms != 0 ? status_by(operation.succeeded, operation.failed) : 0,

@@ -39,6 +39,23 @@ BOOST_AUTO_TEST_CASE(p10_a_dry_run_tells_of_names_that_mean_no_account) {
   BOOST_TEST(write_dry_run_reply({can}, {}).status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(accounts_are_listed_by_their_names_whatever_came_first) {
+  preview first;
+  first.account = "b@x";
+  auto second = first;
+  second.account = "a@x";
+  const auto dry = write_dry_run_reply({first, second}, {{"aa@x", "refused", "nobody has it", {}, {}}}).body;
+  BOOST_TEST(dry.find("\"a@x\"") < dry.find("\"aa@x\""), dry);
+  BOOST_TEST(dry.find("\"aa@x\"") < dry.find("\"b@x\""), dry);
+  operation_state operation;
+  operation.outcomes = {{operation_id("op"), account_id("z"), true, ""},
+                        {operation_id("op"), account_id("y"), true, ""}};
+  const auto name_of = [](const account_id& id) { return id.value; };
+  const auto monitored =
+      write_monitor_reply(operation, true, name_of, [](const auto&) { return account_step{}; }).body;
+  BOOST_TEST(monitored.find("\"y\"") < monitored.find("\"z\""), monitored);
+}
+
 BOOST_AUTO_TEST_CASE(p8_a_mailbox_that_is_gone_is_said_of_the_account_and_of_a_replica) {
   account_figures gone;
   gone.state = "source";
