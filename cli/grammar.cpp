@@ -89,6 +89,10 @@ result<void> parser::sort_out() {
   bool only_words = false;
   for (std::size_t i = 0; i < arguments_.size(); ++i) {
     const auto& argument = arguments_[i];
+    if (!only_words && argument == "-h") {
+      options_.push_back({"--help", std::nullopt, i + 1});
+      continue;
+    }
     if (!only_words && argument == "--") {
       only_words = true;
       continue;

@@ -146,6 +146,7 @@ BOOST_AUTO_TEST_CASE(help_and_version_need_nothing_else) {
   BOOST_TEST(parse_arguments({"--version"})->global.version);
   BOOST_TEST(parse_arguments({"--help"})->global.help);
   BOOST_TEST(parse_arguments({"ha", "--help"})->global.help);
+  BOOST_TEST(parse_arguments({"ha", "promoteAccounts", "-h"})->global.help);
   auto one = parse_arguments({"ha", "promoteAccounts", "--help"});
   BOOST_REQUIRE((one && one->command));
   auto text = help_text(*one->command);
