@@ -228,31 +228,32 @@ bool supervisor::settle_loss(const account_state& account, std::vector<control_e
 void supervisor::begin_capture_anew() {
   lost_->busy = true;
   const auto known = lost_->said.why == kind::unknown ? before_ending_ : std::nullopt;
-  in_background(*parts_->sql,
-                [this, parts = parts_, dead = counts_as_dead(), known]() -> std::function<void()> {
-                  const auto from = [&]() -> result<capture_beginning> {
-                    if (known && !dead)
-                      return *known;
-                    auto session = sql_session::open(parts->local);
-                    if (!session)
-                      return tl::make_unexpected(static_cast<const error&>(session.error()));
-                    if (dead) // what waits is of a history that nobody goes on with: its clients mustn't be
-                              // told OK (R8)
-                      if (const auto ended = end_waiting_commits(*session, *parts->endings); !ended)
-                        return tl::make_unexpected(ended.error());
-                    return read_capture_beginning(*session);
-                  }();
-                  return [this, from] {
-                    if (!from) {
-                      spdlog::warn("capture can't begin anew yet: {}", from.error().what);
-                      lost_->busy = false;
-                      return;
-                    }
-                    spdlog::info("capture begins at {}", from->position.text());
-                    parts_->source->restart_at(*from);
-                    lost_.reset();
-                  };
-                });
+  in_background(
+      *parts_->sql, [this, parts = parts_, dead = counts_as_dead(), known]() -> std::function<void()> {
+        const auto from = [&]() -> result<capture_beginning> {
+          if (known && !dead)
+            return *known;
+          auto session = sql_session::open(parts->local);
+          if (!session)
+            return tl::make_unexpected(static_cast<const error&>(session.error()));
+          if (dead) // what waits is of a history that nobody goes on with: its clients mustn't be
+                    // told OK (R8)
+            if (const auto ended = end_waiting_commits(*session, *parts->endings); !ended)
+              return tl::make_unexpected(ended.error());
+          return read_capture_beginning(*session);
+        }();
+        return [this, from] {
+          if (!from) {
+            if (std::exchange(lost_->not_yet, from.error().what) != from.error().what)
+              spdlog::warn("capture can't begin anew yet, it is tried again: {}", from.error().what);
+            lost_->busy = false;
+            return;
+          }
+          spdlog::info("capture begins at {}", from->position.text());
+          parts_->source->restart_at(*from);
+          lost_.reset();
+        };
+      });
 }
 
 } // namespace understudy

@@ -75,6 +75,7 @@ struct lost_place {
   /// What the role rows say; nothing before the binlog was examined.
   std::optional<std::unordered_map<account_id, role_record>> roles;
   std::unordered_map<account_id, account_version> told; ///< at this version something was appended
+  std::string not_yet;                                  ///< why capture couldn't begin anew, as was said
   bool busy = false;
 };
 

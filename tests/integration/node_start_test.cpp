@@ -288,6 +288,20 @@ BOOST_AUTO_TEST_CASE(kafka_properties_that_librdkafka_or_the_rules_dont_allow_ar
   check("\"security.protocol\" = \"ssl\"\n\"ssl.ca.location\" = \"/not/there.pem\"", "ssl.ca.location");
 }
 
+/// As MariaDB comes out of the package.
+BOOST_AUTO_TEST_CASE(o01_a_mariadb_without_a_binlog_is_said_once_with_the_line_to_set) {
+  mailstore plain(8, {.mariadb = {"--skip-log-bin"}}, world.kafka.bootstrap(), world.dir());
+  plain.start_node();
+  BOOST_TEST(eventually(patience, [&] { return plain.logged("log_bin is OFF: set log_bin"); }));
+  const std::string words = "capture can't begin anew yet";
+  BOOST_TEST(eventually(patience, [&] { return plain.logged(words); }));
+  BOOST_TEST(!eventually(2s, [&] {
+    const auto log = plain.node.log_text();
+    return log.find(words) != log.rfind(words);
+  }));
+  BOOST_TEST(plain.node.stop());
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_broker_address_is_named_and_the_node_can_be_stopped) {
   mailstore lost(7, {.brokers = "127.0.0.1:1"}, {}, world.dir());
   lost.start_node();
