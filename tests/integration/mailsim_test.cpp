@@ -5,8 +5,11 @@
 #include "tests/tools/fixture/private_mariadb.hpp"
 #include "tests/tools/mailsim/operations.hpp"
 #include "tests/tools/mailsim/provisioning.hpp"
+#include "tests/tools/mailsim/workload.hpp"
 
 #include <boost/test/unit_test.hpp>
+
+#include <future>
 
 using namespace understudy;
 using namespace std::chrono_literals;
@@ -30,6 +33,11 @@ struct mailstore {
     return ended.exit_code;
   }
   std::string record() const { return server.dir() / "record"; }
+  bool shows(const std::string& condition, const std::string& count) {
+    return fixture::eventually(20s, [&] {
+      return server.value("SELECT COUNT(*) FROM information_schema.processlist WHERE " + condition) == count;
+    });
+  }
 
   fixture::private_mariadb server{{.semi_sync = false}};
 };
@@ -123,6 +131,52 @@ BOOST_AUTO_TEST_CASE(a_server_that_dies_leaves_uncertain_transactions_not_lost_o
   BOOST_TEST(compare() == 0);
   BOOST_TEST(simulate({"--continue", record(), "--transactions", "200"}) == 0);
   BOOST_TEST(compare() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_client_that_was_cut_off_committed_is_known_to_the_next) {
+  constexpr std::array mostly_read{mailsim::operation{"read", 10'000, mailsim::mark_read},
+                                   mailsim::operation{"deliver", 1, mailsim::deliver}};
+  constexpr unsigned cut_off_after = 1; // seconds
+  server.query("SET GLOBAL rpl_semi_sync_master_wait_point=AFTER_SYNC");
+  record::record_writer writer(record());
+  mailsim::account_driver account("user1@example.test", 1, 1, writer);
+  auto sql = mailsim::connect({.socket = server.socket()});
+  BOOST_REQUIRE((account.create(sql, 0).told == record::outcome::ok));
+  BOOST_REQUIRE((account.step(sql, mailsim::deliveries()).told == record::outcome::ok));
+  server.query("SET GLOBAL rpl_semi_sync_master_timeout=18446744073709551615");
+  server.query("SET GLOBAL rpl_semi_sync_master_enabled=ON"); // and nobody acknowledges
+  {
+    auto impatient = mailsim::connect({.socket = server.socket(), .read_timeout_seconds = cut_off_after});
+    BOOST_REQUIRE((account.step(impatient, mostly_read).told == record::outcome::lost));
+  }
+  auto next = std::async(std::launch::async, [&] { return account.step(sql, mostly_read); });
+  BOOST_TEST(shows("time_ms > 500 AND info LIKE 'SELECT%LOCK IN SHARE MODE'", "1")); // it waits for that one
+  server.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+  BOOST_TEST((next.get().told == record::outcome::ok));
+  BOOST_TEST(compare() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(p2_a_commit_while_rows_are_compared_is_seen_whole_or_not_at_all) {
+  BOOST_REQUIRE(simulate({"--create", "--accounts", "1", "--record", record()}) == 0);
+  const auto id = mailsim::account_uuid("user1@example.test", 1);
+  record::effects rows; // the tables are read in the order of their names, mail_item between these two
+  rows.inserted("imap_folder", {900}, {{"remote_path", std::string("INBOX.900")}});
+  rows.inserted("pop3_message", {901}, {{"uid", std::string("UID-901")}});
+  record::record_writer(record()).intent(id, 2, "two_tables", rows);
+
+  auto committing = server.connect();
+  committing.query("BEGIN");
+  committing.query("INSERT INTO mboxgroup1.imap_folder (mailbox_id, item_id, data_source_id, local_path, "
+                   "remote_path) VALUES (1, 900, 'd', '/900', 'INBOX.900')");
+  committing.query("INSERT INTO mboxgroup1.pop3_message (mailbox_id, item_id, data_source_id, uid) VALUES "
+                   "(1, 901, 'd', 'UID-901')");
+  auto in_the_way = server.connect();
+  in_the_way.query("LOCK TABLES mboxgroup1.mail_item WRITE");
+  auto compared = std::async(std::launch::async, [this] { return compare(); });
+  BOOST_TEST(shows("state LIKE 'Waiting for table%' AND info LIKE '%mail_item%'", "1"));
+  committing.query("COMMIT");
+  in_the_way.query("UNLOCK TABLES");
+  BOOST_TEST(compared.get() == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

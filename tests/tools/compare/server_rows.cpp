@@ -17,9 +17,14 @@ std::optional<mailbox_place> find_mailbox(fixture::sql_client& sql, const std::s
 
 actual_account read_account(fixture::sql_client& sql, const std::string& account_id,
                             const record::recorded_account& account) {
+  // All tables as of one moment: a transaction whose client was cut off may come to its end meanwhile.
+  sql.query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+  sql.query("START TRANSACTION WITH CONSISTENT SNAPSHOT");
   const auto place = find_mailbox(sql, account_id);
-  if (!place)
+  if (!place) {
+    sql.query("COMMIT");
     return std::nullopt;
+  }
   table_rows actual;
   for (const auto& [name, mentioned] : mentioned_columns(account)) {
     const auto& table = *record::find_table(name);
@@ -37,6 +42,7 @@ actual_account read_account(fixture::sql_client& sql, const std::string& account
         row[names[column]] = values[column];
     }
   }
+  sql.query("COMMIT");
   return actual;
 }
 

@@ -35,7 +35,7 @@ bool account_driver::load(sql_client& sql) {
   const auto name = model_.name;
   loaded_ = load_mailbox(sql, name, model_);
   model_.name = name;
-  sql.query("COMMIT"); // ends the read view
+  sql.query("COMMIT"); // lets go of what loading waited for
   return loaded_;
 }
 

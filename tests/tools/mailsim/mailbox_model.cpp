@@ -36,13 +36,19 @@ std::set<std::string> split_names(const std::string& tag_names) {
   return names;
 }
 
-std::string select(const mailbox_model& box, std::string_view columns, std::string_view table) {
-  return fmt::format("SELECT {} FROM {} WHERE mailbox_id={}", columns, box.table(table), box.mailbox_id);
+/// Behind a SELECT: waits for whoever is in a COMMIT. A transaction whose client was cut off there may come
+/// to its end later, in the middle of loading too; a mailbox as it was before isn't what is written on.
+constexpr std::string_view settled = " LOCK IN SHARE MODE";
+
+std::string select(const mailbox_model& box, std::string_view columns, std::string_view table,
+                   std::string_view also = {}) {
+  return fmt::format("SELECT {} FROM {} WHERE mailbox_id={}{}{}", columns, box.table(table), box.mailbox_id,
+                     also, settled);
 }
 
 void load_items(sql_client& sql, mailbox_model& box) {
   std::map<std::string, std::uint32_t> by_name;
-  for (const auto& row : sql.query(select(box, "id, name, item_count, unread", "tag") + " AND id>0")) {
+  for (const auto& row : sql.query(select(box, "id, name, item_count, unread", "tag", " AND id>0"))) {
     box.tags[number(row, 0)] = {
         .name = *row[1], .items = number<std::int64_t>(row, 2), .unread = number<std::int64_t>(row, 3)};
     by_name[*row[1]] = number(row, 0);
@@ -74,10 +80,10 @@ void load_rest(sql_client& sql, mailbox_model& box) {
   for (const auto& row : sql.query(select(box, "uid, item_id", "appointment")))
     box.appointments[*row[0]].item = number(row, 1);
   for (auto& [uid, entry] : box.appointments)
-    for (const auto& row : sql.query(select(box, "COALESCE(MAX(version),0)", "revision") +
-                                     fmt::format(" AND item_id={}", entry.item)))
+    for (const auto& row : sql.query(
+             select(box, "COALESCE(MAX(version),0)", "revision", fmt::format(" AND item_id={}", entry.item))))
       entry.revisions = number(row, 0);
-  for (const auto& row : sql.query(select(box, "id", "mail_item_dumpster") + " AND type=5"))
+  for (const auto& row : sql.query(select(box, "id", "mail_item_dumpster", " AND type=5")))
     box.dumpster.insert(number(row, 0));
   for (const auto& row : sql.query(select(box, "item_id", "imap_folder")))
     box.imap_folders[number(row, 0)];
@@ -85,8 +91,8 @@ void load_rest(sql_client& sql, mailbox_model& box) {
     box.imap_folders[number(row, 0)].push_back(number(row, 1));
   for (const auto& row : sql.query(select(box, "remote_id, item_id", "data_source_item")))
     box.data_source_items[*row[0]] = number(row, 1);
-  for (const auto& row : sql.query(
-           fmt::format("SELECT section FROM zimbra.mailbox_metadata WHERE mailbox_id={}", box.mailbox_id)))
+  for (const auto& row : sql.query(fmt::format(
+           "SELECT section FROM zimbra.mailbox_metadata WHERE mailbox_id={}{}", box.mailbox_id, settled)))
     box.metadata_sections.insert(*row[0]);
 }
 
@@ -119,10 +125,14 @@ std::string mailbox_model::table(std::string_view name) const {
 }
 
 bool load_mailbox(sql_client& sql, const std::string& name, mailbox_model& model) {
-  const auto rows =
-      sql.query("SELECT id, group_id, account_id, item_id_checkpoint, change_checkpoint, size_checkpoint, "
-                "contact_count, new_messages, tracking_sync FROM zimbra.mailbox WHERE comment=" +
-                sql.quote(name));
+  const auto found = sql.query("SELECT id FROM zimbra.mailbox WHERE comment=" + sql.quote(name));
+  if (found.empty())
+    return false;
+  // By its key: behind a scan that locks, neighbours would be waited for too.
+  const auto rows = sql.query(fmt::format("SELECT id, group_id, account_id, item_id_checkpoint, "
+                                          "change_checkpoint, size_checkpoint, contact_count, "
+                                          "new_messages, tracking_sync FROM zimbra.mailbox WHERE id={}{}",
+                                          *found.front()[0], settled));
   if (rows.empty())
     return false;
   const auto& row = rows.front();
