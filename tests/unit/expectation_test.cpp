@@ -109,6 +109,33 @@ BOOST_AUTO_TEST_CASE(p2_an_uncertain_transaction_is_there_or_not_but_never_by_ha
   BOOST_TEST(verdict.torn.size() + verdict.phantom.size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(p2_uncertain_transactions_that_follow_each_other_are_judged_together) {
+  record::effects created;
+  created.inserted("mailbox", {}, {{"size_checkpoint", 1}});
+  add(record::outcome::ok, created);
+  record::effects delivered;
+  delivered.updated("mailbox", {}, {{"size_checkpoint", 2}});
+  delivered.inserted("mail_item", {258}, {{"size", 5}, {"unread", 1}});
+  delivered.inserted("tagged_item", {-10, 258}, {{"tag_id", -10}, {"item_id", 258}});
+  add(record::outcome::lost, delivered);
+  record::effects read;
+  read.updated("mail_item", {258}, {{"unread", 0}});
+  read.deleted("tagged_item", {-10, 258});
+  add(record::outcome::lost, read);
+
+  compare::table_rows both;
+  both["mailbox"][""] = {{"size_checkpoint", "2"}};
+  both["mail_item"]["258"] = {{"size", "5"}, {"unread", "0"}};
+  auto verdict = judge(account(), both);
+  BOOST_TEST(verdict.uncertain_present == 2u);
+  BOOST_TEST((verdict.lost.empty() && verdict.torn.empty() && verdict.phantom.empty()));
+
+  compare::table_rows halves = both; // the second without the first
+  halves["mailbox"][""]["size_checkpoint"] = "1";
+  verdict = judge(account(), halves);
+  BOOST_TEST(verdict.lost.size() + verdict.torn.size() + verdict.phantom.size() > 0u);
+}
+
 BOOST_AUTO_TEST_CASE(what_was_refused_must_not_be_there) {
   deliver(record::outcome::error, 257);
   compare::table_rows actual;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <span>
 #include <stdexcept>
 
 namespace understudy::compare {
@@ -16,6 +17,9 @@ using record::recorded_account;
 using record::recorded_transaction;
 
 constexpr std::size_t most_findings = 10; // per account, in words
+/// Uncertain transactions that follow each other, and are judged together where one alone doesn't fit: each
+/// goes on from the one before it, or wrote the same values.
+constexpr std::size_t most_together = 3;
 
 struct expected_cell {
   cell value;
@@ -65,7 +69,20 @@ void delete_all(expected_rows& rows, std::uint64_t number) {
       row = {.gone = true, .changed_by = number, .cells = {}};
 }
 
-void apply(expected_rows& rows, const recorded_transaction& transaction) {
+struct mismatch {
+  std::uint64_t number;
+  std::string text;
+};
+
+std::string readable(const std::string& key) {
+  auto text = key;
+  for (auto& letter : text)
+    if (letter == '\x1f')
+      letter = '/';
+  return text;
+}
+
+void apply(expected_rows& rows, const recorded_transaction& transaction, std::vector<mismatch>& found) {
   const auto number = transaction.number;
   for (const auto& entry : transaction.effects) {
     const auto& effect = entry.as_array();
@@ -76,13 +93,17 @@ void apply(expected_rows& rows, const recorded_transaction& transaction) {
     }
     const std::string table(effect.at(1).as_string());
     const auto key = key_of(effect.at(2).as_array());
-    auto& row = rows[table][key];
+    const auto [place, is_new] = rows[table].try_emplace(key);
+    auto& row = place->second;
     if (kind == "d") {
       row = {.gone = true, .changed_by = number, .cells = {}};
       if (table == "mail_item" || table == "tag")
         cascade(rows, table, key, number);
       continue;
     }
+    // What it goes on from isn't there: it can't be there without that.
+    if (kind == "u" && (is_new || row.gone))
+      found.push_back({number, fmt::format("{} {} wasn't there to be changed", table, readable(key))});
     if (kind == "i" || row.gone)
       row = {.gone = false, .changed_by = number, .cells = {}};
     for (const auto& [column, value] : effect.at(3).as_object())
@@ -90,21 +111,8 @@ void apply(expected_rows& rows, const recorded_transaction& transaction) {
   }
 }
 
-struct mismatch {
-  std::uint64_t number;
-  std::string text;
-};
-
 std::string shown(const cell& value) {
   return value ? fmt::format("'{}'", value->substr(0, 80)) : "NULL";
-}
-
-std::string readable(const std::string& key) {
-  auto text = key;
-  for (auto& letter : text)
-    if (letter == '\x1f')
-      letter = '/';
-  return text;
 }
 
 void check_row(const std::string& table, const std::string& key, const expected_row& expected,
@@ -156,7 +164,7 @@ hypothesis fold(const recorded_account& account, const std::set<std::uint64_t>& 
   std::vector<const recorded_transaction*> left_out;
   for (const auto& transaction : account.transactions)
     if (transaction.told == outcome::ok || taken.contains(transaction.number))
-      apply(result.rows, transaction);
+      apply(result.rows, transaction, result.mismatches);
     else
       left_out.push_back(&transaction);
   for (const auto& [table, by_key] : result.rows)
@@ -212,22 +220,34 @@ std::map<std::string, std::set<std::string>> mentioned_columns(const recorded_ac
 account_verdict judge(const recorded_account& account, const actual_account& actual) {
   account_verdict verdict;
   std::map<std::uint64_t, const recorded_transaction*> by_number;
-  std::set<std::uint64_t> uncertain, taken;
+  std::vector<std::uint64_t> uncertain;
+  std::set<std::uint64_t> taken;
   for (const auto& transaction : account.transactions) {
     by_number[transaction.number] = &transaction;
     verdict.acknowledged += transaction.told == outcome::ok ? 1 : 0;
     verdict.refused += transaction.told == outcome::error ? 1 : 0;
     if (transaction.told == outcome::lost)
-      uncertain.insert(transaction.number);
+      uncertain.push_back(transaction.number);
   }
   auto best = fold(account, taken, actual);
-  for (const auto number : uncertain) { // there or not: whichever fits better
-    auto with = taken;
-    with.insert(number);
-    if (auto tried = fold(account, with, actual); tried.mismatches.size() < best.mismatches.size()) {
-      best = std::move(tried);
-      taken = std::move(with);
-    }
+  // There or not: whichever fits better.
+  const auto fits_better = [&](std::span<const std::uint64_t> otherwise) {
+    auto other = taken;
+    for (const auto number : otherwise)
+      if (!other.insert(number).second)
+        other.erase(number);
+    auto tried = fold(account, other, actual);
+    if (tried.mismatches.size() >= best.mismatches.size())
+      return false;
+    best = std::move(tried);
+    taken = std::move(other);
+    return true;
+  };
+  for (std::size_t together = 1; together <= most_together && !best.mismatches.empty();) {
+    bool better = false;
+    for (std::size_t first = 0; first + together <= uncertain.size(); ++first)
+      better = fits_better({uncertain.data() + first, together}) || better;
+    together = better ? 1 : together + 1;
   }
   verdict.uncertain_present = taken.size();
   verdict.uncertain_absent = uncertain.size() - taken.size();
