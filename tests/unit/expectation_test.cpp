@@ -155,4 +155,14 @@ BOOST_AUTO_TEST_CASE(an_intent_without_answer_is_uncertain_and_a_doctored_record
   BOOST_CHECK_THROW(account(), std::runtime_error);
 }
 
+BOOST_AUTO_TEST_CASE(an_error_that_ends_within_a_character_is_recorded_all_the_same) {
+  const std::string statement = "INSERT … 'Привет 日本語'";
+  for (std::size_t shown = 0; shown <= statement.size(); ++shown) {
+    record::record_writer writer(file);
+    writer.intent("a-1", ++number, "op", {});
+    writer.result("a-1", number, record::outcome::error, statement.substr(0, shown));
+  }
+  BOOST_TEST(account().transactions.size() == number);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

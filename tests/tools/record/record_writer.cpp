@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <system_error>
 
 namespace understudy::record {
@@ -33,18 +34,35 @@ std::string_view name_of(outcome told) {
   return "?";
 }
 
+/// Bytes of the character that `text` begins with; 0 if it isn't all there.
+std::size_t first_character(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const std::size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  if (length == 0 || length > text.size())
+    return 0;
+  for (const char letter : text.substr(1, length - 1))
+    if ((static_cast<unsigned char>(letter) & 0xC0) != 0x80)
+      return 0;
+  return length;
+}
+
 } // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  for (const char letter : text) {
-    const auto code = static_cast<unsigned char>(letter);
-    if (letter == '"' || letter == '\\')
-      (out += '\\') += letter;
+  while (!text.empty()) {
+    const auto length = first_character(text);
+    const auto character = text.substr(0, std::max<std::size_t>(length, 1));
+    text.remove_prefix(character.size());
+    const auto code = static_cast<unsigned char>(character.front());
+    if (length == 0)
+      out += '?';
+    else if (code == '"' || code == '\\')
+      (out += '\\') += character;
     else if (code < 0x20)
       fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);
     else
-      out += letter;
+      out += character;
   }
   out += '"';
 }

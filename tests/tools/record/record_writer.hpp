@@ -63,7 +63,8 @@ private:
   int fd_;
 };
 
-/// Appends `text` as a JSON string. Bytes that aren't UTF-8 don't occur in the workload's own values.
+/// Appends `text` as a JSON string. Bytes that aren't UTF-8 become question marks: they don't occur in the
+/// workload's own values, but error messages and findings show a value's first bytes.
 void append_json_string(std::string& out, std::string_view text);
 
 } // namespace understudy::record
