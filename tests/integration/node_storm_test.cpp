@@ -25,6 +25,9 @@ constexpr std::size_t hosts = 3;
 /// Several leases: what a death in mid-promotion may take.
 constexpr std::chrono::seconds long_patience{90};
 
+/// Of each third seed: what changes many rows goes in parts (R13).
+const std::vector<std::string> small_records{"message.max.bytes=2800"};
+
 struct plan {
   std::uint32_t seed = 20'261'129;
   unsigned rounds = 6;
@@ -41,7 +44,8 @@ plan wanted() {
 class storm {
 public:
   explicit storm(std::uint32_t seed)
-      : random_(seed) {
+      : world({.mailstores = hosts, .kafka = seed % 3 == 0 ? small_records : std::vector<std::string>{}})
+      , random_(seed) {
     for (std::size_t host = 1; host < hosts; ++host)
       world.enrol(names, 0, host, static_cast<unsigned>(10 * host));
   }
@@ -49,7 +53,7 @@ public:
   void round() {
     write();
     writes_some();
-    switch (random_() % 11) {
+    switch (random_() % 21) {
     case 0:
       return planned();
     case 1:
@@ -70,6 +74,26 @@ public:
       return its_mariadb_dies_and_returns();
     case 9:
       return the_power_fails();
+    case 10:
+      return a_replicas_mariadb_dies_and_returns();
+    case 11:
+      return a_node_stands_still_for_a_while();
+    case 12:
+      return kafka_dies_in_a_planned_promotion();
+    case 13:
+      return a_mariadb_dies_in_a_planned_promotion();
+    case 14:
+      return the_next_one_dies_in_a_promotion();
+    case 15:
+      return its_mailstore_dies_while_a_copy_is_made();
+    case 16:
+      return two_administrators_want_it();
+    case 17:
+      return nobody_follows_for_a_while();
+    case 18:
+      return replicas_pause_and_go_on();
+    case 19:
+      return all_nodes_are_restarted();
     default:
       return another_takes_over(false);
     }
@@ -93,7 +117,7 @@ public:
     nothing_is_lost();
   }
 
-  node_world world{{.mailstores = hosts}};
+  node_world world;
 
 private:
   std::string name(std::size_t host) { return world.at(host).name; }
@@ -140,6 +164,12 @@ private:
                                                     "'Waiting for semi-sync ACK%'")) >= clients;
         },
         "commits that wait");
+  }
+  /// A command about all accounts that nothing can be in the way of.
+  void ordered(std::vector<std::string> command) {
+    command.insert(command.end(), {"accounts", all_});
+    const auto done = world.at(home).cli(command);
+    BOOST_TEST_CONTEXT(done.text) BOOST_REQUIRE(done.status == 0);
   }
   void pause() { std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 600)); } // a moment to die
 
@@ -242,8 +272,7 @@ private:
   void a_copy_is_taken_away_and_made_again() {
     const auto gone = other();
     said("the copies on " + name(gone) + " are taken away and made again");
-    const auto done = world.at(home).cli({"ha", "removeAccountDestination", name(gone), "accounts", all_});
-    BOOST_TEST_CONTEXT(done.text) BOOST_REQUIRE(done.status == 0);
+    ordered({"ha", "removeAccountDestination", name(gone)});
     pause();
     world.enrol(names, home, gone, 10);
     stop_writing();
@@ -261,6 +290,139 @@ private:
     world.at(home).db.kill9();
     writers_are_told();
     world.at(home).db.restart();
+  }
+  void a_replicas_mariadb_dies_and_returns() {
+    auto& victim = world.at(other());
+    said("the MariaDB of " + victim.name + " dies and returns");
+    victim.db.kill9();
+    pause();
+    victim.db.restart();
+    stop_writing();
+  }
+  void a_node_stands_still_for_a_while() {
+    auto& victim = world.at(random_() % hosts);
+    said("node " + victim.name + " stands still for a while");
+    victim.node.suspend();
+    for (int moments = 0; moments < 8; ++moments) // most often longer than a lease
+      pause();
+    victim.node.resume();
+    stop_writing();
+  }
+  std::future<cli_answer> asked_to_promote(std::size_t to, std::size_t asked) {
+    return std::async(std::launch::async, [this, to, asked] {
+      return world.at(asked).cli({"ha", "promoteAccounts", "accounts", all_, "destination", name(to)});
+    });
+  }
+  void kafka_dies_in_a_planned_promotion() {
+    const auto from = home;
+    const auto to = other();
+    said("planned promotion to " + name(to) + ", and Kafka dies meanwhile");
+    stop_writing();
+    auto asked = asked_to_promote(to, random_() % hosts);
+    pause();
+    world.kafka.kill9();
+    pause();
+    world.kafka.restart();
+    said("the command said: " + asked.get().text);
+    promote(random_() % 2 == 0 ? from : to, 3 - from - to);
+  }
+  void a_mariadb_dies_in_a_planned_promotion() {
+    const auto from = home;
+    const auto to = other();
+    const auto victim = random_() % 2 == 0 ? from : to;
+    said("planned promotion to " + name(to) + ", and the MariaDB of " + name(victim) + " dies meanwhile");
+    stop_writing();
+    auto asked = asked_to_promote(to, 3 - from - to);
+    pause();
+    world.at(victim).db.kill9();
+    pause();
+    world.at(victim).db.restart();
+    said("the command said: " + asked.get().text);
+    promote(random_() % 2 == 0 ? from : to, 3 - from - to);
+  }
+  void the_next_one_dies_in_a_promotion() {
+    const auto from = home;
+    const auto to = other();
+    const bool all = random_() % 2 == 0;
+    said(fmt::format("the mailstore dies, promotion to {}, whose {} dies meanwhile", name(to),
+                     all ? "mailstore" : "node"));
+    world.at(from).die();
+    writers_are_told();
+    auto asked = asked_to_promote(to, 3 - from - to);
+    for (int moments = 0; moments < 6; ++moments) // the claim alone takes seconds
+      pause();
+    if (all)
+      world.at(to).die();
+    else
+      world.at(to).node.kill9();
+    pause();
+    if (all)
+      world.at(to).db.restart();
+    world.at(to).start_and_wait();
+    said("the command said: " + asked.get().text);
+    promote(to, to);
+    world.at(from).db.restart();
+    world.at(from).start_node();
+  }
+  void its_mailstore_dies_while_a_copy_is_made() {
+    const auto from = home;
+    const auto gone = other();
+    const auto to = 3 - from - gone;
+    said(fmt::format("the copies on {} are made anew, meanwhile the mailstore dies, promotion to {}",
+                     name(gone), name(to)));
+    ordered({"ha", "removeAccountDestination", name(gone)});
+    ordered({"ha", "setAccountDestination", name(gone), "10"});
+    pause();
+    world.at(from).die();
+    writers_are_told();
+    promote(to, to);
+    world.at(from).db.restart();
+    world.at(from).start_node();
+  }
+  void two_administrators_want_it() {
+    const auto from = home;
+    const auto to = other();
+    said(fmt::format("one administrator promotes to {}, one to {}", name(to), name(3 - from - to)));
+    stop_writing();
+    auto one = asked_to_promote(to, random_() % hosts);
+    pause();
+    auto two = asked_to_promote(3 - from - to, random_() % hosts);
+    said("one was told: " + one.get().text);
+    said("the other was told: " + two.get().text);
+  }
+  void nobody_follows_for_a_while() {
+    said("all copies are taken away and made again");
+    for (std::size_t host = 0; host < hosts; ++host)
+      if (host != home)
+        ordered({"ha", "removeAccountDestination", name(host)});
+    pause();
+    for (std::size_t host = 0; host < hosts; ++host)
+      if (host != home)
+        world.enrol(names, home, host, 10);
+    stop_writing();
+  }
+  void replicas_pause_and_go_on() {
+    const auto victim = other();
+    const bool dies = random_() % 2 == 0;
+    said(fmt::format("replicas pause and go on{}", dies ? ", node " + name(victim) + " dies meanwhile" : ""));
+    ordered({"ha", "pauseReplicas"});
+    pause();
+    if (dies) {
+      world.at(victim).node.kill9();
+      world.at(victim).start_node();
+    }
+    pause();
+    ordered({"ha", "restartReplicas"});
+    stop_writing();
+  }
+  void all_nodes_are_restarted() {
+    said("all nodes are restarted, one after the other");
+    for (std::size_t host = 0; host < hosts; ++host) {
+      BOOST_REQUIRE(world.at(host).node.stop());
+      pause();
+      world.at(host).start_node();
+    }
+    stop_writing();
   }
   void the_power_fails() {
     said("the power fails");
