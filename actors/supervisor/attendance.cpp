@@ -108,6 +108,7 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
       found->second.following = false;
     }
     say_refused(account, active);
+    give_replicas_its_rows(account, active);
     attend_protection(account, active);
     send_snapshot(account);
     return;

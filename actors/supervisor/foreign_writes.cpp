@@ -61,6 +61,8 @@ void supervisor::set_right(const account_state& account, const gtid& transaction
   if (!std::exchange(doing.foreign_before, true)) {
     if (account.destination(self_name())->ready)
       ask_for_snapshot(account, fmt::format("foreign write by transaction {}", transaction.text()));
+    else
+      doing.foreign_in_load = true;
     return;
   }
   doing.parked = true;
@@ -72,6 +74,30 @@ void supervisor::set_right(const account_state& account, const gtid& transaction
   spdlog::error("account {}: its replica here is {}", account.id, reason);
   parts_->replicas->park(account.id, reason);
   append_fact(account.id, replica_reset{self_name(), reason});
+}
+
+/// Its role row is written, so it can't be declined any more, but a new copy of it was asked for here: a
+/// foreign write lies ahead of that row, say, and is in nobody's log.
+void supervisor::note_unlike_log(const account_state& account, epoch term) {
+  auto& doing = work(account.id);
+  const auto* here = account.destination(self_name());
+  if (here == nullptr || (here->ready && !doing.reset_pending))
+    return;
+  doing.unlike_log_since = term;
+  doing.unlike_log = here->reset_why ? *here->reset_why : std::string("a new copy of it was asked for");
+}
+
+/// What the primary has is the account: the others get it as it is here.
+void supervisor::give_replicas_its_rows(const account_state& account, const term_entry& active) {
+  const auto found = work_.find(account.id);
+  if (found == work_.end() || found->second.unlike_log.empty())
+    return;
+  const auto why = std::exchange(found->second.unlike_log, {});
+  if (found->second.unlike_log_since != active.term)
+    return;
+  const auto reason = fmt::format("epoch {} began with rows that no log has ({})", active.term, why);
+  spdlog::error("account {}: {}; its replicas are initialised anew", account.id, reason);
+  reset_replicas({account.id}, rows_unseen{reason, {}, true, {}});
 }
 
 bool supervisor::is_parked(const destination_state& destination) {

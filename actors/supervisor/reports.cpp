@@ -36,6 +36,7 @@ void supervisor::on_role(const role_met& role) {
     return;
   }
   doing.activation_sent = role.term;
+  note_unlike_log(*account, role.term);
   activated fact;
   fact.term = role.term;
   fact.cut = role.last;
@@ -109,6 +110,10 @@ void supervisor::on_loaded(const replica_loaded& loaded) {
     return;
   }
   auto& doing = work(loaded.account);
+  if (std::exchange(doing.foreign_in_load, false)) {
+    ask_for_snapshot(*account, "foreign write while its copy was loaded");
+    return;
+  }
   doing.ready_sent = destination->requested;
   spdlog::info("account {}: snapshot {} is loaded, sequence {}", loaded.account, loaded.snapshot,
                loaded.number);

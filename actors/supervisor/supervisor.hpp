@@ -48,10 +48,14 @@ struct account_work {
   std::chrono::steady_clock::time_point marked_by; ///< … it has to by then, once its rows are sent
   kafka_offset reset_seen{
       -1}; ///< the request that our own `replica_reset` made: it is followed for its marker
-  bool reset_pending = false;  ///< a `replica_reset` of ours is on its way
-  kafka_offset ready_sent{-1}; ///< the request that we answered with `replica_ready`
-  bool foreign_before = false; ///< a foreign write made its replica here be initialised anew (R35)
-  bool parked = false;         ///< foreign writes went on
+  bool reset_pending = false;   ///< a `replica_reset` of ours is on its way
+  kafka_offset ready_sent{-1};  ///< the request that we answered with `replica_ready`
+  bool foreign_before = false;  ///< a foreign write made its replica here be initialised anew (R35)
+  bool foreign_in_load = false; ///< … while one was being loaded, which may keep what was written
+  bool parked = false;          ///< foreign writes went on
+  /// Why its rows here aren't those of its log, though its epoch `unlike_log_since` begins with them.
+  std::string unlike_log;
+  epoch unlike_log_since;
   /// Of the last foreign write; after a restart, of the start: whoever wrote may run since then.
   std::chrono::system_clock::time_point foreign_at = std::chrono::system_clock::now();
   bool following = false;              ///< the replica side follows it
@@ -178,6 +182,8 @@ private:
   void take_name(const account_id& account, const std::string& name);
   void on_foreign(const foreign_write& written);
   void set_right(const account_state& account, const gtid& transaction);
+  void note_unlike_log(const account_state& account, epoch term);
+  void give_replicas_its_rows(const account_state& account, const term_entry& active);
   static bool is_parked(const destination_state& destination);
   /// The newest request for a snapshot that isn't answered; -1: there's none.
   static kafka_offset wanted_snapshot(const account_state& account);

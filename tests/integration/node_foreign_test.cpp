@@ -150,6 +150,73 @@ BOOST_AUTO_TEST_CASE(r35_nor_is_it_when_the_mailstore_returns_before_its_success
   BOOST_TEST(!source.logged("they are kept in"));
 }
 
+/// Its mail server still holds the mailbox, and writes once more before the epoch begins there: the row is in
+/// nobody's log.
+BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_ahead_of_its_own_role_row_is_on_no_mailstore_alone) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "ahead", 1);
+  world.enrol(names, 0, 1);
+  const auto account = world.id_of(names[0]);
+  auto in_the_way = other.db.connect();
+  in_the_way.query("LOCK TABLES understudy.role READ");
+  auto promoted = std::async(std::launch::async, [&] {
+    return source.cli({"ha", "promoteAccounts", "accounts", names[0], "destination", other.name});
+  });
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return other.db.value("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE "
+                          "'Waiting for table%' AND info LIKE '%understudy.role%'") != "0";
+  }));
+  write_once(other, account);
+  BOOST_TEST(eventually(patience, [&] { return report_of(other).size() == 1; }));
+  in_the_way.query("UNLOCK TABLES");
+  const auto done = promoted.get();
+  BOOST_TEST(done.status == 0, done.text);
+  BOOST_TEST(writes_there(other, account) == 1u);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(other.logged("its replicas are initialised anew"));
+}
+
+/// Where the rows of the copy before are gone already, and the last of the next are still to come.
+BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_into_a_copy_that_is_being_loaded_is_set_right) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "into", 1);
+  const auto account = world.id_of(names[0]);
+  const auto insert = [&](mailstore& host, std::string_view table, std::string_view values) {
+    const auto box = host.db.query(
+        fmt::format("SELECT group_id, id FROM zimbra.mailbox WHERE account_id='{}'", account))[0];
+    return fmt::format("INSERT INTO mboxgroup{}.{} SELECT {}, {}", *box[0], table, *box[1], values);
+  };
+  // More than a chunk, ahead of the table that is in the way below.
+  source.db.query(
+      insert(source, "imap_folder", "seq, 'source', seq, seq, NULL FROM zimbra.seq_1000_to_4000"));
+  world.enrol(names, 0, 1);
+  const auto purged = "'source', 1, NULL, 'r', 'f', NULL";
+  auto in_the_way = other.db.connect();
+  in_the_way.query("SET foreign_key_checks=0");
+  in_the_way.query("BEGIN");
+  in_the_way.query(
+      insert(other, "purged_messages", purged)); // the load waits for it at its own row of this key
+  // A change that capture can't see makes a new copy be asked for.
+  auto unseen = source.db.connect();
+  unseen.query("SET SESSION binlog_format=STATEMENT");
+  unseen.query(insert(source, "purged_messages", purged));
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return other.db.value("SELECT COUNT(*) FROM information_schema.processlist WHERE state='Update' AND "
+                          "info LIKE 'INSERT INTO%purged_messages%'") != "0";
+  }));
+  write_once(other, account);
+  BOOST_TEST(eventually(patience, [&] { return report_of(other).size() == 1; }));
+  in_the_way.query("ROLLBACK");
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 0); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(writes_there(other, account) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_ok) {
   node_world world;
   auto& source = world.at(0);
