@@ -92,8 +92,8 @@ struct mailbox_model {
 };
 
 /// Reads the mailbox as the mail server does when it loads one: by account name, with checkpoints rounded up
-/// so that no id is used twice (facts §4). Waits for transactions of the account that are in their COMMIT: its
-/// last client may have been cut off there. False if this host has no mailbox of that name.
+/// so that no id is used twice (facts §4). Waits for transactions of the account that are in their COMMIT:
+/// its last client may have been cut off there. False if this host has no mailbox of that name.
 bool load_mailbox(fixture::sql_client& sql, const std::string& name, mailbox_model& model);
 
 } // namespace understudy::mailsim
