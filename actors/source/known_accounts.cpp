@@ -86,7 +86,9 @@ void known_accounts::expect(known_account account) {
     slot.sent = slot.confirmed = account.last;
     slot.last_id = {};
     slot.is_protected = account.is_protected;
-    if (slot.role == account_role::none || slot.closed) // forgotten, or ended, and followed again
+    if (slot.closed && account.role == account_role::replica && account.term > slot.term)
+      become_replica(slot, account.term);
+    else if (slot.role == account_role::none || slot.closed) // forgotten, or ended, and followed again
       slot.role = account.role;
     slot.closed = false;
     slot.actor = nullptr;
@@ -108,6 +110,15 @@ void known_accounts::on_registered(sliced_transaction& transaction) {
   }
   if (transaction.registry.size() > 1)
     join_slices(transaction);
+}
+
+/// Others ended its epoch, so no role row here says that it's over: without a word of it in the checkpoint
+/// each start would find it lost anew, and end everybody's waiting commits (R19).
+void known_accounts::become_replica(entry& account, epoch term) {
+  std::erase_if(role_changes_, [&](const role_change& change) { return change.account == *account.id; });
+  account.role = account.settled_role = account_role::replica;
+  account.term = account.settled_term = term;
+  mark_changed(account);
 }
 
 /// A mailbox that is deleted and created again in one transaction has two slices: one event tells of both, or
@@ -332,6 +343,15 @@ std::vector<std::pair<account_id, epoch>> known_accounts::written_here() const {
     if (account.is_written())
       all.emplace_back(id, account.term);
   return all;
+}
+
+bool known_accounts::knows_replica(const account_id& id, mailbox_id mailbox) const {
+  const std::lock_guard lock(mutex_);
+  const auto* account = find(id);
+  if (account == nullptr || account->mailbox != mailbox)
+    return false;
+  // What it wrote before is told with the epoch that it was written in: that's kept until all of it is met.
+  return account->role == account_role::replica || !former_.are_met(id, met_);
 }
 
 bool known_accounts::knows(const account_id& id) const {

@@ -29,7 +29,7 @@ struct known_account {
   account_role role = account_role::none; ///< as of the settled position (R11)
   sequence last;                          ///< last one of the account in Kafka
   bool is_protected = true;
-  known_events known;                   ///< of it, that Kafka held when this process began
+  known_events known{};                 ///< of it, that Kafka held when this process began
   std::optional<known_marker> marker{}; ///< the last one then
 };
 
@@ -64,6 +64,8 @@ public:
   /// The accounts that are written here as far as capture knows, with their epochs.
   std::vector<std::pair<account_id, epoch>> written_here() const;
   bool knows(const account_id& account) const;
+  /// Whether it's a replica here, in this mailbox, as expect() was told or a role row says.
+  bool knows_replica(const account_id& account, mailbox_id mailbox) const;
   /// The last epoch and number of it that this node knows of; nothing if it was never told of it.
   struct numbered {
     epoch term;
@@ -144,6 +146,7 @@ private:
   void note_confirmed(entry& account, sequence number);
   void on_role(const role_record& row, const binlog_place& place, caf::execution_unit* unit);
   void mark_changed(entry& account);
+  void become_replica(entry& account, epoch term);
   void join_slices(sliced_transaction& transaction) const;
 
   caf::actor_system& system_;

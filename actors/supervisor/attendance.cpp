@@ -168,7 +168,7 @@ void supervisor::watch_for_foreign_writes(const account_state& account, const te
     waiting_.insert(account.id); // not located yet
     return;
   }
-  if (parts_->accounts->mailbox_of(account.id) == figures->mailbox)
+  if (parts_->accounts->knows_replica(account.id, figures->mailbox))
     return;
   parts_->accounts->expect({account.id,
                             figures->mailbox,

@@ -341,6 +341,24 @@ BOOST_AUTO_TEST_CASE(r20_an_epoch_that_was_closed_writes_no_fence) {
   BOOST_TEST(w.log->events().empty());
 }
 
+/// Each start would take its epoch for lost otherwise, and end everybody's waiting commits.
+BOOST_AUTO_TEST_CASE(r19_r20_an_epoch_that_was_closed_is_over_in_the_checkpoint_once_it_is_a_replica) {
+  world w;
+  w.expect(anna, 1, account_role::source, 4);
+  w.role(anna, epoch(3), "source"); // no checkpoint has it yet
+  w.accounts->close_epoch(anna, epoch(3));
+  BOOST_TEST(!w.accounts->knows_replica(anna, mailbox_id(1)));
+  w.accounts->expect(
+      {anna, mailbox_id(1), partition_id(0), epoch(4), account_role::replica, sequence(9), true});
+  BOOST_TEST(w.accounts->knows_replica(anna, mailbox_id(1)));
+  const auto kept = w.accounts->changed_accounts(place(9));
+  BOOST_REQUIRE(kept.size() == 1U);
+  BOOST_TEST((kept[0].role == account_role::replica));
+  BOOST_TEST((kept[0].term == epoch(4)));
+  w.capture(1);
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.foreign == 1; }));
+}
+
 BOOST_AUTO_TEST_CASE(r35_what_kafka_has_of_an_epoch_that_was_closed_is_told_with_its_place) {
   world w;
   known_events known;
