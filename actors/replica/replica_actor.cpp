@@ -166,7 +166,7 @@ void replica::on(const want_snapshot& wanted) {
   parked_.clear();
   refused_.reset();
   if (phase_ != phase::loading) {
-    around_->reader().watch(partition_, account_);
+    around_->reader().need_snapshot(partition_, account_, wanted.why);
     needs_snapshot_ = false;
     become(phase::waiting_for_snapshot);
   }

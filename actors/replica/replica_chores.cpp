@@ -43,7 +43,7 @@ void replica_services::take_up(replica_side::followed what) {
     if (reading_begun_)
       begin_partition(partition);
     if (wants)
-      understudy::tell(there, want_snapshot{report});
+      understudy::tell(there, want_snapshot{report, what.why});
     return;
   }
   replica_board::entry made;

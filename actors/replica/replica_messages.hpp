@@ -84,6 +84,7 @@ private:
 /// Its rows are to be replaced from the next valid marker.
 struct want_snapshot {
   std::shared_ptr<watch_report> report;
+  std::string why;
 };
 /// Its rows can't be trusted: nothing is applied, and no marker taken, before its rows are wanted again.
 struct park_replica {

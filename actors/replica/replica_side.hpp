@@ -70,6 +70,8 @@ public:
     /// With wants_snapshot: told once, on any thread, when no marker that is written from now on can be
     /// missed any more; or why not, if it must be asked again (retryable).
     std::function<void(const result<void>&)> watched{};
+    /// With wants_snapshot: why; kept here, so that a restart asks again though nobody remembers.
+    std::string why{};
   };
 
   struct figures {

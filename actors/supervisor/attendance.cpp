@@ -187,7 +187,7 @@ void supervisor::ask_for_snapshot(const account_state& account, const std::strin
   doing.reset_pending = true;
   // The source sends a snapshot as soon as it reads `replica_reset`: not before its marker can't be missed
   // here.
-  follow(account,
+  follow(account, why,
          [this, self = caf::actor_cast<caf::actor>(this), id = account.id, why](const result<void>& watched) {
            caf::anon_send(self, run_here{[this, id, why, watched] { on_watched(id, why, watched); }});
          });
@@ -207,7 +207,8 @@ void supervisor::on_watched(const account_id& id, const std::string& why, const 
   append_fact(id, replica_reset{self_name(), why});
 }
 
-void supervisor::follow(const account_state& account, std::function<void(const result<void>&)> watched) {
+void supervisor::follow(const account_state& account, std::string why,
+                        std::function<void(const result<void>&)> watched) {
   const auto* active = account.terms.active();
   replica_side::followed followed;
   followed.account = account.id;
@@ -215,6 +216,7 @@ void supervisor::follow(const account_state& account, std::function<void(const r
   followed.partition = account.partition;
   followed.term = active->term;
   followed.wants_snapshot = static_cast<bool>(watched);
+  followed.why = std::move(why);
   followed.watched = std::move(watched);
   parts_->replicas->follow(std::move(followed));
   work(account.id).following = true;

@@ -157,7 +157,8 @@ private:
   void note_left_out(const account_change& change, bool applied);
   void look_for_uncovered();
   /// With `watched`: its rows are replaced from the next marker on (see replica_side).
-  void follow(const account_state& account, std::function<void(const result<void>&)> watched = {});
+  void follow(const account_state& account, std::string why = {},
+              std::function<void(const result<void>&)> watched = {});
   void on_watched(const account_id& id, const std::string& why, const result<void>& watched);
   void begin_when_read();
   void end_commits_at_start();

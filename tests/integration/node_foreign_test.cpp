@@ -179,6 +179,31 @@ BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_ahead_of_its_own_role_row_is_on_no_m
   BOOST_TEST(other.logged("its replicas are initialised anew"));
 }
 
+/// Its COMMIT is settled at once, so a restart doesn't read it again.
+BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_while_kafka_is_away_is_set_right_after_a_restart) {
+  node_world world;
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "away", 1);
+  world.enrol(names, 0, 1);
+  const auto account = world.id_of(names[0]);
+  world.kafka.kill9();
+  write_once(other, account);
+  const auto number = [](const std::string& gtid) { return std::stoul(gtid.substr(gtid.rfind('-') + 1)); };
+  const auto written = number(other.db.value("SELECT @@gtid_binlog_pos"));
+  BOOST_TEST(eventually(
+      patience, [&] { return number(other.db.value("SELECT gtid FROM understudy.capture")) >= written; }));
+  BOOST_TEST(eventually(patience, [&] {
+    return other.db.value("SELECT COUNT(*) FROM understudy.stopped WHERE reason LIKE '%foreign write%'") ==
+           "1";
+  }));
+  other.node.kill9();
+  world.kafka.restart();
+  other.start_and_wait();
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 0); }));
+  BOOST_TEST(writes_there(other, account) == 0u);
+}
+
 /// Where the rows of the copy before are gone already, and the last of the next are still to come.
 BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_into_a_copy_that_is_being_loaded_is_set_right) {
   node_world world;
