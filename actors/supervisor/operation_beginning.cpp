@@ -28,7 +28,8 @@ void operations::begin_change(request_body body, command_received received) {
     return;
   }
   // It would be carried out whenever Kafka is back, by then unexpected.
-  if (!body.dry_run && !around_.parts->link->connected()) {
+  const auto& link = around_.parts->link;
+  if (!body.dry_run && link && !link->connected()) {
     reply_with(received.answer,
                write_error(1, {fmt::format("{} can't reach Kafka, and without it nothing can "
                                            "be decided: nothing was done",
