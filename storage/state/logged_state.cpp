@@ -1,12 +1,11 @@
 #include "storage/state/logged_state.hpp"
 
 #include "storage/state/sql_fields.hpp"
+#include "storage/state/value_pieces.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <iterator>
-#include <span>
 
 namespace understudy {
 namespace {
@@ -41,18 +40,19 @@ std::string where_account(const account_id& account) {
 /// What `read` finds for each part of a list, which may be too long for one statement.
 template <class Record, class Read>
 result<std::vector<Record>> of_accounts(const std::vector<account_id>& accounts, Read read) {
-  constexpr std::size_t accounts_per_query = 500;
   std::vector<Record> out;
-  for (std::size_t from = 0; from < accounts.size(); from += accounts_per_query) {
+  auto all = in_pieces(accounts, [&](auto piece) -> result<void> {
     std::string names;
-    for (const auto& account :
-         std::span(accounts).subspan(from, std::min(accounts_per_query, accounts.size() - from)))
+    for (const auto& account : piece)
       names += (names.empty() ? "" : ",") + sql_text(account.value);
     auto found = read(fmt::format("account_id IN ({})", names));
     if (!found)
-      return found;
+      return tl::make_unexpected(found.error());
     out.insert(out.end(), std::make_move_iterator(found->begin()), std::make_move_iterator(found->end()));
-  }
+    return {};
+  });
+  if (!all)
+    return tl::make_unexpected(all.error());
   return out;
 }
 

@@ -1,17 +1,12 @@
 #include "storage/state/mailstore_queries.hpp"
 
 #include "storage/state/sql_fields.hpp"
+#include "storage/state/value_pieces.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <span>
-
 namespace understudy {
 namespace {
-
-/// Values of one IN list: far below any packet limit, many enough that round trips don't count.
-constexpr std::size_t values_per_query = 500;
 
 std::string quoted(const table_name& table) {
   return sql_table(table.database, table.table);
@@ -34,10 +29,9 @@ result<std::vector<registered_account>> find_accounts(sql_session& session, cons
                                                       const std::string& column,
                                                       const std::vector<std::string>& values) {
   std::vector<registered_account> out;
-  for (std::size_t from = 0; from < values.size(); from += values_per_query) {
+  auto all = in_pieces(values, [&](auto piece) -> result<void> {
     std::string list;
-    for (const auto& value :
-         std::span(values).subspan(from, std::min(values_per_query, values.size() - from)))
+    for (const auto& value : piece)
       list += (list.empty() ? "" : ",") + sql_text(value);
     auto read = session.query_each(fmt::format("{} WHERE {} IN ({})", query, sql_name(column), list),
                                    [&](const sql_row_view& row) {
@@ -46,7 +40,10 @@ result<std::vector<registered_account>> find_accounts(sql_session& session, cons
                                    });
     if (!read)
       return passed_on(read);
-  }
+    return {};
+  });
+  if (!all)
+    return tl::make_unexpected(all.error());
   return out;
 }
 
@@ -91,12 +88,10 @@ mailstore_queries::highest_items(const std::vector<registered_account>& accounts
     auto table = rules_->quoted_name(rules_->item_table, group);
     if (!table)
       return tl::make_unexpected(table.error());
-    for (std::size_t from = 0; from < mailboxes.size(); from += values_per_query) {
-      const auto part =
-          std::span(mailboxes).subspan(from, std::min(values_per_query, mailboxes.size() - from));
+    auto all = in_pieces(mailboxes, [&](auto piece) -> result<void> {
       auto read = session_->query_each(
           fmt::format("SELECT {0}, MAX({1}) FROM {2} WHERE {0} IN ({3}) GROUP BY {0}", mailbox,
-                      sql_name(rules_->item_column), *table, fmt::join(part, ",")),
+                      sql_name(rules_->item_column), *table, fmt::join(piece, ",")),
           [&](const sql_row_view& row) {
             out[to_id<mailbox_id>(row[0])] = to_number<std::uint64_t>(row[1]);
             return true;
@@ -104,7 +99,10 @@ mailstore_queries::highest_items(const std::vector<registered_account>& accounts
       // The mail server makes a group database on first use only.
       if (!read && read.error().kind != sql_failure::unknown_table)
         return passed_on(read);
-    }
+      return {};
+    });
+    if (!all)
+      return tl::make_unexpected(all.error());
   }
   return out;
 }
