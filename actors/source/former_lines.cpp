@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace understudy {
-namespace {
-
-/// Of one server's binlog, whose numbers grow within a domain.
-bool is_at_or_before(const gtid& transaction, const gtid& last) {
-  return transaction.domain == last.domain && transaction.number <= last.number;
-}
-
-} // namespace
 
 void former_lines::add(const account_id& account, known_events events,
                        const std::optional<known_marker>& marker) {
@@ -39,7 +31,9 @@ std::optional<sequence> former_lines::left_out_before(const account_id& account,
   if (found == lines_.end() || !found->second.marker)
     return std::nullopt;
   auto& marker = found->second.marker;
-  if (is_at_or_before(transaction, marker->last_id))
+  gtid_position view;
+  view.advance(marker->last_id);
+  if (view.covers(transaction))
     return marker->number;
   marker.reset();
   drop_if_empty(found);

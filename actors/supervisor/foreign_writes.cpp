@@ -97,7 +97,7 @@ void supervisor::give_replicas_its_rows(const account_state& account, const term
     return;
   const auto reason = fmt::format("epoch {} began with rows that no log has ({})", active.term, why);
   spdlog::error("account {}: {}; its replicas are initialised anew", account.id, reason);
-  reset_replicas({account.id}, rows_unseen{reason, {}, true, {}});
+  reset_replicas({account.id}, reason);
 }
 
 bool supervisor::is_parked(const destination_state& destination) {

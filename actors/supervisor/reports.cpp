@@ -149,7 +149,7 @@ void supervisor::on_unseen(const rows_unseen& unseen) {
       written_here.push_back(account.id);
   const auto group = parts_->rules->group_in(unseen.database);
   if (!group)
-    return reset_replicas(written_here, unseen);
+    return reset_replicas(written_here, unseen.what, unseen.held);
   // Which group an account is in only the registry knows. A statement that has it locked may wait in its
   // COMMIT for this one's answer: then all of them.
   in_background(*parts_->sql,
@@ -164,13 +164,14 @@ void supervisor::on_unseen(const rows_unseen& unseen) {
                           elsewhere.insert(account.account);
                       std::erase_if(accounts, [&](const auto& id) { return elsewhere.contains(id); });
                     }
-                  return [this, accounts, unseen] { reset_replicas(accounts, unseen); };
+                  return [this, accounts, unseen] { reset_replicas(accounts, unseen.what, unseen.held); };
                 });
 }
 
 /// No event says what changed: only replicas that are made anew have it, and until they are the account isn't
 /// protected. Said in this order, so that what is asked for then counts as asked for behind it.
-void supervisor::reset_replicas(const std::vector<account_id>& accounts, const rows_unseen& unseen) {
+void supervisor::reset_replicas(const std::vector<account_id>& accounts, const std::string& why,
+                                const std::shared_ptr<const void>& held) {
   std::vector<control_event> changes;
   for (const auto& id : accounts) {
     const auto* account = state().account(id);
@@ -178,13 +179,11 @@ void supervisor::reset_replicas(const std::vector<account_id>& accounts, const r
     if (active == nullptr)
       continue;
     changes.push_back(account_change{
-        id,
-        {},
-        unprotected{active->term, unseen.what, parts_->accounts->confirmed_of(id).next(), false, true}});
+        id, {}, unprotected{active->term, why, parts_->accounts->confirmed_of(id).next(), false, true}});
     for (const auto& destination : account->destinations)
-      changes.push_back(account_change{id, {}, replica_reset{destination.node, unseen.what}});
+      changes.push_back(account_change{id, {}, replica_reset{destination.node, why}});
   }
-  append(std::move(changes), {}, unseen.held);
+  append(std::move(changes), {}, held);
 }
 
 } // namespace understudy

@@ -191,7 +191,9 @@ private:
   void probe_parked();
   void unpark(const account_id& id);
   void on_unseen(const rows_unseen& unseen);
-  void reset_replicas(const std::vector<account_id>& accounts, const rows_unseen& unseen);
+  /// `held` is kept until control has brought it back.
+  void reset_replicas(const std::vector<account_id>& accounts, const std::string& why,
+                      const std::shared_ptr<const void>& held = {});
   std::optional<position_lost> lost_history() const;
   void on_position_lost(const position_lost& lost);
 
