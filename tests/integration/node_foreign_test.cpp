@@ -188,10 +188,8 @@ BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_while_kafka_is_away_is_set_right_aft
   const auto account = world.id_of(names[0]);
   world.kafka.kill9();
   write_once(other, account);
-  const auto number = [](const std::string& gtid) { return std::stoul(gtid.substr(gtid.rfind('-') + 1)); };
-  const auto written = number(other.db.value("SELECT @@gtid_binlog_pos"));
-  BOOST_TEST(eventually(
-      patience, [&] { return number(other.db.value("SELECT gtid FROM understudy.capture")) >= written; }));
+  const auto written = other.last_written();
+  BOOST_TEST(eventually(patience, [&] { return other.last_stored() >= written; }));
   BOOST_TEST(eventually(patience, [&] {
     return other.db.value("SELECT COUNT(*) FROM understudy.stopped WHERE reason LIKE '%foreign write%'") ==
            "1";

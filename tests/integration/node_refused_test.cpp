@@ -189,16 +189,11 @@ BOOST_AUTO_TEST_CASE(r4_r7_what_kafka_lacks_is_read_from_the_binlog_again_after_
   refuse_one("before the kill");
   const auto before = sequence_of_one();
   world.kafka.suspend();
-  const auto number_in = [&](const std::string& query) {
-    const auto position = source.db.value(query);
-    return std::stoull(position.substr(position.rfind('-') + 1));
-  };
-  const auto first = number_in("SELECT @@gtid_binlog_pos") + 1;
+  const auto first = source.last_written() + 1;
   constexpr unsigned writes = 10;
   auto some = write_large("some", 100, writes);
   BOOST_REQUIRE((some.wait_for(patience) == std::future_status::ready));
-  BOOST_TEST(!eventually(too_long_for_a_checkpoint,
-                         [&] { return number_in("SELECT gtid FROM understudy.capture") >= first; }));
+  BOOST_TEST(!eventually(too_long_for_a_checkpoint, [&] { return source.last_stored() >= first; }));
   source.node.kill9();
   world.kafka.resume();
   source.start_and_wait();

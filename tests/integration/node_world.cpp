@@ -47,6 +47,11 @@ box box_of(mailstore& host, const std::string& account_id) {
   return {"mboxgroup" + *rows[0][0], *rows[0][1]};
 }
 
+/// Of a GTID position of one domain.
+std::uint64_t last_number(const std::string& position) {
+  return std::stoull(position.substr(position.rfind('-') + 1));
+}
+
 } // namespace
 
 std::string cli_answer::operation() const {
@@ -138,6 +143,14 @@ std::string mailstore::get(const std::string& path) const {
   httplib::Client client(http_host_, http_port_);
   const auto reply = client.Get(path);
   return reply ? reply->body : std::string{};
+}
+
+std::uint64_t mailstore::last_written() const {
+  return last_number(db.value("SELECT @@gtid_binlog_pos"));
+}
+
+std::uint64_t mailstore::last_stored() const {
+  return last_number(db.value("SELECT gtid FROM understudy.capture"));
 }
 
 double mailstore::metric(const std::string& wanted) const {

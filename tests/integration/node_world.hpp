@@ -66,6 +66,10 @@ public:
   /// A metric's value, by its name with labels as /metrics prints them; -1 if it isn't there.
   double metric(const std::string& name) const;
   bool logged(std::string_view part) const { return node.log_text().find(part) != std::string::npos; }
+  /// The number of the last transaction in its binlog.
+  std::uint64_t last_written() const;
+  /// … in the place that its node stored.
+  std::uint64_t last_stored() const;
   /// The account as getAccountStatus shows it here; empty if it isn't known.
   boost::json::object status(const std::string& account) const;
 
