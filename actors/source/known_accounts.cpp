@@ -86,9 +86,7 @@ void known_accounts::expect(known_account account) {
     slot.sent = slot.confirmed = account.last;
     slot.last_id = {};
     slot.is_protected = account.is_protected;
-    if (slot.closed && account.role == account_role::replica && account.term > slot.term)
-      become_replica(slot, account.term);
-    else if (slot.role == account_role::none || slot.closed) // forgotten, or ended, and followed again
+    if (slot.role == account_role::none || slot.closed) // forgotten, or ended, and followed again
       slot.role = account.role;
     slot.closed = false;
     slot.actor = nullptr;
@@ -110,15 +108,6 @@ void known_accounts::on_registered(sliced_transaction& transaction) {
   }
   if (transaction.registry.size() > 1)
     join_slices(transaction);
-}
-
-/// Others ended its epoch, so no role row here says that it's over: without a word of it in the checkpoint
-/// each start would find it lost anew, and end everybody's waiting commits (R19).
-void known_accounts::become_replica(entry& account, epoch term) {
-  std::erase_if(role_changes_, [&](const role_change& change) { return change.account == *account.id; });
-  account.role = account.settled_role = account_role::replica;
-  account.term = account.settled_term = term;
-  mark_changed(account);
 }
 
 /// A mailbox that is deleted and created again in one transaction has two slices: one event tells of both, or
@@ -240,6 +229,8 @@ void known_accounts::on_role(const role_record& row, const binlog_place& place, 
   auto* account = find(row.account);
   if (account == nullptr)
     return; // forgotten meanwhile: removed from control before its role row was read
+  if (row.term < account->term)
+    return; // its end is known already: expect() was told of a later epoch
   const bool was_written = account->role == account_role::source;
   const role_met met{row.account, row.term, row.role, row.decision, account->sent, was_written};
   const bool has_ended = row.role == account_role::source && row.term <= account->closed_up_to;
@@ -250,6 +241,7 @@ void known_accounts::on_role(const role_record& row, const binlog_place& place, 
   account->term = row.term;
   account->role = row.role;
   account->closed = has_ended;
+  account->is_own = row.role == account_role::source && !has_ended;
   if (row.role != account_role::source)
     account->actor = nullptr; // it ends when what is in flight is confirmed and nobody speaks to it any more
   role_changes_.push_back({place, row.account, row.term, row.role});
@@ -277,6 +269,7 @@ void known_accounts::close_epoch(const account_id& id, epoch term) {
   if (account == nullptr || account->term > term)
     return;
   account->closed_up_to = std::max(account->closed_up_to, term);
+  account->is_own = false;
   if (!std::exchange(account->closed, true) && account->role == account_role::source)
     around_->settle->epoch_ended(account->partition);
   if (account->actor)
@@ -295,6 +288,12 @@ bool known_accounts::set_protected(const account_id& id, bool is_protected) {
   else if (account->actor && !is_protected)
     tell(account->actor, settle_unprotected{});
   return answers;
+}
+
+bool known_accounts::is_lost(const account_id& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto* account = find(id);
+  return account != nullptr && account->role == account_role::source && account->closed;
 }
 
 bool known_accounts::is_protected(const account_id& id) const {
@@ -364,7 +363,7 @@ std::optional<known_accounts::numbered> known_accounts::numbered_up_to(const acc
   const auto* account = find(id);
   if (account == nullptr)
     return std::nullopt;
-  return numbered{account->term, std::max(account->sent, account->confirmed)};
+  return numbered{account->term, std::max(account->sent, account->confirmed), account->is_own};
 }
 
 mailbox_id known_accounts::mailbox_of(const account_id& id) const {

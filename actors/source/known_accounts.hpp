@@ -46,6 +46,8 @@ public:
   /// True: the account's actor says holds_again, once everything that it produces from then on holds its
   /// COMMIT.
   bool set_protected(const account_id& account, bool is_protected);
+  /// Its epoch here was closed, and capture met no role row yet that says so.
+  bool is_lost(const account_id& account) const;
   /// As was said last; true for an account that isn't known.
   bool is_protected(const account_id& account) const;
   /// The account isn't replicated any more; its numbers go on if it is enrolled again (R11).
@@ -70,6 +72,8 @@ public:
   struct numbered {
     epoch term;
     sequence last;
+    bool
+        is_own; ///< this process wrote that epoch until it was forgotten, or does: nobody gave a later number
   };
   std::optional<numbered> numbered_up_to(const account_id& account) const;
   /// The account's local mailbox id; 0 = not known.
@@ -122,6 +126,7 @@ private:
     bool is_protected = true;
     bool closed = false;
     epoch closed_up_to;    ///< epochs up to it have ended, also if their role rows are met only later
+    bool is_own = false;   ///< `term` was begun here, by this process, and nobody else's decision ended it
     bool changed = false;  ///< since the last checkpoint
     bool captured = false; ///< something since the last rest()
     /// It is its source here, and the epoch wasn't closed.
@@ -146,7 +151,6 @@ private:
   void note_confirmed(entry& account, sequence number);
   void on_role(const role_record& row, const binlog_place& place, caf::execution_unit* unit);
   void mark_changed(entry& account);
-  void become_replica(entry& account, epoch term);
   void join_slices(sliced_transaction& transaction) const;
 
   caf::actor_system& system_;

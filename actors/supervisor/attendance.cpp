@@ -21,6 +21,8 @@ bool is_idle(const account_state& account, const account_work& doing, bool snaps
     return false;
   if (doing.parked || doing.foreign_before)
     return false; // what foreign writes did is known here alone
+  if (doing.lost_left != epoch{})
+    return false; // capture hasn't met that row yet, and it isn't written twice
   if (active->primary == self)
     return !doing.hold_asked && !snapshot_wanted;
   const auto* here = account.destination(self);
@@ -115,9 +117,14 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
   }
   release_guard(account, true);
   const auto* destination = account.destination(self_name());
-  if (destination == nullptr)
-    return remove_copy(account.id);
-  attend_replica(account, active, *destination);
+  if (destination != nullptr)
+    return attend_replica(account, active, *destination);
+  if (parts_->accounts->is_written(account.id) && is_lost_before(account.id, active.term))
+    lose_epoch(account, epoch(active.term.value - 1)); // promoted without us, and nothing comes back here
+  if (parts_->accounts->is_lost(account.id))
+    leave_lost_epoch(account, active);
+  else
+    remove_copy(account.id);
 }
 
 void supervisor::attend_replica(const account_state& account, const term_entry& active,
@@ -148,8 +155,10 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
     waiting_.insert(account.id); // Kafka's word on our fence is still on its way (R34)
     return;
   }
-  if (std::max({doing.role_begun, doing.role_left, doing.closed}) < active.term)
+  if (is_lost_before(account.id, active.term))
     lose_epoch(account, epoch(active.term.value - 1)); // what we wrote before isn't proven (R33)
+  if (parts_->accounts->is_lost(account.id))
+    return leave_lost_epoch(account, active);
   if (is_parked(destination) && !doing.reset_pending)
     doing.parked = true; // since before this process began, too
   if (doing.parked) {

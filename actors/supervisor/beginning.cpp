@@ -7,7 +7,20 @@
 
 namespace understudy {
 
-std::vector<std::pair<account_id, epoch>> supervisor::lost_epochs() const {
+/// Epochs that a former life of this node lost, and whose commits it ended before it wrote the role rows that
+/// capture hasn't met yet: what was written in them is foreign.
+std::unordered_map<account_id, epoch> supervisor::left_epochs() const {
+  std::unordered_map<account_id, epoch> left;
+  for (const auto& role : parts_->roles_ahead) {
+    const auto* account = role.role == account_role::replica ? state().account(role.account) : nullptr;
+    if (account != nullptr && !account->terms.handed_over_by(self_name(), role.term))
+      left.emplace(role.account, epoch(role.term.value - 1));
+  }
+  return left;
+}
+
+std::vector<std::pair<account_id, epoch>>
+supervisor::lost_epochs(const std::unordered_map<account_id, epoch>& left) const {
   std::vector<std::pair<account_id, epoch>> lost;
   auto written = parts_->accounts->written_here();
   // Commits wait behind these rows as well, though the process before us died before it kept a checkpoint.
@@ -19,6 +32,8 @@ std::vector<std::pair<account_id, epoch>> supervisor::lost_epochs() const {
     const auto* active = account == nullptr ? nullptr : account->terms.active();
     if (active == nullptr || account->is_withdrawn)
       continue;
+    if (const auto known = left.find(id); known != left.end() && term <= known->second)
+      continue;
     const bool passed_on = !is_self(active->primary) && active->term > term;
     if (passed_on || account->terms.ended_by_a_claim(term))
       lost.emplace_back(id, term);
@@ -29,9 +44,12 @@ std::vector<std::pair<account_id, epoch>> supervisor::lost_epochs() const {
 void supervisor::begin_when_read() {
   if (begun_ || beginning_ || !parts_->link->caught_up())
     return;
-  const auto lost = lost_epochs();
+  const auto left = left_epochs();
+  const auto lost = lost_epochs(left);
   // What is captured of them from the settled position on, and isn't in their log, is foreign and reported
   // (R35). Nothing is acknowledged before the commits that may wait for it are ended.
+  for (const auto& [id, term] : left)
+    close_epoch(*state().account(id), term);
   for (const auto& [id, term] : lost)
     close_epoch(*state().account(id), term);
   parts_->source->start(lost_history());

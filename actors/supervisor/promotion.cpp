@@ -54,7 +54,7 @@ result<sequence> last_number(node_parts& parts, const account_id& account, parti
   if (begun <= epoch{1})
     return sequence{};
   const auto here = parts.accounts->numbered_up_to(account);
-  if (here && here->term.next() == begun)
+  if (here && here->is_own && here->term.next() == begun)
     return here->last; // nobody wrote between that epoch, which was ours, and this one
   const auto deadline = std::chrono::steady_clock::now() + reading_patience;
   const auto highest =

@@ -10,6 +10,8 @@ namespace understudy {
 void supervisor::on_role(const role_met& role) {
   auto& doing = work(role.account);
   doing.role_seen = std::max(doing.role_seen, role.term);
+  if (role.term >= doing.lost_left)
+    doing.lost_left = {};
   const auto* account = state().account(role.account);
   const auto* term = account == nullptr ? nullptr : account->terms.find(role.term);
   if (term != nullptr && term->state == term_state::declined && is_self(term->primary) &&

@@ -2,6 +2,7 @@
 // it reads a claim on this node, or a decision that ends an epoch of it, nothing is acknowledged until every
 // connection that waits in a COMMIT was ended.
 #include "actors/supervisor/supervisor.hpp"
+#include "storage/state/logged_state.hpp"
 #include "storage/state/waiting_commits.hpp"
 
 #include <spdlog/spdlog.h>
@@ -38,6 +39,10 @@ void supervisor::end_commits() {
     end_again_ = true; // a commit may have been looked over that waits for what is asked for now
     return;
   }
+  end_commits_now();
+}
+
+void supervisor::end_commits_now() {
   end_again_ = false;
   in_background(*parts_->sql, [this, claim = claim_seen_, parts = parts_]() -> std::function<void()> {
     const auto ended = end_waiting_commits(parts->local, *parts->endings);
@@ -46,20 +51,56 @@ void supervisor::end_commits() {
 }
 
 void supervisor::on_commits_ended(kafka_offset claim, const result<std::uint64_t>& ended) {
-  ending_ = false;
   if (!ended) {
     spdlog::error("the waiting commits couldn't be ended, tried again: {}", ended.error().what);
-    delayed_send(this, end_again, run_here{[this] { end_commits(); }});
+    delayed_send(this, end_again, run_here{[this] { end_commits_now(); }});
     return;
   }
   spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
   if (end_again_)
-    return end_commits();
+    return end_commits_now();
+  ending_ = false;
   parts_->settle->go_on();
   if (claim <= returned_sent_)
     return;
   returned_sent_ = claim;
   append({returned{claim}});
+}
+
+bool supervisor::is_lost_before(const account_id& id, epoch term) {
+  const auto& doing = work(id);
+  return std::max({doing.role_begun, doing.role_left, doing.closed}) < term;
+}
+
+/// R20: the row says in the binlog that the epoch is over, and that whoever waited for it was told so: later
+/// starts find it, and end nobody's commits for it again. What comes before it is as foreign as what comes
+/// behind it, so that no guard needs to stand meanwhile.
+void supervisor::leave_lost_epoch(const account_state& account, const term_entry& active) {
+  waiting_.insert(account.id); // until capture has met the row
+  auto& doing = work(account.id);
+  if (!begun_ || ending_ || doing.busy || doing.lost_left >= active.term)
+    return;
+  doing.busy = true;
+  in_background(*parts_->promotions,
+                [this, parts = parts_,
+                 row = role_record{account.id, active.term, account_role::replica,
+                                   active.decision}]() -> std::function<void()> {
+                  const auto written = [&]() -> result<void> {
+                    auto session = parts->sessions->borrow();
+                    if (!session)
+                      return tl::make_unexpected(static_cast<const error&>(session.error()));
+                    return logged_state(**session).write_role(row);
+                  }();
+                  return [this, row, written] {
+                    auto& doing = work(row.account);
+                    doing.busy = false;
+                    if (written)
+                      doing.lost_left = row.term;
+                    else
+                      spdlog::warn("account {}: that its epoch is over can't be noted yet, tried again: {}",
+                                   row.account, written.error().what);
+                  };
+                });
 }
 
 } // namespace understudy

@@ -34,6 +34,7 @@ struct account_work {
   epoch fence_sent;                         ///< unplanned: this process handed the fence of this term over
   epoch activation_sent;                    ///< `activated` of this term was appended
   epoch closed;                             ///< capture was told that this term ended without us
+  epoch lost_left;                          ///< a role row as replica was written for the loss of that one
   epoch taken;                              ///< the replica side was told to leave it to us, for this term
   epoch declined;                           ///< `declined` of this term was appended
   boot_time failing_since;                  ///< the first failure to begin the epoch under way; 0: none
@@ -163,13 +164,18 @@ private:
   void begin_when_read();
   void end_commits_at_start();
   void begin();
-  std::vector<std::pair<account_id, epoch>> lost_epochs() const;
+  std::unordered_map<account_id, epoch> left_epochs() const;
+  std::vector<std::pair<account_id, epoch>>
+  lost_epochs(const std::unordered_map<account_id, epoch>& left) const;
 
   // superseded
   void step_down(const std::vector<standing_claim>& claims);
   void lose_epoch(const account_state& account, epoch term);
   void end_commits();
+  void end_commits_now();
   void on_commits_ended(kafka_offset claim, const result<std::uint64_t>& ended);
+  bool is_lost_before(const account_id& account, epoch term);
+  void leave_lost_epoch(const account_state& account, const term_entry& active);
 
   // what the node's other actors say
   void on_role(const role_met& role);

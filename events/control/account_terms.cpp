@@ -97,6 +97,17 @@ bool account_terms::ended_by_a_claim(epoch term) const {
          });
 }
 
+bool account_terms::handed_over_by(const node_name& node, epoch term) const {
+  const auto* begun = find(term);
+  if (begun == nullptr || begun->origin != term_origin::planned)
+    return false;
+  const term_entry* before = nullptr;
+  for (const auto& entry : entries_)
+    if (entry.term < term && entry.state == term_state::activated)
+      before = &entry;
+  return before != nullptr && before->primary == node;
+}
+
 std::optional<std::int64_t> account_terms::primary_until_ms(const node_name& node) const {
   const term_entry* successor = nullptr;
   for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {

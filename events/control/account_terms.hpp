@@ -72,6 +72,8 @@ public:
   /// True if another node was given a further epoch without the help of the primary of `term`, whatever
   /// became of that: its fence may lie in the log, so nothing of `term` is acknowledged any more (R20).
   bool ended_by_a_claim(epoch term) const;
+  /// True if the planned epoch `term` was to end an epoch of `node`, which then had the account to hand over.
+  bool handed_over_by(const node_name& node, epoch term) const;
   /// Until when `node` was the primary the last time, by the wall clock of its successor; none: never.
   std::optional<std::int64_t> primary_until_ms(const node_name& node) const;
   epoch next_term() const;

@@ -240,6 +240,16 @@ BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_into_a_copy_that_is_being_loaded_is_
   BOOST_TEST(writes_there(other, account) == 0u);
 }
 
+std::string role_of(const mailstore& at, const std::string& account) {
+  return at.db.value(fmt::format("SELECT role FROM understudy.role WHERE account_id='{}'", account));
+}
+
+bool ends_commits_at_start(mailstore& at) {
+  const auto before = at.node.log_text().size();
+  at.start_and_wait();
+  return at.node.log_text().find("waiting commits are ended", before) != std::string::npos;
+}
+
 BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_ok) {
   node_world world;
   auto& source = world.at(0);
@@ -263,11 +273,32 @@ BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
   BOOST_TEST(world.become_same(names, 0, 1));
   BOOST_TEST(writes_there(source, account) == 1u);
-  // Once it's a replica that epoch is over, so that no further start ends anybody's commits for it.
-  BOOST_TEST(eventually(patience, [&] {
-    return source.db.value(fmt::format("SELECT role FROM understudy.capture_account WHERE account_id='{}'",
-                                       account)) == "replica";
+  BOOST_TEST(role_of(source, account) == "replica");
+  source.node.kill9();
+  BOOST_TEST(!ends_commits_at_start(source));
+}
+
+/// What the mailstore doesn't get back is over there as well.
+BOOST_AUTO_TEST_CASE(r19_r20_a_start_behind_an_epoch_that_was_lost_for_good_ends_no_commits_twice) {
+  node_world world({.mailstores = 3});
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "gone", 1);
+  world.enrol(names, 0, 1);
+  world.enrol(names, 0, 2);
+  const auto account = world.id_of(names[0]);
+  source.node.kill9();
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return other.cli({"ha", "promoteAccounts", "accounts", names[0], "destination", other.name}).status == 0;
   }));
+  const auto removed = other.cli({"ha", "removeAccountDestination", source.name, "accounts", names[0]});
+  BOOST_TEST(removed.status == 0, removed.text);
+  BOOST_TEST(ends_commits_at_start(source));
+  BOOST_TEST(eventually(patience, [&] { return role_of(source, account) == "replica"; }));
+  source.node.kill9();
+  BOOST_TEST(!ends_commits_at_start(source));
+  write_once(source, account);
+  BOOST_TEST(eventually(patience, [&] { return report_of(source).size() == 1; }));
 }
 
 /// A machine that stood still for longer than its lease: control's word that the account moved may be read
@@ -334,6 +365,30 @@ BOOST_AUTO_TEST_CASE(r19_r8_nor_is_one_whose_node_died_before_it_kept_a_checkpoi
     BOOST_FAIL("nothing is reported: " << world.story());
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
   BOOST_TEST(world.become_same(names, 0, 1));
+}
+
+/// Its checkpoint lies below both role rows, that of the epoch and that of its loss.
+BOOST_AUTO_TEST_CASE(r20_r35_nor_is_what_was_lost_captured_again_when_the_next_life_kept_none_either) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "younger", 1);
+  const auto account = enrolled_without_a_checkpoint(world, names);
+  auto held = write_async(source, account);
+  BOOST_REQUIRE(eventually(
+      patience, [&] { return other.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0; }));
+  auto in_the_way = source.db.connect();
+  in_the_way.query("LOCK TABLES understudy.capture READ");
+  source.start_node();
+  BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
+  BOOST_TEST(held.get() != "");
+  BOOST_REQUIRE(eventually(patience, [&] { return role_of(source, account) == "replica"; }));
+  source.node.kill9();
+  in_the_way.query("UNLOCK TABLES");
+  BOOST_TEST(!ends_commits_at_start(source));
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(eventually(patience, [&] { return report_of(source).size() >= 1; }));
 }
 
 BOOST_AUTO_TEST_CASE(p1_an_account_whose_node_died_before_it_kept_a_checkpoint_is_captured_again) {

@@ -173,6 +173,20 @@ BOOST_FIXTURE_TEST_CASE(r20_an_epoch_that_a_claim_ended_stays_ended_when_the_nex
   BOOST_TEST(!at(anna).terms.ended_by_a_claim(epoch{4}));
 }
 
+BOOST_FIXTURE_TEST_CASE(r20_only_the_primary_of_the_epoch_before_had_a_planned_one_to_hand_over, ready) {
+  decide(two, anna, to(two));
+  BOOST_TEST(at(anna).terms.handed_over_by(one, epoch{2}));
+  BOOST_TEST(!at(anna).terms.handed_over_by(two, epoch{2}));
+  say(one, anna, promotion_aborted{epoch{2}, "guard"});
+  decide(two, anna, to(two, promotion_kind::unplanned, {{one, kafka_offset{7}}}));
+  BOOST_TEST(!at(anna).terms.handed_over_by(one, epoch{3})); // it was taken
+  say(two, anna, activated{epoch{3}, kafka_offset{50}, sequence{9}, ""});
+  decide(three, anna, to(three));
+  BOOST_TEST(!at(anna).terms.handed_over_by(one, epoch{4})); // it was another's by then
+  BOOST_TEST(at(anna).terms.handed_over_by(two, epoch{4}));
+  BOOST_TEST(!at(anna).terms.handed_over_by(two, epoch{9}));
+}
+
 BOOST_FIXTURE_TEST_CASE(r24_a_question_to_decline_is_kept_until_the_epoch_has_its_end, ready) {
   BOOST_TEST(!say(three, anna, decline_asked{epoch{1}})); // active
   decide(two, anna, to(two));
