@@ -244,10 +244,11 @@ std::string role_of(const mailstore& at, const std::string& account) {
   return at.db.value(fmt::format("SELECT role FROM understudy.role WHERE account_id='{}'", account));
 }
 
+/// For epochs that it finds lost. (A claim that still stands is another matter: R22.)
 bool ends_commits_at_start(mailstore& at) {
   const auto before = at.node.log_text().size();
   at.start_and_wait();
-  return at.node.log_text().find("waiting commits are ended", before) != std::string::npos;
+  return at.node.log_text().find("waiting commits are ended (R8, R19)", before) != std::string::npos;
 }
 
 BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_ok) {
