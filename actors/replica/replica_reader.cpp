@@ -58,16 +58,17 @@ bool replica_reader::open_readers() {
   // Decoded it takes a multiple: what is fetched must stay small beside the limit, or it would be dropped
   // again.
   constexpr std::size_t least = std::size_t{64} << 10;
-  constexpr std::size_t most = std::size_t{8} << 20;
+  constexpr std::size_t most = std::size_t{16} << 20;
+  constexpr std::size_t largest_answer = std::size_t{2} << 20;
   const auto queue = [&](std::size_t share) {
     const auto bytes = std::clamp(options_.memory_limit / share, least, most);
     return reader_options{.queue_bytes = bytes,
-                          .fetch_bytes = bytes / 2,
+                          .fetch_bytes = std::min(bytes / 2, largest_answer),
                           .least_bytes = std::min(gathered_bytes, bytes / 4),
                           .longest_wait = gathered_wait};
   };
-  const auto main_queue = queue(32);
-  const auto second_queue = queue(64);
+  const auto main_queue = queue(8);
+  const auto second_queue = queue(16);
   auto first = partition_reader::open(options_.kafka, topic::accounts, main_queue);
   auto second = partition_reader::open(options_.kafka, topic::accounts, second_queue);
   if (!first || !second) {

@@ -163,7 +163,8 @@ std::shared_ptr<const void> known_accounts::on_slices(sliced_transaction& transa
       report_foreign(*account, transaction.id, std::move(slice.changes));
   }
   const auto slices = static_cast<std::uint32_t>(own.size()) + (unseen ? 1 : 0);
-  const auto number = around_->settle->begin(transaction.id, transaction.end, slices, transaction.bytes);
+  const auto number =
+      around_->settle->begin(transaction.id, transaction.end, slices, transaction.bytes, transaction.group);
   for (const auto& [account, changes] : own) {
     auto check = std::make_shared<settlement::slice>(settlement::slice{number});
     if (settle_known(*account, transaction.id, check) ||

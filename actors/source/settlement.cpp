@@ -40,9 +40,10 @@ void settlement::idle_at(const binlog_place& place) {
     options_.acknowledge(place);
 }
 
-settlement::ticket settlement::begin(gtid id, binlog_place end, std::uint32_t slices, std::size_t bytes) {
+settlement::ticket settlement::begin(gtid id, binlog_place end, std::uint32_t slices, std::size_t bytes,
+                                     std::uint64_t group) {
   const std::lock_guard lock(mutex_);
-  const auto number = tracker_.begin(id, end, slices);
+  const auto number = tracker_.begin(id, end, slices, group);
   next_ = number + 1;
   open_.push_back({number, id, std::move(end), std::chrono::steady_clock::now(), bytes, {}});
   outstanding_bytes_ += bytes;

@@ -67,7 +67,8 @@ public:
   void idle_at(const binlog_place& place);
 
   /// Capture thread only: takes up a transaction with its number of slices (0 settles at once).
-  ticket begin(gtid id, binlog_place end, std::uint32_t slices, std::size_t bytes);
+  /// `group`: of those that the server committed together; 0: it was alone.
+  ticket begin(gtid id, binlog_place end, std::uint32_t slices, std::size_t bytes, std::uint64_t group = 0);
   /// Capture thread only: returns when there's room for another transaction, or when `stop` was called.
   void wait_for_room();
 

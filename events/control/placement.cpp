@@ -8,7 +8,7 @@
 namespace understudy {
 namespace {
 
-constexpr std::size_t largest_share = 8;
+constexpr std::size_t largest_share = 2;
 
 std::string group_name(const std::set<node_name>& nodes) {
   std::string name;

@@ -50,7 +50,7 @@ struct watermarks {
 };
 
 struct reader_options {
-  /// What may lie fetched and not polled, all partitions together; exceeded by at most one fetch.
+  /// What may lie fetched and not polled of one partition; exceeded by at most one fetch.
   std::size_t queue_bytes = std::size_t{16} << 20;
   /// One fetch answer. A single batch above it is still read.
   std::size_t fetch_bytes = std::size_t{4} << 20;

@@ -75,6 +75,7 @@ struct rotate_to {
 /// Begins a transaction.
 struct gtid_begin {
   gtid id;
+  std::uint64_t group = 0; ///< of transactions that were committed together; 0: it was alone
   bool standalone = false; ///< one event follows and ends it: DDL, XA COMMIT
   bool ddl = false;
   bool prepared_xa = false;  ///< ends with xa_prepared; becomes effective with a later completed_xa

@@ -238,7 +238,7 @@ result<event_body> event_decoder::decode_gtid(const event_header& header, byte_s
   out.prepared_xa = (flags & 0x40) != 0;
   out.completed_xa = (flags & 0x80) != 0;
   if ((flags & 0x02) != 0)
-    in.take(8); // group commit id
+    out.group = in.little(8);
   if (out.prepared_xa || out.completed_xa) {
     auto whole = in;
     in.take(4);

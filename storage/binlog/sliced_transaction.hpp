@@ -57,6 +57,7 @@ struct sliced_transaction {
   };
 
   gtid id;
+  std::uint64_t group = 0;      ///< of those that the server committed together; 0: it was alone
   binlog_place start;           ///< of its GTID event
   binlog_place end;             ///< behind its last event: what the ACK names
   std::uint32_t timestamp = 0;  ///< seconds since 1970, of the GTID event

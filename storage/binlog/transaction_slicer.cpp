@@ -65,6 +65,7 @@ transaction_slicer::begin(const gtid_begin& head, const binlog_event& event, con
   xid_ = head.xid;
   open_.emplace();
   open_->id = head.id;
+  open_->group = head.group;
   open_->start = {file, event.start};
   open_->end = {file, event.end};
   open_->timestamp = event.header.timestamp;

@@ -9,9 +9,10 @@ namespace understudy {
 ack_tracker::ack_tracker(gtid_position settled)
     : settled_(std::move(settled)) {}
 
-ack_tracker::ticket ack_tracker::begin(const gtid& id, binlog_place end, std::uint32_t slices) {
+ack_tracker::ticket ack_tracker::begin(const gtid& id, binlog_place end, std::uint32_t slices,
+                                       std::uint64_t group) {
   const ticket given = front_ + open_.size();
-  open_.push_back({id, std::move(end), slices});
+  open_.push_back({id, std::move(end), slices, group});
   if (slices == 0)
     advance();
   return given;
@@ -33,6 +34,7 @@ void ack_tracker::advance() {
   while (!open_.empty() && open_.front().slices == 0) {
     settled_.advance(open_.front().id);
     moved_ = std::move(open_.front().end);
+    moved_group_ = open_.front().group;
     open_.pop_front();
     ++front_;
   }
@@ -40,6 +42,8 @@ void ack_tracker::advance() {
 
 std::optional<ack_tracker::release> ack_tracker::take_release() {
   if (!moved_)
+    return std::nullopt;
+  if (moved_group_ != 0 && !open_.empty() && open_.front().group == moved_group_)
     return std::nullopt;
   return release{*std::exchange(moved_, std::nullopt), settled_};
 }

@@ -24,15 +24,18 @@ public:
   explicit ack_tracker(gtid_position settled = {});
 
   /// A whole transaction was read; `end` is the place behind it. It settles when `slices` slices have;
-  /// with 0 slices at once (nothing of it needs protection, or it is our own).
-  ticket begin(const gtid& id, binlog_place end, std::uint32_t slices);
+  /// with 0 slices at once (nothing of it needs protection, or it is our own). `group`: of those that the
+  /// server committed together; 0: it was alone.
+  ticket begin(const gtid& id, binlog_place end, std::uint32_t slices, std::uint64_t group = 0);
 
   /// One slice of the transaction is held by Kafka under a counting lease (R20), or needs no protection any
   /// more. Tickets of a generation before the last reset() are ignored; a ticket never given out, or settled
   /// more often than it has slices, is a broken_invariant.
   void settle(ticket which);
 
-  /// The highest place below which everything has settled, if it moved since the last call.
+  /// The highest place below which everything has settled, if it moved since the last call. Nothing in the
+  /// middle of a group: its leader waits for all of it before any of its clients goes on (MariaDB 10.11), so
+  /// such an ACK would only wake the leader in vain. 32 clients had 3% more throughput without them.
   std::optional<release> take_release();
 
   /// Transactions begun and not settled with everything below them: bounded by the capture's window.
@@ -52,6 +55,7 @@ private:
     gtid id;
     binlog_place end;
     std::uint32_t slices = 0;
+    std::uint64_t group = 0;
   };
   void advance();
 
@@ -60,6 +64,7 @@ private:
   ticket generation_ = 1;        ///< first ticket of this generation
   gtid_position settled_;
   std::optional<binlog_place> moved_;
+  std::uint64_t moved_group_ = 0; ///< of the transaction that ends there
 };
 
 } // namespace understudy

@@ -104,6 +104,38 @@ BOOST_AUTO_TEST_CASE(r2_one_ack_releases_all_below_it_and_none_above) {
     BOOST_TEST(eventually(5s, [&] { return returned(commit); }));
 }
 
+/// So an ACK in the middle of a group lets nobody go (ack_tracker::take_release).
+BOOST_AUTO_TEST_CASE(r2_whoever_commits_in_a_group_waits_for_all_of_it) {
+  const private_mariadb server;
+  make_item(server);
+  server.query("SET GLOBAL binlog_commit_wait_usec=60000000, GLOBAL binlog_commit_wait_count=2");
+  auto source = open(options_for(server, true));
+  std::vector<std::future<void>> commits;
+  for (int id = 1; id <= 2; ++id)
+    commits.push_back(commit_in_background(server, id));
+  const auto first = next(*source);
+  const auto last = next(*source);
+  BOOST_TEST(first.group != 0u);
+  BOOST_TEST(first.group == last.group);
+  const auto acknowledged = [&] {
+    return server.value("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS"
+                        " WHERE VARIABLE_NAME='Rpl_semi_sync_master_yes_tx'");
+  };
+  const auto before = std::stoul(acknowledged());
+  BOOST_REQUIRE(source->send_ack(first.end));
+  BOOST_TEST(eventually(5s, [&] { return std::stoul(acknowledged()) == before + 1; }));
+  BOOST_TEST(waiting(server) == 2u);
+  BOOST_REQUIRE(source->send_ack(last.end));
+  for (auto& commit : commits)
+    BOOST_TEST(eventually(5s, [&] { return returned(commit); }));
+  server.query("SET GLOBAL binlog_commit_wait_count=0");
+  auto alone = commit_in_background(server, 3);
+  const auto next_one = next(*source);
+  BOOST_TEST(next_one.group != first.group);
+  BOOST_REQUIRE(source->send_ack(next_one.end));
+  BOOST_TEST(eventually(5s, [&] { return returned(alone); }));
+}
+
 BOOST_AUTO_TEST_CASE(r7_waiters_wait_over_a_reconnect_from_the_settled_gtid) {
   const private_mariadb server;
   make_item(server);
