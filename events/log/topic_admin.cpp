@@ -69,6 +69,7 @@ struct topic_admin::state final : client_watch {
   result<config_map> config(rd_kafka_ResourceType_t type, const std::string& name,
                             std::chrono::milliseconds timeout) const;
   result<void> create(const topic_plan& plan, std::chrono::milliseconds timeout) const;
+  void find_controller(std::chrono::milliseconds timeout) const;
 
   client_handle client;
 };
@@ -115,6 +116,16 @@ result<config_map> topic_admin::state::config(rd_kafka_ResourceType_t type, cons
   return config;
 }
 
+/// A broker that has just come back may not know it yet, and librdkafka 2.0.2 doesn't ask again by itself: a
+/// request that needs the controller would wait in vain.
+void topic_admin::state::find_controller(std::chrono::milliseconds timeout) const {
+  const auto until = clock::now() + timeout;
+  while (rd_kafka_controllerid(client.get(), 0) < 0 && clock::now() < until) {
+    (void)metadata(timeout);
+    std::this_thread::sleep_for(look_again);
+  }
+}
+
 result<void> topic_admin::state::create(const topic_plan& plan, std::chrono::milliseconds timeout) const {
   std::array<char, 512> why{};
   const new_topic_handle topic(rd_kafka_NewTopic_new(plan.name.c_str(), plan.partitions,
@@ -131,6 +142,7 @@ result<void> topic_admin::state::create(const topic_plan& plan, std::chrono::mil
   };
   for (const auto& [name, text] : settings)
     rd_kafka_NewTopic_set_config(topic.get(), name.c_str(), text.c_str());
+  find_controller(timeout);
   auto* wanted = topic.get();
   const auto chosen = options(RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout);
   const queue_handle queue(rd_kafka_queue_new(client.get()));
