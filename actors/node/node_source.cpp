@@ -170,14 +170,15 @@ void node::expect_replicas(const std::vector<replica_record>& replicas) {
       const bool is_own = active != nullptr && active->primary == parts_->config.node.name;
       if (copy.state != replica_state::ready || is_own || parts_->accounts->knows(copy.account))
         continue;
-      parts_->accounts->expect({copy.account,
-                                copy.mailbox,
-                                copy.partition,
-                                active == nullptr ? copy.term : active->term,
-                                account_role::replica,
-                                copy.applied,
-                                true,
-                                {}});
+      parts_->accounts->expect(
+          {copy.account,
+           copy.mailbox,
+           account == nullptr ? copy.partition : account->partition, // a load doesn't note it
+           active == nullptr ? copy.term : active->term,
+           account_role::replica,
+           copy.applied,
+           true,
+           {}});
     }
     return true;
   });

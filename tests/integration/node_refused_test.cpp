@@ -198,7 +198,8 @@ BOOST_AUTO_TEST_CASE(r4_r7_what_kafka_lacks_is_read_from_the_binlog_again_after_
   world.kafka.resume();
   source.start_and_wait();
   BOOST_TEST(eventually(patience, [&] { return sequence_of_one() >= before + writes; }));
-  BOOST_TEST(eventually(patience, [&] { return is_protected(one); }));
+  if (!eventually(patience, [&] { return is_protected(one); }))
+    BOOST_FAIL("it isn't protected again: " << world.story());
   BOOST_TEST(follows_again());
 }
 
