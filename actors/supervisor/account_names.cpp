@@ -12,14 +12,6 @@ constexpr std::size_t most_names_told = 8;
 
 } // namespace
 
-std::string folded_name(std::string_view name) {
-  std::string folded(name);
-  for (auto& c : folded)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return folded;
-}
-
 std::string domain_of(std::string_view name) {
   const auto at = name.rfind('@');
   return at == std::string_view::npos ? std::string{} : folded_name(name.substr(at + 1));

@@ -3,6 +3,7 @@
 #include "actors/supervisor/requests.hpp"
 #include "events/control/commands.hpp"
 #include "events/control/control_state.hpp"
+#include "events/model/folded_name.hpp"
 
 #include <map>
 #include <set>
@@ -58,8 +59,6 @@ std::string why_not_replicated(std::string_view name, const account_homes& homes
 /// No registry has the name.
 std::string no_mailstore_has_it(const registries_asked& asked);
 
-/// Lower case of ASCII letters: addresses are compared that way.
-std::string folded_name(std::string_view name);
 /// Behind the last '@'; empty if there's none.
 std::string domain_of(std::string_view name);
 

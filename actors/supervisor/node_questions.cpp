@@ -126,35 +126,31 @@ result<std::vector<found_account>> find_here(node_parts& parts, const std::vecto
     return tl::make_unexpected(static_cast<const error&>(session.error()));
   mailstore_queries queries(*session, parts.rules);
   logged_state state(*session);
-  std::vector<account_id> ids;
-  for (const auto& name : names)
-    ids.emplace_back(name);
+  const auto found = queries.find(names);
+  if (!found)
+    return tl::make_unexpected(found.error());
   // A command may name a whole mailstore: no statement for each account.
-  for (const auto& found : {queries.find_by_name(names), queries.find_by_id(ids)}) {
-    if (!found)
-      return tl::make_unexpected(found.error());
-    std::vector<account_id> there;
-    for (const auto& account : *found)
-      there.push_back(account.account);
-    const auto replicas = state.replicas_of(there);
-    if (!replicas)
-      return tl::make_unexpected(replicas.error());
-    const auto roles = state.roles_of(there);
-    if (!roles)
-      return tl::make_unexpected(roles.error());
-    std::unordered_set<account_id> copies;
-    for (const auto& copy : *replicas)
-      copies.insert(copy.account);
-    std::unordered_map<account_id, role_record> parts_played;
-    for (const auto& role : *roles)
-      parts_played.emplace(role.account, role);
-    for (const auto& account : *found) {
-      const auto role = parts_played.find(account.account);
-      const bool has_role = role != parts_played.end();
-      const bool source = has_role && role->second.role == account_role::source;
-      all.push_back({account.account, account.name, !source && (has_role || copies.contains(account.account)),
-                     source ? role->second.term : epoch{}});
-    }
+  std::vector<account_id> there;
+  for (const auto& account : *found)
+    there.push_back(account.account);
+  const auto replicas = state.replicas_of(there);
+  if (!replicas)
+    return tl::make_unexpected(replicas.error());
+  const auto roles = state.roles_of(there);
+  if (!roles)
+    return tl::make_unexpected(roles.error());
+  std::unordered_set<account_id> copies;
+  for (const auto& copy : *replicas)
+    copies.insert(copy.account);
+  std::unordered_map<account_id, role_record> parts_played;
+  for (const auto& role : *roles)
+    parts_played.emplace(role.account, role);
+  for (const auto& account : *found) {
+    const auto role = parts_played.find(account.account);
+    const bool has_role = role != parts_played.end();
+    const bool source = has_role && role->second.role == account_role::source;
+    all.push_back({account.account, account.name, !source && (has_role || copies.contains(account.account)),
+                   source ? role->second.term : epoch{}});
   }
   return all;
 }

@@ -1,9 +1,12 @@
 #include "storage/state/mailstore_queries.hpp"
 
+#include "events/model/folded_name.hpp"
 #include "storage/state/sql_fields.hpp"
 #include "storage/state/value_pieces.hpp"
 
 #include <fmt/format.h>
+
+#include <unordered_set>
 
 namespace understudy {
 namespace {
@@ -24,29 +27,6 @@ registered_account account_from(const sql_row_view& row) {
           to_id<group_number>(row[3])};
 }
 
-/// `query` with `WHERE column IN (…)`, a few hundred values at a time.
-result<std::vector<registered_account>> find_accounts(sql_session& session, const std::string& query,
-                                                      const std::string& column,
-                                                      const std::vector<std::string>& values) {
-  std::vector<registered_account> out;
-  auto all = in_pieces(values, [&](auto piece) -> result<void> {
-    std::string list;
-    for (const auto& value : piece)
-      list += (list.empty() ? "" : ",") + sql_text(value);
-    auto read = session.query_each(fmt::format("{} WHERE {} IN ({})", query, sql_name(column), list),
-                                   [&](const sql_row_view& row) {
-                                     out.push_back(account_from(row));
-                                     return true;
-                                   });
-    if (!read)
-      return passed_on(read);
-    return {};
-  });
-  if (!all)
-    return tl::make_unexpected(all.error());
-  return out;
-}
-
 } // namespace
 
 result<void> mailstore_queries::each_account(const std::function<void(registered_account)>& each) {
@@ -62,16 +42,49 @@ result<void> mailstore_queries::each_account(const std::function<void(registered
 
 result<std::vector<registered_account>> mailstore_queries::find_by_id(const std::vector<account_id>& ids) {
   session_->doing("find accounts by their ids");
-  std::vector<std::string> values;
-  for (const auto& id : ids)
-    values.push_back(id.value);
-  return find_accounts(*session_, registry_query(*rules_), rules_->registry.account_column, values);
+  std::vector<registered_account> out;
+  auto all = in_pieces(ids, [&](auto piece) -> result<void> {
+    std::string list;
+    for (const auto& id : piece)
+      list += (list.empty() ? "" : ",") + sql_text(id.value);
+    auto read = session_->query_each(fmt::format("{} WHERE {} IN ({})", registry_query(*rules_),
+                                                 sql_name(rules_->registry.account_column), list),
+                                     [&](const sql_row_view& row) {
+                                       out.push_back(account_from(row));
+                                       return true;
+                                     });
+    if (!read)
+      return passed_on(read);
+    return {};
+  });
+  if (!all)
+    return tl::make_unexpected(all.error());
+  return out;
 }
 
-result<std::vector<registered_account>>
-mailstore_queries::find_by_name(const std::vector<std::string>& names) {
+result<std::vector<registered_account>> mailstore_queries::find(const std::vector<std::string>& names) {
   session_->doing("find accounts by their names");
-  return find_accounts(*session_, registry_query(*rules_), rules_->registry.name_column, names);
+  std::unordered_set<std::string> wanted;
+  std::string list;
+  for (const auto& name : names) {
+    wanted.insert(folded_name(name));
+    if (names.size() <= values_per_query)
+      list += (list.empty() ? "" : ",") + sql_text(name);
+  }
+  auto query = registry_query(*rules_);
+  if (!list.empty()) // else all of it is looked through here
+    query += fmt::format(" WHERE {0} IN ({2}) OR {1} IN ({2})", sql_name(rules_->registry.name_column),
+                         sql_name(rules_->registry.account_column), list);
+  std::vector<registered_account> out;
+  auto read = session_->query_each(query, [&](const sql_row_view& row) {
+    auto account = account_from(row);
+    if (wanted.contains(folded_name(account.name)) || wanted.contains(folded_name(account.account.value)))
+      out.push_back(std::move(account));
+    return true;
+  });
+  if (!read)
+    return passed_on(read);
+  return out;
 }
 
 result<std::map<mailbox_id, std::uint64_t>>

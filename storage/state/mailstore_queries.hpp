@@ -40,9 +40,11 @@ public:
       , rules_(std::move(rules)) {}
 
   result<void> each_account(const std::function<void(registered_account)>& each);
-  /// By account ids or names (addresses, compared as the table's collation does); unknown ones are left out.
+  /// Unknown ones are left out.
   result<std::vector<registered_account>> find_by_id(const std::vector<account_id>& ids);
-  result<std::vector<registered_account>> find_by_name(const std::vector<std::string>& names);
+  /// By address (without case) or account id. One pass over the registry, which has no index on addresses,
+  /// however many are looked for.
+  result<std::vector<registered_account>> find(const std::vector<std::string>& names);
 
   /// getAccountStatus' itemId: highest item id of each mailbox; 0 = none. One index look-up a mailbox.
   result<std::map<mailbox_id, std::uint64_t>> highest_items(const std::vector<registered_account>& accounts);
