@@ -109,7 +109,8 @@ result<account_list> parse_account_file(std::string_view text) {
     if (name.empty() || name.front() == '#')
       continue;
     if (++names > most_accounts)
-      return failure(fmt::format("names more than {} accounts", most_accounts), "split it");
+      return failure(fmt::format("names more than {} accounts", most_accounts),
+                     "nothing was done; split it, and give one part after the other");
     entries.take(name, line);
   }
   if (names == 0)

@@ -1,5 +1,6 @@
 // Lists of accounts as administrators write them: `a,b` on the command line, or one a line in a file (pure).
 #pragma once
+#include "events/control/commands.hpp"
 #include "events/model/error.hpp"
 
 #include <cstddef>
@@ -9,7 +10,6 @@
 
 namespace understudy {
 
-constexpr std::size_t most_accounts = 1'000'000;      ///< in one command
 constexpr std::size_t longest_account_name = 320;     ///< bytes: RFC 5321's 64 + 1 + 255
 constexpr std::size_t largest_input_file = 64U << 20; ///< bytes
 

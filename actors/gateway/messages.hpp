@@ -20,7 +20,7 @@ constexpr std::uint32_t gateway_protocol_version = 1;
 
 /// A request whose clock differs by more than this from the gateway's is refused; so long a nonce is kept.
 constexpr std::int64_t request_window_ms = 120'000;
-/// Largest command: a million account names of the usual length.
+/// Largest command: twice what as many accounts as one may name take with the longest names.
 constexpr std::size_t largest_command_bytes = 64U << 20;
 /// Largest certificate that a request may carry: ten times the usual size.
 constexpr std::size_t largest_certificate_bytes = 64U << 10;

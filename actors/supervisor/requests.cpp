@@ -173,6 +173,9 @@ result<request_body> parse_request(std::string_view text) {
     if (const auto* parameters = object.if_contains("parameters"))
       for (const auto& [key, value] : parameters->as_object())
         take_parameter(body, key, value);
+    if (body.space != "peer" &&
+        body.accounts.size() > most_accounts) // nodes ask each other for whole mailstores
+      throw wire_error{fmt::format("the command names more than {} accounts: split the list", most_accounts)};
     return body;
   });
 }

@@ -1,5 +1,6 @@
 // The JSON between command line and supervisor (docs/cli.md), parsed and written. Pure.
 #pragma once
+#include "events/control/commands.hpp"
 #include "events/control/decide.hpp"
 #include "events/model/error.hpp"
 #include "events/model/ids.hpp"

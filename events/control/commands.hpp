@@ -10,6 +10,11 @@
 
 namespace understudy {
 
+/// Accounts that one command may name. So many are looked up on every mailstore, and their answer is written,
+/// within the time that a command line waits; a larger list holds a supervisor up, and its answer takes
+/// hundreds of megabytes.
+inline constexpr std::size_t most_accounts = 100'000;
+
 enum class promotion_kind : std::uint8_t {
   planned,   ///< with the source's help (R29): nothing is lost
   unplanned, ///< without it, on a claim (R31)

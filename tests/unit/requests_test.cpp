@@ -74,3 +74,18 @@ BOOST_AUTO_TEST_CASE(p8_a_mailbox_that_is_gone_is_said_of_the_account_and_of_a_r
                            R"("reason":"mailstore2 has no mailbox of it any more")"})
     BOOST_TEST(text.find(part) != std::string::npos, text);
 }
+
+BOOST_AUTO_TEST_CASE(a_command_of_too_many_accounts_is_refused_with_the_limit) {
+  const auto naming = [](std::string_view space, std::size_t accounts) {
+    std::string list;
+    for (std::size_t i = 0; i < accounts; ++i)
+      list += fmt::format("{}\"u{}@x\"", list.empty() ? "" : ",", i);
+    return parse_request(fmt::format(
+        R"({{"namespace":"{}","command":"find","parameters":{{"accounts":[{}]}}}})", space, list));
+  };
+  BOOST_TEST(naming("ha", most_accounts).has_value());
+  const auto refused = naming("ha", most_accounts + 1);
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST(refused.error().what == "the command names more than 100000 accounts: split the list");
+  BOOST_TEST(naming("peer", most_accounts + 1).has_value());
+}
