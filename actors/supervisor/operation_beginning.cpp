@@ -38,6 +38,7 @@ void operations::begin_change(request_body body, command_received received) {
     return;
   }
   auto op = std::make_shared<operation>();
+  op->taken = boot_now();
   op->origin = {body.operation, received.from.subject, wall_ms()};
   op->answers.push_back(std::move(received.answer));
   op->give_up = time_to_give_up();
@@ -66,6 +67,7 @@ void operations::begin_change(request_body body, command_received received) {
     return;
   }
   op->wanted = std::move(body);
+  running_[op->wanted.operation] = op;
   if (named.unknown.empty())
     resolved(op);
   else
@@ -132,6 +134,7 @@ void operations::refuse_all(operation& op) {
   for (const auto& answer : op.answers)
     reply_with(answer, op.wanted.dry_run ? write_dry_run_reply({}, op.refused, statement)
                                          : write_change_reply({}, op.refused, statement));
+  running_.erase(op.wanted.operation);
 }
 
 void operations::start(std::shared_ptr<operation> op) {

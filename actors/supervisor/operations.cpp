@@ -59,6 +59,7 @@ void operations::on_tick() {
     }
     if (!op->outcomes.empty())
       around_.append(std::exchange(op->outcomes, {}), op->origin);
+    answer_as_far_as_it_is(*op);
     ++it;
   }
 }

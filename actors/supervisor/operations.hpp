@@ -28,6 +28,9 @@ struct operation_surroundings {
   std::function<void(std::vector<account_id>, std::function<void(everybodys_figures)>)> ask_for_figures;
   /// Claims a node, control being folded up to that offset.
   std::function<void(const node_name&, kafka_offset)> claim;
+  /// An operation that isn't decided whole by then is answered as far as it is: less than what the command
+  /// line waits (cli/connection.cpp).
+  std::chrono::milliseconds answer_patience{3000};
 };
 
 class operations {
@@ -68,13 +71,16 @@ private:
     /// Decided for the destination that was named, which can't begin, and why. If they were handed over,
     /// whoever can takes them (R29).
     std::map<account_id, std::string> adrift;
+    std::map<account_id, std::string> unsure; ///< decided though this isn't known
     std::set<std::pair<account_id, epoch>> declines_asked;
-    promotion_patience others; ///< promotions of others whose end is waited for
-    boot_time give_up;         ///< undecided accounts fail then
-    boot_time facts_taken;     ///< when `facts` were asked for
-    bool asking = false;       ///< for facts
-    bool facts_wanted = false; ///< what the nodes know may have changed
-    bool started = false;      ///< its start was read back
+    promotion_patience others;  ///< promotions of others whose end is waited for
+    boot_time taken;            ///< when its command came
+    boot_time give_up;          ///< undecided accounts fail then
+    boot_time facts_taken;      ///< when `facts` were asked for
+    std::set<node_name> silent; ///< nodes that gave no figures
+    bool asking = false;        ///< for facts
+    bool facts_wanted = false;  ///< what the nodes know may have changed
+    bool started = false;       ///< its start was read back
   };
 
   // from a command to its start in control (operation_beginning.cpp)
@@ -82,7 +88,7 @@ private:
   void look_for(std::shared_ptr<operation> op, std::vector<std::string> names);
   void take_found(operation& op, const std::vector<std::string>& names, const registries_asked& found);
   void resolved(std::shared_ptr<operation> op);
-  static void refuse_all(operation& op);
+  void refuse_all(operation& op);
   void start(std::shared_ptr<operation> op);
   // what is decided on (operation_facts.cpp)
   void gather_facts(std::shared_ptr<operation> op, std::function<void()> then);
@@ -124,6 +130,8 @@ private:
   void lose(operation& op, const account_id& account, const std::string& what, const change_origin& winner);
   // what the administrator is told (operation_replies.cpp)
   void answer_if_complete(operation& op);
+  void answer_as_far_as_it_is(operation& op);
+  static void answer(operation& op, const std::map<account_id, account_reply>& replies);
   void answer_from_control(const operation_state& known, const answer_function& answer) const;
   void dry_run(operation& op);
   void monitor(const request_body& body, const command_received& received) const;

@@ -14,7 +14,8 @@ const operation_id ours("ours"), theirs("theirs");
 
 /// The supervisor of mailstore1, which goes on with an operation that it took before a restart.
 struct world {
-  explicit world(std::chrono::milliseconds lease = std::chrono::minutes(1)) {
+  explicit world(std::chrono::milliseconds lease = std::chrono::minutes(1),
+                 std::chrono::milliseconds answer_patience = std::chrono::minutes(1)) {
     parts->config.node.name = one;
     parts->control = std::make_shared<control_view>(one);
     parts->lease = std::make_shared<lease_keeper>(one, "process", 1, lease_rules{lease});
@@ -26,7 +27,13 @@ struct world {
     };
     around.run_here = [](const std::function<void()>& work) { work(); };
     around.fence_known_here = [this](const account_id&) { return fenced; };
-    around.ask_for_figures = [](const std::vector<account_id>&, const auto& then) { then({}); };
+    around.ask_for_figures = [this](const std::vector<account_id>&, const auto& then) {
+      if (figures_take_time)
+        asked.emplace_back([then] { then({}); });
+      else
+        then({});
+    };
+    around.answer_patience = answer_patience;
     around.claim = [this](const node_name& node, kafka_offset) { claimed.push_back(node); };
     parts->rules = std::make_shared<const profile>();
     running = std::make_unique<operations>(std::move(around));
@@ -139,6 +146,8 @@ struct world {
   std::set<node_name> renews{one, two, three};
   std::vector<node_name> claimed;
   epoch fenced; ///< whose fence was read
+  bool figures_take_time = false;
+  std::vector<std::function<void()>> asked; ///< for figures that aren't there yet
   int records = 0;
   std::int64_t renewals = 0;
 };
@@ -428,4 +437,48 @@ BOOST_FIXTURE_TEST_CASE(an_enrolment_doesnt_end_with_the_removal_of_another_dest
   change(two, anna, replica_ready{two, account().destination(two)->requested, "s", sequence{5}});
   BOOST_TEST(outcome() == "the replica on mailstore2 is whole");
   BOOST_TEST(done());
+}
+
+/// Many accounts take longer than a command line waits: it's told that they were accepted.
+BOOST_AUTO_TEST_CASE(a_command_that_isnt_decided_whole_in_time_is_answered_as_far_as_it_is) {
+  world w(std::chrono::minutes(1), std::chrono::milliseconds(0));
+  w.renew(one);
+  std::vector<std::string> told;
+  const auto ask = [&] {
+    w.running->on_command({{},
+                           R"({"namespace": "ha", "command": "pauseReplicas", "operation": "ours",)"
+                           R"( "parameters": {"accounts": ["anna@x"]}})",
+                           [&](const reply& answer) { told.push_back(answer.body); }});
+  };
+  ask();
+  w.running->on_tick();
+  BOOST_TEST(told.empty()); // nobody else would know of it yet
+  w.read_back_one();
+  BOOST_TEST(told.empty());
+  w.running->on_tick();
+  const std::string accepted =
+      R"({"operation":"ours","accounts":[{"account":"anna@x","outcome":"accepted"}]})";
+  BOOST_REQUIRE(told.size() == 1u);
+  BOOST_TEST(told.back() == accepted);
+  ask();
+  w.running->on_tick();
+  BOOST_REQUIRE(told.size() == 2u);
+  BOOST_TEST(told.back() == accepted);
+  w.read_back();
+  BOOST_TEST(w.outcome() == "its replicas are paused");
+  BOOST_TEST(told.size() == 2u);
+}
+
+/// The command line repeats what it got no answer to (R25).
+BOOST_FIXTURE_TEST_CASE(r25_a_command_that_is_repeated_before_it_began_begins_once, world) {
+  renew(one);
+  figures_take_time = true;
+  for (int i = 0; i < 2; ++i)
+    running->on_command({{},
+                         R"({"namespace": "ha", "command": "promoteAccounts", "operation": "ours",)"
+                         R"( "parameters": {"accounts": ["anna@x"]}})",
+                         [](const reply&) {}});
+  BOOST_REQUIRE(asked.size() == 1u);
+  asked.front()();
+  BOOST_TEST(appended.size() == 1u);
 }
