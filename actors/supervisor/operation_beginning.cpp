@@ -37,6 +37,16 @@ void operations::begin_change(request_body body, command_received received) {
                                "try again when Kafka answers, or ask another node (--node)"}));
     return;
   }
+  if (!body.dry_run && state().unfinished_operations() >= max_operations_unfinished) {
+    reply_with(
+        received.answer,
+        write_error(1, {fmt::format("{} operations aren't finished yet, more than are looked after: nothing "
+                                    "was done",
+                                    state().unfinished_operations()),
+                        "see what they wait for (ha monitor; a destination that is down?), and name many "
+                        "accounts in one command (input_file)"}));
+    return;
+  }
   auto op = std::make_shared<operation>();
   op->taken = boot_now();
   op->origin = {body.operation, received.from.subject, wall_ms()};

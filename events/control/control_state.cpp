@@ -88,18 +88,27 @@ operation_state* control_state::edit_operation(const operation_id& id) {
 std::vector<operation_id> control_state::add_operation(operation_state operation) {
   auto id = operation.started.id;
   operations_.insert_or_assign(std::move(id), std::move(operation));
+  // Of one that isn't finished somebody still wants to know how it ends, or goes on with it.
+  std::vector<std::pair<kafka_offset, operation_id>> finished;
+  for (const auto& [known, kept] : operations_)
+    if (kept.finished_ms != 0)
+      finished.emplace_back(kept.offset, known);
   std::vector<operation_id> forgotten;
-  while (operations_.size() > max_operations_kept) {
-    // Of one that isn't finished somebody still wants to know how it ends, or goes on with it.
-    const auto oldest =
-        std::min_element(operations_.begin(), operations_.end(), [](const auto& a, const auto& b) {
-          return std::pair(a.second.finished_ms == 0, a.second.offset) <
-                 std::pair(b.second.finished_ms == 0, b.second.offset);
-        });
-    forgotten.push_back(oldest->first);
+  if (finished.size() <= max_operations_kept)
+    return forgotten;
+  std::sort(finished.begin(), finished.end());
+  finished.resize(finished.size() - max_operations_kept);
+  for (auto& [offset, oldest] : finished) {
     operations_.erase(oldest);
+    forgotten.push_back(std::move(oldest));
   }
   return forgotten;
+}
+
+std::size_t control_state::unfinished_operations() const {
+  return static_cast<std::size_t>(
+      std::count_if(operations_.begin(), operations_.end(),
+                    [](const auto& known) { return known.second.finished_ms == 0; }));
 }
 
 bool control_state::remember_record(const std::string& id) {

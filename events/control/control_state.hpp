@@ -118,8 +118,12 @@ struct operation_state {
   bool operator==(const operation_state&) const = default;
 };
 
-/// Commands are few: the last ones are kept for `ha monitor`, the log has all.
+/// Commands are few: of those that are finished the last ones are kept for `ha monitor`, the log has all.
 inline constexpr std::size_t max_operations_kept = 64;
+/// Nobody is refused who types commands, or a script that waits for replicas: this is for one that enrols
+/// accounts one by one while their destination is down. Each takes some 500 bytes on every node, and its turn
+/// at each tick.
+inline constexpr std::size_t max_operations_unfinished = 1000;
 /// Outcomes kept per operation; beyond it only failures are, up to twice as many, the rest is counted.
 inline constexpr std::size_t max_outcomes_kept = 5000;
 /// Ids of the last records: repeats come from a producer's own retry, so within a few requests.
@@ -137,12 +141,16 @@ public:
   const account_set& accounts() const { return accounts_; }
   const std::map<node_name, node_state>& nodes() const { return nodes_; }
   const std::map<operation_id, operation_state>& operations() const { return operations_; }
+  /// Those without an end, which are never forgotten: above max_operations_unfinished no further command is
+  /// taken.
+  std::size_t unfinished_operations() const;
 
   // --- for evolve and the codec only ---
   account_state& edit_account(const account_id& id); ///< makes one if absent
   node_state& edit_node(const node_name& name);
   operation_state* edit_operation(const operation_id& id);
-  /// Forgets the oldest above max_operations_kept; returns the forgotten, to be deleted where it is stored.
+  /// Forgets the oldest finished ones above max_operations_kept; returns the forgotten, to be deleted where
+  /// they are stored.
   std::vector<operation_id> add_operation(operation_state operation);
   bool remember_record(const std::string& id); ///< false: seen before
   const std::deque<std::string>& record_ids() const { return record_ids_; }

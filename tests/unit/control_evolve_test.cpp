@@ -284,11 +284,15 @@ BOOST_FIXTURE_TEST_CASE(epochs_and_version_go_on_over_a_new_enrolment, ready) {
 }
 
 BOOST_FIXTURE_TEST_CASE(operations_are_kept_within_bounds, control_world) {
-  for (std::size_t i = 0; i < max_operations_kept + 5; ++i)
-    append(one, {operation_started{operation_id{"op-" + std::to_string(i)}, "promote", "ada", 0, 1, ""}});
-  BOOST_TEST(state.operations().size() == max_operations_kept);
-  BOOST_TEST(!state.operation(operation_id{"op-0"}));
-  const operation_id last{"op-" + std::to_string(max_operations_kept + 4)};
+  for (std::size_t i = 0; i < max_operations_kept + 5; ++i) {
+    const operation_id id{"op-" + std::to_string(i)};
+    append(one, {operation_started{id, "promote", "ada", 0, 1, ""}, operation_finished{id, 5}});
+  }
+  const operation_id last{"last"};
+  append(one, {operation_started{last, "promote", "ada", 0, 1, ""}});
+  BOOST_TEST(state.operations().size() == max_operations_kept + 1);
+  BOOST_TEST(!state.operation(operation_id{"op-4"}));
+  BOOST_TEST(state.operation(operation_id{"op-5"}));
   append(one, {operation_outcome{last, anna, false, "no"}, operation_finished{last, 5}});
   BOOST_TEST(state.operation(last)->failed == 1u);
   BOOST_TEST(state.operation(last)->finished_ms == 5);
@@ -303,9 +307,20 @@ BOOST_FIXTURE_TEST_CASE(r25_an_operation_that_is_under_way_is_not_forgotten_for_
     const operation_id id{"op-" + std::to_string(i)};
     append(one, {operation_started{id, "pauseReplicas", "ada", 0, 1, ""}, operation_finished{id, 5}});
   }
-  BOOST_TEST(state.operations().size() == max_operations_kept);
   BOOST_TEST_REQUIRE(state.operation(long_one));
   BOOST_TEST(state.operation(long_one)->open.contains(anna));
+}
+
+/// A script that enrols accounts one by one while their destination is down.
+BOOST_FIXTURE_TEST_CASE(r25_however_many_operations_are_under_way_none_of_them_is_forgotten, control_world) {
+  const auto name = [](std::size_t i) { return operation_id{"op-" + std::to_string(i)}; };
+  for (std::size_t i = 0; i < 3 * max_operations_kept; ++i)
+    append(one, {operation_started{name(i), "setAccountDestination", "ada", 0, 1, ""}});
+  BOOST_TEST(state.unfinished_operations() == 3 * max_operations_kept);
+  BOOST_TEST(state.operation(name(0)));
+  append(one, {operation_finished{name(0), 5}});
+  append(one, {operation_started{operation_id{"next"}, "promoteAccounts", "ada", 0, 1, ""}});
+  BOOST_TEST(state.operation(name(0))); // what has just ended can be asked for
 }
 
 BOOST_FIXTURE_TEST_CASE(r25_control_says_whom_an_operation_still_owes_an_outcome, ready) {

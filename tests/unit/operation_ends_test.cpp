@@ -482,3 +482,16 @@ BOOST_FIXTURE_TEST_CASE(r25_a_command_that_is_repeated_before_it_began_begins_on
   asked.front()();
   BOOST_TEST(appended.size() == 1u);
 }
+
+BOOST_FIXTURE_TEST_CASE(a_command_beyond_the_operations_that_are_looked_after_is_refused, world) {
+  renew(one);
+  for (std::size_t i = 0; i < max_operations_unfinished; ++i)
+    start(operation_id("waits-" + std::to_string(i)), three, three, "setAccountDestination");
+  std::string told;
+  running->on_command({{},
+                       R"({"namespace": "ha", "command": "pauseReplicas", "operation": "ours",)"
+                       R"( "parameters": {"accounts": ["anna@x"]}})",
+                       [&](const reply& answer) { told = answer.body; }});
+  BOOST_TEST(told.find("1000 operations aren't finished yet") != std::string::npos, told);
+  BOOST_TEST(appended.empty());
+}
