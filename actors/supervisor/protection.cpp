@@ -29,22 +29,24 @@ void supervisor::attend_protection(const account_state& account, const term_entr
     doing.unheld_up_to.reset();
     parts_->accounts->set_protected(account.id, holds);
   }
+  // What isn't in Kafka now may be acknowledged without it from now on; it's written all the same.
+  const auto say_unprotected = [&](const std::string& why) {
+    append_fact(account.id,
+                unprotected{active.term, why, parts_->accounts->confirmed_of(account.id).next(), true});
+  };
   if (account.is_protected()) {
     doing.hold_asked = false;
     doing.unheld_up_to.reset();
     if (!node_gap_.empty())
-      append_fact(account.id, unprotected{active.term, node_gap_, sequence{}});
+      say_unprotected(node_gap_);
     else if (lost)
-      append_fact(account.id, unprotected{active.term,
-                                          fmt::format("partition {} of understudy.accounts can't be written",
-                                                      account.partition),
-                                          parts_->accounts->confirmed_of(account.id).next(), true});
+      say_unprotected(fmt::format("partition {} of understudy.accounts can't be written", account.partition));
     return;
   }
   // A reason of the whole node's that isn't the one any more: what is set right must not be said to be wrong.
-  const bool is_nodes = account.gap->since == sequence{} && account.gap->missing == sequence{};
+  const bool is_nodes = account.gap->missing == sequence{} && !account.gap->lacks_changes() && !lost;
   if (is_nodes && !node_gap_.empty() && account.gap->reason != node_gap_)
-    append_fact(account.id, unprotected{active.term, node_gap_, sequence{}});
+    say_unprotected(node_gap_);
   // Asked of the log itself, behind whatever it left out before commits were held.
   const bool lacks_events = parts_->log->leaves_out(account.id);
   if (!node_gap_.empty() || lost || lacks_events) {

@@ -111,6 +111,30 @@ BOOST_AUTO_TEST_CASE(r3_an_event_that_kafka_refuses_makes_its_account_unprotecte
   BOOST_TEST(follows_again());
 }
 
+/// A reason of the whole node's concerns each of its accounts from a place of its own.
+BOOST_AUTO_TEST_CASE(r5_an_account_says_since_which_sequence_its_node_could_not_protect_it) {
+  write_once(source, world.id_of(one));
+  const auto last = sequence_of_one();
+  const auto says = [&](std::string_view setting) {
+    return eventually(patience, [&] {
+      const auto shown = source.status(one);
+      const auto* reason = shown.if_contains("unprotectedReason");
+      return reason != nullptr && reason->as_string().starts_with(setting);
+    });
+  };
+  const auto since = [&] { return source.status(one).at("unprotectedSince").to_number<std::int64_t>(); };
+  source.db.query("SET GLOBAL sync_binlog=0");
+  BOOST_REQUIRE(says("sync_binlog"));
+  BOOST_TEST(since() == last + 1);
+  write_once(source, world.id_of(one));
+  source.db.query("SET GLOBAL innodb_flush_log_at_trx_commit=2");
+  source.db.query("SET GLOBAL sync_binlog=1");
+  BOOST_REQUIRE(says("innodb_flush_log_at_trx_commit"));
+  BOOST_TEST(since() == last + 1); // another reason, the same time
+  source.db.query("SET GLOBAL innodb_flush_log_at_trx_commit=1");
+  BOOST_TEST(eventually(patience, [&] { return is_protected(one) && is_protected(two); }));
+}
+
 /// A restart meets the refused transaction again, and numbered behind the snapshot that has it, it would stop
 /// the replica at a row that is there already.
 BOOST_AUTO_TEST_CASE(r3_r16_what_a_snapshot_brought_isnt_produced_again_after_kill_9) {
