@@ -209,7 +209,7 @@ void replica::stop(const error& why, bool needs_snapshot) {
   if (!needs_snapshot)
     become(phase::stopped, why.what);
   needs_snapshot_ = needs_snapshot;
-  around_->say(log_level::error, fmt::format("account {} stands still here: {}", account_, why.what));
+  // Who hears it says it in the log.
   self_->send(around_->options().supervisor, replica_stopped{account_, why.what, needs_snapshot});
 }
 

@@ -248,4 +248,36 @@ BOOST_AUTO_TEST_CASE(r29_an_unprotected_account_is_held_unless_its_loss_is_accep
   BOOST_TEST(follows_again());
 }
 
+/// Whoever reads the log looks for two troubles where two lines tell of one.
+BOOST_AUTO_TEST_CASE(p8_a_replica_that_stops_says_so_once) {
+  auto& destination = world.at(1);
+  const auto row = fmt::format("zimbra.mailbox_metadata WHERE section='stops' AND mailbox_id=(SELECT id FROM "
+                               "zimbra.mailbox WHERE account_id='{}')",
+                               world.id_of(two));
+  source.db.query(
+      fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) SELECT id, "
+                  "'stops', 'x' FROM zimbra.mailbox WHERE account_id='{}'",
+                  world.id_of(two)));
+  BOOST_REQUIRE(
+      eventually(patience, [&] { return destination.db.value("SELECT COUNT(*) FROM " + row) == "1"; }));
+  auto behind_its_back = destination.db.connect();
+  behind_its_back.query("SET sql_log_bin=0");
+  behind_its_back.query("CREATE DATABASE aside");
+  behind_its_back.query("CREATE TABLE aside.kept AS SELECT * FROM " + row);
+  behind_its_back.query("DELETE FROM " + row);
+  source.db.query("DELETE FROM " + row);
+  BOOST_REQUIRE(eventually(patience, [&] { return destination.logged("its replica here stopped"); }));
+  const auto shown = source.status(two).at("replicas").as_array().at(0).as_object();
+  BOOST_TEST_CONTEXT(boost::json::serialize(shown)) {
+    BOOST_TEST(shown.at("state") == "stopped");
+    const std::string why(shown.at("reason").as_string());
+    const auto log = destination.node.log_text();
+    BOOST_TEST(log.find(why) != std::string::npos);
+    BOOST_TEST(log.find(why) == log.rfind(why));
+  }
+  behind_its_back.query("INSERT INTO zimbra.mailbox_metadata SELECT * FROM aside.kept");
+  BOOST_TEST(source.cli({"ha", "restartReplicas", "accounts", two}).status == 0);
+  BOOST_TEST(follows_again());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
