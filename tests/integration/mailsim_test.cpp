@@ -156,6 +156,16 @@ BOOST_AUTO_TEST_CASE(what_a_client_that_was_cut_off_committed_is_known_to_the_ne
   BOOST_TEST(compare() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(sigterm_ends_it_while_it_prepares_too) {
+  server.query("SET GLOBAL rpl_semi_sync_master_timeout=18446744073709551615");
+  server.query("SET GLOBAL rpl_semi_sync_master_enabled=ON"); // and nobody acknowledges
+  fixture::node_process preparing(
+      {.command = {MAILSIM, "--socket", server.socket(), "--create"}, .log = server.dir() / "log"});
+  BOOST_REQUIRE(shows("info='COMMIT' AND time_ms > 100", "1"));
+  BOOST_TEST(preparing.stop(10s));
+  server.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+}
+
 BOOST_AUTO_TEST_CASE(p2_a_commit_while_rows_are_compared_is_seen_whole_or_not_at_all) {
   BOOST_REQUIRE(simulate({"--create", "--accounts", "1", "--record", record()}) == 0);
   const auto id = mailsim::account_uuid("user1@example.test", 1);

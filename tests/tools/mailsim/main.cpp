@@ -121,6 +121,9 @@ int run(settings& s) {
     if (!names.flush())
       throw std::runtime_error("can't write " + s.names_file);
   }
+  // Not before: preparing has nothing to bring to an end, and may wait in a COMMIT that nobody acknowledges.
+  std::signal(SIGTERM, [](int) { stop_requested = true; });
+  std::signal(SIGINT, [](int) { stop_requested = true; });
   mailsim::workload_result result;
   if (s.workload.transactions > 0 || s.workload.duration_seconds > 0)
     result = mailsim::run_workload(s.workload, accounts, stop_requested);
@@ -148,8 +151,6 @@ int main(int argc, char** argv) {
       "Exit status: 0 done, 1 failed, 4 the server was lost on the way (what was told is in the record)."};
   declare(app, s);
   CLI11_PARSE(app, argc, argv);
-  std::signal(SIGTERM, [](int) { stop_requested = true; });
-  std::signal(SIGINT, [](int) { stop_requested = true; });
   try {
     return run(s);
   } catch (const std::exception& failed) {
