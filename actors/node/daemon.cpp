@@ -75,15 +75,12 @@ int run_daemon(int argc, char** argv, node_variant variant) {
   std::signal(SIGPIPE, SIG_IGN);
   node daemon(std::move(*config), std::move(variant));
   const auto ended = daemon.run(stop_wanted);
-  if (!ended)
-    spdlog::critical("{}{}{}", ended.error().what, ended.error().todo.empty() ? "" : "; ",
-                     ended.error().todo);
-  else
+  if (ended)
     spdlog::info("stopped");
   std::fflush(nullptr);
   // Threads that wait in a COMMIT which Kafka doesn't confirm can't be joined; what must be kept is stored by
   // now, so the process ends without them. The log stays: they may still write to it.
-  std::_Exit(ended ? 0 : 1);
+  std::_Exit(ended ? 0 : daemon.exit_status());
 }
 
 } // namespace understudy

@@ -74,15 +74,28 @@ void node::waiting_for(const std::string& what) {
     spdlog::warn("waiting: {}", what);
 }
 
-void node::end_with(const error& why) {
+void node::end_with(const error& why, int exit_status) {
   const std::lock_guard lock(mutex_);
+  if (stuck_)
+    return; // the first reason is the cause
+  spdlog::critical("{}{}{}", why.what, why.todo.empty() ? "" : "; ", why.todo);
   stuck_ = why;
+  exit_status_ = exit_status;
+}
+
+int node::exit_status() const {
+  const std::lock_guard lock(mutex_);
+  return exit_status_;
 }
 
 result<void> node::run(const std::atomic<bool>& stop) {
   stop_ = &stop;
-  if (auto started = start(); !started)
-    return stopping() ? result<void>{} : started;
+  if (auto started = start(); !started) {
+    if (stopping())
+      return {};
+    end_with(started.error());
+    return started;
+  }
   auto next_checkpoint = std::chrono::steady_clock::now();
   auto next_rest = next_checkpoint + rest_interval;
   while (pause()) {
@@ -135,6 +148,7 @@ result<void> node::start() {
   parts_->unlogged = std::make_shared<session_pool>(parts_->local, promotions_at_once);
   parts_->questions = std::make_shared<worker_pool>("questions", 2);
   parts_->divergence = std::make_shared<divergence_report>(config.node.state_dir / "divergence.jsonl");
+  parts_->replaced = [this](const error& why) { end_with(why, exit_replaced); };
   parts_->control = std::make_shared<control_view>(parts_->config.node.name);
   parts_->lease = std::make_shared<lease_keeper>(config.node.name, parts_->process, parts_->started_ms,
                                                  rules_of(config.cluster));

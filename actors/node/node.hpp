@@ -23,6 +23,10 @@ struct node_variant {
   std::optional<std::chrono::milliseconds> marker_patience{}; ///< node_parts::marker_patience
 };
 
+/// Another process has this one's name (R19). A service manager mustn't start this one again: the two would
+/// end each other for ever.
+inline constexpr int exit_replaced = 3;
+
 class node {
 public:
   explicit node(node_config config, node_variant variant = {});
@@ -30,6 +34,8 @@ public:
   /// Starts, runs until `stop` is set, and stops. Errors are those that no waiting mends: a wrong file, a
   /// port in use, another history in MariaDB. Blocking.
   result<void> run(const std::atomic<bool>& stop);
+  /// Of the process, after run() failed.
+  int exit_status() const;
 
 private:
   result<void> start();
@@ -52,7 +58,7 @@ private:
   gauges figures() const;
   std::string accounts_page(const accounts_query& query) const;
   /// Any thread: this process can't go on.
-  void end_with(const error& why);
+  void end_with(const error& why, int exit_status = 1);
   void waiting_for(const std::string& what);
   std::shared_ptr<const volume_map> volumes_from(const node_name& source) const;
 
@@ -75,6 +81,7 @@ private:
   mutable std::mutex mutex_;
   std::string waiting_for_ = "starting";
   std::optional<error> stuck_;
+  int exit_status_ = 1; ///< of a process that can't go on
   std::optional<checkpoint_keeper> checkpoints_;
 };
 

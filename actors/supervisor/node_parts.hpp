@@ -36,6 +36,8 @@ struct node_parts {
   sql_options logged; ///< sessions that write through the binlog
   sql_options local;  ///< sessions that don't (R6)
   std::shared_ptr<server_mark> server = std::make_shared<server_mark>(); ///< whom all of them go to
+  /// The process ends, saying why. Any thread.
+  std::function<void(const error&)> replaced;
   /// Empty: `synchronous` holds; else why this node's commits aren't protected (R5).
   std::function<std::string()> why_unprotected;
   std::shared_ptr<control_view> control;

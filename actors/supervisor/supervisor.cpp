@@ -8,7 +8,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <csignal>
 #include <ranges>
 
 namespace understudy {
@@ -239,11 +238,12 @@ void supervisor::on_leases() {
     return;
   parts_->settle->judge_again();
   if (parts_->lease->ask([](const lease_view& view) { return view.replaced(); })) {
-    spdlog::critical(
-        "another process ({}) began later as {}, so nothing that this one writes counts any more: "
-        "this one stops (R12, R19)",
-        parts_->lease->ask([](const lease_view& view) { return view.replaced_by(); }), self_name());
-    std::raise(SIGTERM);
+    parts_->replaced(
+        {fmt::format(
+             "another process ({}) began later as {}, so nothing that this one writes counts any more: "
+             "this one stops (R12, R19)",
+             parts_->lease->ask([](const lease_view& view) { return view.replaced_by(); }), self_name()),
+         "find out which of the two is to be; a name belongs to one process"});
     return;
   }
   if (counts_as_dead())
