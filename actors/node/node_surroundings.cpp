@@ -5,6 +5,7 @@
 #include "events/log/topics.hpp"
 #include "events/model/named_thread.hpp"
 #include "storage/state/control_store.hpp"
+#include "storage/state/mailstore_queries.hpp"
 #include "storage/state/own_schema.hpp"
 #include "storage/state/sql_fields.hpp"
 
@@ -50,6 +51,9 @@ std::optional<T> unless(const std::function<bool()>& stopping, std::function<T()
 
 /// From here on every session is to this server, or isn't made.
 result<void> node::get_to_know(sql_session& session) {
+  // First: nothing of ours is left in a server that isn't meant.
+  if (auto there = mailstore_queries(session, parts_->rules).look_for_tables(); !there)
+    return there;
   if (auto made = ensure_own_schema(session, parts_->config.node.name); !made)
     return made;
   const auto probe = session.query_value("SELECT n FROM understudy.probe WHERE id=1");

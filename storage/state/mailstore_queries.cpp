@@ -29,6 +29,30 @@ registered_account account_from(const sql_row_view& row) {
 
 } // namespace
 
+result<void> mailstore_queries::look_for_tables() {
+  session_->doing("look for the tables that the profile names");
+  const auto& volumes = rules_->volumes;
+  for (const auto& query :
+       {registry_query(*rules_),
+        fmt::format("SELECT {} FROM {}", sql_name(rules_->allocation.column),
+                    quoted(rules_->allocation.table)),
+        fmt::format("SELECT {} FROM {}", sql_name(volumes.id_column), quoted(volumes.table)),
+        fmt::format("SELECT {} FROM {}", sql_name(volumes.current_index_column),
+                    quoted(volumes.current_table))}) {
+    const auto there = session_->query(query + " LIMIT 0");
+    if (there)
+      continue;
+    const auto& why = there.error();
+    if (why.kind != sql_failure::unknown_table && why.kind != sql_failure::unknown_column)
+      return passed_on(there);
+    return failure(
+        fmt::format("this MariaDB isn't a mailstore's as the profile describes it ({})", why.what),
+        "let [mariadb] socket lead to the mailstore's own MariaDB, install the mail server's schema there, "
+        "or name the profile of this mail server in [profile] file");
+  }
+  return {};
+}
+
 result<void> mailstore_queries::each_account(const std::function<void(registered_account)>& each) {
   session_->doing("list the accounts of this mailstore");
   auto read = session_->query_each(registry_query(*rules_), [&](const sql_row_view& row) {

@@ -39,6 +39,8 @@ public:
       : session_(&session)
       , rules_(std::move(rules)) {}
 
+  /// Fails, saying what to do, where the server lacks tables or columns that the profile names.
+  result<void> look_for_tables();
   result<void> each_account(const std::function<void(registered_account)>& each);
   /// Unknown ones are left out.
   result<std::vector<registered_account>> find_by_id(const std::vector<account_id>& ids);

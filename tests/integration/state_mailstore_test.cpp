@@ -110,3 +110,25 @@ BOOST_AUTO_TEST_CASE(r5_this_server_is_judged_as_it_is) {
     BOOST_TEST_MESSAGE(check.name << ": " << check.found << "   " << check.remedy);
   BOOST_TEST(!need(read_semi_sync(s)).on);
 }
+
+BOOST_AUTO_TEST_CASE(a_server_that_is_no_mailstore_of_the_profile_is_told_with_the_way_out) {
+  auto s = session();
+  need(mailstore_queries(s, rules()).look_for_tables());
+  const auto refused = [&](auto change) {
+    auto other = *rules();
+    change(other);
+    const auto there =
+        mailstore_queries(s, std::make_shared<const profile>(std::move(other))).look_for_tables();
+    BOOST_REQUIRE(!there);
+    BOOST_TEST(!there.error().retryable);
+    BOOST_TEST(there.error().todo.find("[mariadb] socket") != std::string::npos);
+    return there.error().what;
+  };
+  BOOST_TEST(refused([](profile& p) {
+               p.registry.table.table = "nothing";
+             }).find("'zimbra.nothing' doesn't exist") != std::string::npos);
+  BOOST_TEST(refused([](profile& p) { p.registry.table.database = "nothing"; }).find("nothing") !=
+             std::string::npos);
+  BOOST_TEST(refused([](profile& p) { p.registry.name_column = "nothing"; }).find("nothing") !=
+             std::string::npos);
+}
