@@ -17,6 +17,8 @@ namespace {
 
 /// All commands of the profile's probe together: a peer that answers late counts as silent.
 constexpr std::chrono::milliseconds probe_patience{800};
+/// What a busy node answers well within a peer's deadline.
+constexpr std::size_t figures_per_question = 2000;
 
 std::string peer_command(std::string_view name, const std::vector<std::string>& accounts,
                          bool for_promotion = false) {
@@ -77,7 +79,8 @@ result<std::vector<account_figures>> figures_here(node_parts& parts, const std::
   const auto registered = queries.find_by_id(accounts);
   if (!registered)
     return tl::make_unexpected(registered.error());
-  const auto items = queries.highest_items(*registered);
+  const auto items = for_promotion ? result<std::map<mailbox_id, std::uint64_t>>() // of no use there
+                                   : queries.highest_items(*registered);
   std::unordered_map<account_id, mailbox_id> mailboxes;
   for (const auto& account : *registered)
     mailboxes.emplace(account.account, account.mailbox);
@@ -191,17 +194,23 @@ everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers
     all.answers[parts.config.node.name] = std::move(*own);
   else
     all.silent.push_back(parts.config.node.name);
-  std::vector<std::string> ids;
-  for (const auto& account : accounts)
-    ids.push_back(account.value);
-  for (const auto& answer : parts.others->ask(whom, peer_command("figures", ids, for_promotion))) {
-    auto figures = answer.body
-                       ? parse_figures(*answer.body)
-                       : result<std::vector<account_figures>>(tl::make_unexpected(answer.body.error()));
-    if (figures)
-      all.answers[answer.node] = std::move(*figures);
-    else
-      all.silent.push_back(answer.node);
+  auto left = whom; // who was silent once isn't waited for again
+  for (std::size_t from = 0; from < accounts.size(); from += figures_per_question) {
+    std::vector<std::string> ids;
+    for (auto id = from; id < std::min(accounts.size(), from + figures_per_question); ++id)
+      ids.push_back(accounts[id].value);
+    for (const auto& answer : parts.others->ask(left, peer_command("figures", ids, for_promotion))) {
+      auto figures = answer.body
+                         ? parse_figures(*answer.body)
+                         : result<std::vector<account_figures>>(tl::make_unexpected(answer.body.error()));
+      if (figures) {
+        auto& known = all.answers[answer.node];
+        known.insert(known.end(), figures->begin(), figures->end());
+      } else {
+        all.silent.push_back(answer.node);
+        std::erase_if(left, [&](const peers::address& node) { return node.node == answer.node; });
+      }
+    }
   }
   return all;
 }

@@ -9,8 +9,8 @@ namespace {
 /// Something that the nodes' figures tell.
 bool waits_for_figures(const account_decision& account) {
   return std::any_of(account.gates.begin(), account.gates.end(), [](const gate& g) {
-    return !g.passed &&
-           (g.name == "source answers" || g.name == "fence read" || g.name == "earlier promotion over");
+    return !g.passed && (!g.known || g.name == "source answers" || g.name == "fence read" ||
+                         g.name == "earlier promotion over");
   });
 }
 
@@ -104,6 +104,7 @@ void operations::take_decision(operation& op, const decision& made) {
       const bool later = ends_later(op, account.account);
       answered.outcome = later ? "accepted" : "done";
       answered.reason = later ? std::string{} : account.text;
+      note_unknown(op, account);
       op.undecided.erase(account.account);
       op.open.insert(account.account);
       const auto* before = state().account(account.account);
@@ -140,6 +141,19 @@ void operations::take_decision(operation& op, const decision& made) {
   for (const auto& account : made.accounts)
     if (account.decided && !changed.contains(account.account) && !ends_later(op, account.account))
       close_account(op, account.account, true, account.text);
+}
+
+/// What nobody could say of the destination is looked at by whoever promoted the account there.
+void operations::note_unknown(operation& op, const account_decision& decided) {
+  std::string told;
+  for (const auto& g : decided.gates)
+    if (!g.known && !g.about.empty())
+      told += (told.empty() ? "" : "; ") + g.figures;
+  op.unsure.erase(decided.account);
+  if (told.empty())
+    return;
+  spdlog::warn("account {}: promoted to {} all the same: {}", decided.account, decided.destination, told);
+  op.unsure.emplace(decided.account, std::move(told));
 }
 
 /// The command is carried out when something else has happened: a promotion's activation, a whole replica.

@@ -71,6 +71,12 @@ void operations::look_for_return(operation& op, const account_change& undecided)
         fmt::format("{}: it stays on {}", adrift->second, state().account(undecided.account)->primary()));
 }
 
+/// What its command was decided without.
+std::string operations::but_unknown(const operation& op, const account_id& id) {
+  const auto unsure = op.unsure.find(id);
+  return unsure == op.unsure.end() ? std::string{} : "; " + unsure->second;
+}
+
 void operations::promotion_ends(operation& op, const account_id& id, const activated& begun) {
   const auto* account = state().account(id);
   const auto* entry = account->terms.find(begun.term);
@@ -78,7 +84,7 @@ void operations::promotion_ends(operation& op, const account_id& id, const activ
   if (adrift != op.adrift.end() && account->primary().value != op.wanted.destination)
     close_account(op, id, false, fmt::format("{}: it is active on {}", adrift->second, account->primary()));
   else if (entry == nullptr || decided_by(op, id, *entry) || !account->origin)
-    close_account(op, id, true, fmt::format("it is active on {}", account->primary()));
+    close_account(op, id, true, fmt::format("it is active on {}{}", account->primary(), but_unknown(op, id)));
   else
     lose(op, id, what_won(id, *account->origin, fmt::format("it is active on {}", account->primary())),
          *account->origin);

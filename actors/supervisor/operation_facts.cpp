@@ -6,6 +6,9 @@ namespace {
 
 /// Figures of the nodes are asked for again so often while a source's word is waited for.
 constexpr std::chrono::milliseconds facts_age{1000};
+/// A living destination that doesn't say how it is is asked for so long; the claim on the dead source takes
+/// more than one lease anyway.
+constexpr int leases_for_answers = 2;
 
 } // namespace
 
@@ -17,6 +20,7 @@ void operations::gather_facts(std::shared_ptr<operation> op, std::function<void(
     ids.push_back(id);
   around_.ask_for_figures(std::move(ids), [op, then](const everybodys_figures& figures) {
     op->asking = false;
+    op->silent = {figures.silent.begin(), figures.silent.end()};
     for (const auto& [node, list] : figures.answers)
       for (const auto& f : list) {
         auto& facts = op->facts[f.account];
@@ -80,8 +84,13 @@ live_facts operations::facts_for(operation& op) const {
       for (const auto& [node, why] : couldnt->second)
         known.replicas[node].stopped = why;
   }
-  for (const auto& [name, node] : state().nodes())
+  for (const auto& [name, node] : state().nodes()) {
     facts.nodes[name].lease_runs = source_lives(name);
+    facts.nodes[name].silent = op.silent.contains(name);
+  }
+  const auto waited = boot_now().value - op.taken.value;
+  facts.answers_may_come =
+      waited < std::chrono::nanoseconds(around_.parts->lease->rules().lease * leases_for_answers).count();
   for (const auto& [node, at] : op.claims) {
     const auto status = around_.parts->lease->ask(
         [&](const lease_view& view) { return view.claim_against(node, boot_now()); });

@@ -101,6 +101,7 @@ private:
   std::vector<command> commands_of(const operation& op) const;
   void keep_to_turns(operation& op, promote& wanted) const;
   void take_decision(operation& op, const decision& made);
+  static void note_unknown(operation& op, const account_decision& decided);
   bool ends_later(const operation& op, const account_id& id) const;
   void ask_for_declines(operation& op, const std::vector<decline_wanted>& declines);
   void renew_claims(operation& op);
@@ -117,6 +118,7 @@ private:
   void look_for_rivals(operation& op, const account_change& undecided);
   void look_for_return(operation& op, const account_change& undecided);
   void promotion_ends(operation& op, const account_id& account, const activated& begun);
+  static std::string but_unknown(const operation& op, const account_id& id);
   /// `why`: as the node gave it that declined the epoch, or took it back; empty: not known any more.
   void given_up(operation& op, const account_id& account, epoch term, const std::string& why);
   void close_account(operation& op, const account_id& account, bool ok, const std::string& text);

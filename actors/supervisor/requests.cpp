@@ -215,7 +215,9 @@ command_reply write_dry_run_reply(const std::vector<preview>& accounts,
     good += account.decided.decided ? 1 : 0;
     json::array gates;
     for (const auto& gate : account.decided.gates)
-      gates.push_back({{"name", gate.name}, {"passed", gate.passed}, {"figures", gate.figures}});
+      gates.push_back({{"name", gate.name},
+                       {"passed", gate.known ? json::value(gate.passed) : json::value("unknown")},
+                       {"figures", gate.figures}});
     json::object entry{{"account", account.account},
                        {"accountId", account.decided.account.value},
                        {"allowed", account.decided.decided},

@@ -66,6 +66,7 @@ std::string gates_text(const json::object& account, const render_style& style) {
     // One that holds nothing up for good is waited for: a claim, another node's word. Another destination of
     // a better priority holds nothing up at all.
     auto verdict = text_of(gate, "name") == "passed over" ? coloured("skipped", "33", style)
+                   : text_of(gate, "passed") == "unknown" ? coloured("unknown", "33", style)
                    : passed                               ? coloured("passed ", "32", style)
                    : can                                  ? coloured("waits  ", "33", style)
                                                           : coloured("blocked", "31", style);

@@ -19,6 +19,7 @@ struct gate {
   node_name about;  ///< the node that it judges; empty: the account itself
   bool passed = false;
   std::string figures; ///< a sentence that is true as it stands, passed or not; it names its node itself
+  bool known = true; ///< false: nobody could say; `passed` tells whether that holds the account (decision 17)
   bool operator==(const gate&) const = default;
 };
 
@@ -46,6 +47,7 @@ struct account_facts {
 struct node_facts {
   bool lease_runs = false;         ///< its renewals are fresh, no claim stands, it hasn't resigned
   std::optional<std::string> sick; ///< it reports its own mailstore sick
+  bool silent = false; ///< asked for its figures, it gave none: it, or its MariaDB, didn't answer in time
 };
 
 /// A claim of this node (lease_view::claim_against()) that waits or is ready. One that can't carry a decision
@@ -56,11 +58,12 @@ struct claim_facts {
   std::string figures;     ///< "3.2 s of 3.8 s waited", "returned", …
 };
 
-/// What decide needs beyond control. No decision depends on an answer from a peer (case O04): what a peer
-/// didn't tell is shown as unknown and blocks nothing; what it told, and the leases, do.
+/// What decide needs beyond control. What a dead node can't tell is shown as unknown and blocks nothing; what
+/// a living one didn't tell is waited for, within a bound (case O04, decision 17).
 struct live_facts {
   node_name self; ///< the deciding node
   std::uint32_t partitions = 64;
+  bool answers_may_come = true; ///< living nodes that were silent are asked again: a promotion waits for them
   std::map<node_name, node_facts> nodes;
   std::map<node_name, claim_facts> claims;
   std::unordered_map<account_id, account_facts> accounts;

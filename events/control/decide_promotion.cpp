@@ -14,7 +14,7 @@ constexpr std::string_view under_way_gate_name = "not under way already";
 constexpr std::string_view earlier_gate_name = "earlier promotion over";
 
 bool holds_for_good(const gate& g) {
-  return !g.passed && g.name != claim_gate_name && g.name != decline_gate_name &&
+  return !g.passed && g.known && g.name != claim_gate_name && g.name != decline_gate_name &&
          g.name != answer_gate_name && g.name != fence_gate_name && g.name != earlier_gate_name;
 }
 
@@ -46,8 +46,9 @@ public:
     const auto& gates = result_.gates;
     const bool for_good = std::any_of(gates.begin(), gates.end(), holds_for_good);
     const bool blocked = std::any_of(gates.begin(), gates.end(), [](const gate& g) { return !g.passed; });
-    const bool only_claims = std::all_of(gates.begin(), gates.end(),
-                                         [](const gate& g) { return g.passed || g.name == claim_gate_name; });
+    const bool only_claims = std::all_of(gates.begin(), gates.end(), [](const gate& g) {
+      return g.passed || !g.known || g.name == claim_gate_name;
+    });
     if (!only_claims)
       result_.claims_needed.clear(); // nobody is claimed for a promotion that holds anyway
     if (for_good)
@@ -65,8 +66,8 @@ private:
   bool planned() const { return wanted_.kind == promotion_kind::planned; }
 
   void add(std::vector<gate>& gates, std::string name, const node_name& about, bool passed,
-           std::string figures) {
-    gates.push_back({std::move(name), about, passed, std::move(figures)});
+           std::string figures, bool is_known = true) {
+    gates.push_back({std::move(name), about, passed, std::move(figures), is_known});
   }
 
   void account_gates(const std::vector<node_name>& candidates) {
@@ -83,7 +84,8 @@ private:
     if (facts_)
       add(gates, "figures", {}, true,
           fmt::format("acknowledged up to {}, in the log up to {}", figure(facts_->acknowledged),
-                      figure(facts_->in_log)));
+                      figure(facts_->in_log)),
+          facts_->acknowledged.has_value() && facts_->in_log.has_value());
   }
 
   /// What isn't promised may be missing from the log: of a planned promotion the destinations then stop at
@@ -113,14 +115,16 @@ private:
     return by_priority();
   }
 
-  /// The first destination that passes its gates; its gates, or those of all if none does, are kept.
+  /// The first destination that passes its gates, or has none but unknown ones, for whose answer is asked
+  /// again; its gates, or those of all if none does, are kept.
   node_name choose(const std::vector<node_name>& candidates) {
     if (candidates.empty())
       add(result_.gates, "is a destination", {}, false, "it has no destination: setAccountDestination first");
     std::vector<gate> passed_over;
     for (const auto& node : candidates) {
       auto gates = destination_gates(node);
-      const bool passes = std::all_of(gates.begin(), gates.end(), [](const gate& g) { return g.passed; });
+      const bool passes =
+          std::all_of(gates.begin(), gates.end(), [](const gate& g) { return g.passed || !g.known; });
       if (passes) {
         result_.gates.insert(result_.gates.end(), gates.begin(), gates.end());
         explain(passed_over);
@@ -205,6 +209,7 @@ private:
           fmt::format("its promotion to {} in epoch {} is being carried out already{}", node, pending->term,
                       whose(*pending)));
     node_alive(gates, node);
+    node_answers(gates, node);
     if (is_source || (destination && destination->ready))
       mailbox_gate(gates, node);
     if (facts_)
@@ -245,6 +250,18 @@ private:
                : fmt::format("{} isn't up: its lease doesn't run", node));
   }
 
+  /// Whether its replica runs and what its mail server has in memory only the node itself knows. One that is
+  /// dead is held by its lease; one that lives is asked again. Nobody waits for ever where the source is
+  /// dead.
+  void node_answers(std::vector<gate>& gates, const node_name& node) {
+    const auto known = live_.nodes.find(node);
+    if (known == live_.nodes.end() || !known->second.silent || !lives(node))
+      return;
+    add(gates, "node answers", node, !live_.answers_may_come && !planned(),
+        fmt::format("{} is up and didn't answer: whether anything there speaks against it isn't known", node),
+        false);
+  }
+
   void replica_gates(std::vector<gate>& gates, const node_name& node, const replica_facts& replica) {
     add(gates, "replica running", node, !replica.stopped,
         replica.stopped
@@ -262,8 +279,8 @@ private:
         : replica.mailbox_loaded
             ? fmt::format("the mail server on {} has no old copy of the mailbox in memory", node)
             : fmt::format(
-                  "whether the mail server on {} has an old copy of the mailbox in memory isn't known",
-                  node));
+                  "whether the mail server on {} has an old copy of the mailbox in memory isn't known", node),
+        replica.mailbox_loaded.has_value());
   }
 
   epoch fenced() const { return facts_ ? facts_->fenced : epoch{}; }

@@ -258,14 +258,15 @@ BOOST_AUTO_TEST_CASE(p10_a_dry_run_shows_the_statement_and_each_gate) {
   s.replies = {ok(
       R"({"dry_run":true,"accounts":[{"account":"a@x","from":"m1","to":"m2","kind":"planned",)"
       R"("allowed":false,"gates":[{"name":"snapshot ready","passed":false,"figures":"the copy isn't whole"},)"
-      R"({"name":"not paused","passed":true,"figures":"its replicas aren't paused"}],)"
+      R"({"name":"not paused","passed":true,"figures":"its replicas aren't paused"},)"
+      R"({"name":"mailbox not in memory","passed":"unknown","figures":"nobody knows"}],)"
       R"("acknowledged":5,"inLog":5,"applied":4,"volumesReachable":"unknown"}]})",
       1)};
   BOOST_CHECK(s.run({"ha", "promoteAccounts", "accounts", "a@x", "--dry-run"}) == exit_status::failed);
   BOOST_TEST(s.out.str() ==
              "a@x: would be refused (planned from m1 to m2)\n    acknowledged: 5\n    inLog: 5\n"
              "    applied: 4\n    volumesReachable: unknown\n    blocked the copy isn't whole\n"
-             "    passed  its replicas aren't paused\n");
+             "    passed  its replicas aren't paused\n    unknown nobody knows\n");
 }
 
 BOOST_AUTO_TEST_CASE(a_gate_that_time_opens_is_not_shown_as_a_refusal) {

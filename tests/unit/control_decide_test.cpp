@@ -193,6 +193,54 @@ BOOST_FIXTURE_TEST_CASE(r32_volumes_and_a_loaded_mailbox_hold_what_is_unknown_do
   BOOST_TEST(blocked_by(run(planned(two)), "mailbox not in memory"));
 }
 
+BOOST_FIXTURE_TEST_CASE(r32_what_nobody_knows_of_the_destination_is_said_as_unknown, ready) {
+  facts.accounts[anna].replicas[two].applied = sequence{5};
+  facts.accounts[anna].acknowledged = sequence{5};
+  auto decided = run(planned(two));
+  BOOST_TEST(decided.accounts.front().decided);
+  BOOST_REQUIRE(find(decided, "mailbox not in memory"));
+  BOOST_TEST(!find(decided, "mailbox not in memory")->known);
+  BOOST_TEST(!find(decided, "figures")->known); // in the log: nobody says
+  facts.accounts[anna].in_log = sequence{5};
+  facts.accounts[anna].replicas[two].mailbox_loaded = false;
+  decided = run(planned(two));
+  BOOST_TEST(find(decided, "mailbox not in memory")->known);
+  BOOST_TEST(find(decided, "figures")->known);
+}
+
+BOOST_FIXTURE_TEST_CASE(r32_a_living_destination_that_is_silent_is_waited_for, ready) {
+  facts.nodes[two].silent = true;
+  facts.accounts[anna].acknowledged = sequence{5};
+  for (const bool may_come : {true, false}) {
+    facts.answers_may_come = may_come;
+    for (const auto& promotion : {planned(), planned(two)}) {
+      const auto decided = run(promotion);
+      BOOST_TEST(blocked_by(decided, "node answers"));
+      BOOST_TEST(decided.accounts.front().waits);
+      BOOST_TEST((decided.accounts.front().destination == two));
+      BOOST_TEST(!find(decided, "node answers")->known);
+    }
+    BOOST_TEST(run(planned(three)).accounts.front().decided);
+  }
+  facts.nodes[one].silent = true; // a sick source is left all the sooner
+  BOOST_TEST(run(planned(three)).accounts.front().decided);
+}
+
+/// At night, with the source dead: what nobody can say holds nobody for ever.
+BOOST_FIXTURE_TEST_CASE(r32_what_the_dead_and_the_silent_dont_say_holds_no_unplanned_promotion, ready) {
+  source_dies({kafka_offset{7}, true, "4 s of 4 s waited"});
+  facts.nodes[one].silent = true;
+  BOOST_TEST(run(unplanned()).accounts.front().decided);
+  facts.nodes[two].silent = true;
+  BOOST_TEST(blocked_by(run(unplanned()), "node answers"));
+  BOOST_TEST(run(unplanned()).accounts.front().waits);
+  facts.answers_may_come = false;
+  const auto decided = run(unplanned());
+  BOOST_TEST(decided.accounts.front().decided);
+  BOOST_TEST((decided.accounts.front().destination == two));
+  BOOST_TEST(!find(decided, "node answers")->known);
+}
+
 BOOST_FIXTURE_TEST_CASE(r31_unplanned_needs_the_source_gone_and_a_ready_claim, ready) {
   BOOST_TEST(blocked_by(run(unplanned()), "source gone"));
   BOOST_TEST(run(unplanned()).claims_needed.empty());
