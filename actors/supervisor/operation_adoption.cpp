@@ -130,7 +130,7 @@ void operations::find_end(operation& op, const account_id& id, kafka_offset deci
       return;
     }
     if (entry->state == term_state::activated) {
-      close_account(op, id, true, fmt::format("it is active on {}", entry->primary.get()));
+      promoted(op, id, entry->primary);
       return;
     }
     if (entry->state == term_state::decided && account->terms.current() != &*entry && account->origin) {

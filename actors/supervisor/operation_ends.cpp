@@ -77,6 +77,16 @@ std::string operations::but_unknown(const operation& op, const account_id& id) {
   return unsure == op.unsure.end() ? std::string{} : "; " + unsure->second;
 }
 
+/// By this operation. Another destination than the one that was named was taken where that couldn't begin;
+/// who did so may have died since, and the reason with it.
+void operations::promoted(operation& op, const account_id& id, const node_name& to) {
+  if (!op.wanted.destination.empty() && op.wanted.destination != to.value)
+    close_account(op, id, false,
+                  fmt::format("{} didn't begin: it is active on {}", op.wanted.destination, to));
+  else
+    close_account(op, id, true, fmt::format("it is active on {}{}", to, but_unknown(op, id)));
+}
+
 void operations::promotion_ends(operation& op, const account_id& id, const activated& begun) {
   const auto* account = state().account(id);
   const auto* entry = account->terms.find(begun.term);
@@ -84,7 +94,7 @@ void operations::promotion_ends(operation& op, const account_id& id, const activ
   if (adrift != op.adrift.end() && account->primary().value != op.wanted.destination)
     close_account(op, id, false, fmt::format("{}: it is active on {}", adrift->second, account->primary()));
   else if (entry == nullptr || decided_by(op, id, *entry) || !account->origin)
-    close_account(op, id, true, fmt::format("it is active on {}{}", account->primary(), but_unknown(op, id)));
+    promoted(op, id, account->primary());
   else
     lose(op, id, what_won(id, *account->origin, fmt::format("it is active on {}", account->primary())),
          *account->origin);

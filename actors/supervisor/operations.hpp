@@ -118,6 +118,7 @@ private:
   void look_for_rivals(operation& op, const account_change& undecided);
   void look_for_return(operation& op, const account_change& undecided);
   void promotion_ends(operation& op, const account_id& account, const activated& begun);
+  void promoted(operation& op, const account_id& account, const node_name& to);
   static std::string but_unknown(const operation& op, const account_id& id);
   /// `why`: as the node gave it that declined the epoch, or took it back; empty: not known any more.
   void given_up(operation& op, const account_id& account, epoch term, const std::string& why);

@@ -194,6 +194,25 @@ BOOST_FIXTURE_TEST_CASE(r29_an_account_that_a_named_destination_declines_is_foll
   BOOST_TEST(!done());
 }
 
+/// Whoever knew why mailstore2 couldn't is dead.
+BOOST_FIXTURE_TEST_CASE(r29_an_account_that_went_elsewhere_isnt_done_for_whoever_named_a_destination, world) {
+  start(ours, one, two);
+  take_over(ours, three);
+  adopt();
+  change(three, anna, activated{epoch{2}, kafka_offset{9}, sequence{5}, ""});
+  BOOST_TEST(outcome() == "mailstore2 didn't begin: it is active on mailstore3");
+  BOOST_TEST(!done());
+}
+
+BOOST_FIXTURE_TEST_CASE(r29_nor_if_it_was_active_there_before_the_operation_was_taken_up, world) {
+  start(ours, one, two);
+  take_over(ours, three);
+  change(three, anna, activated{epoch{2}, kafka_offset{9}, sequence{5}, ""});
+  adopt();
+  BOOST_TEST(outcome() == "mailstore2 didn't begin: it is active on mailstore3");
+  BOOST_TEST(!done());
+}
+
 BOOST_FIXTURE_TEST_CASE(r29_or_it_stays_with_its_source_if_that_takes_it_back, world) {
   take_up(true, two);
   change(two, anna, declined{epoch{2}, "its disk is full"});
