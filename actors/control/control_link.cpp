@@ -11,6 +11,9 @@ constexpr partition_id only_partition{0};
 /// Promotions wait for control, so the thread waits there; leases are looked at in between.
 constexpr std::chrono::milliseconds poll_time{10};
 constexpr std::size_t records_a_poll = 2000;
+/// Kafka is asked at each heartbeat. A lease without an answer ends the lease; whoever waits for an election
+/// longer than for two can't reach it.
+constexpr int leases_unanswered = 2;
 
 boot_time after(boot_time from, std::chrono::milliseconds wait) {
   return boot_time(from.value + std::chrono::nanoseconds(wait).count());
@@ -113,7 +116,12 @@ void control_link::stop() {
 }
 
 bool control_link::connected() const {
-  return control_ && control_->connected();
+  if (!control_ || !control_->connected())
+    return false;
+  const auto answered = answered_.load();
+  return answered == 0 ||
+         boot_now().value - answered <
+             std::chrono::nanoseconds(options_.lease->rules().lease * leases_unanswered).count();
 }
 
 std::string control_link::why_not_renewing() const {
@@ -191,6 +199,8 @@ void control_link::read_control() {
 void control_link::check_control_end() {
   const auto asked = boot_now();
   const auto marks = asker_->watermarks_of(only_partition, options_.heartbeat);
+  if (marks)
+    answered_ = asked.value;
   if (marks && control_->position(only_partition).value_or(kafka_offset{}) >= marks->high)
     control_end_ = asked;
 }

@@ -49,6 +49,7 @@ public:
 
   /// Both topics were read up to a record of this process's own (R19).
   bool caught_up() const { return caught_up_; }
+  /// A broker that stands still keeps its connections: it must have answered lately, too.
   bool connected() const;
 
   /// Any thread. Appends to control; repeated under the same id with each new producer until it was read
@@ -91,6 +92,7 @@ private:
   bool control_own_ = false; ///< own incarnation read; link thread
   bool leases_own_ = false;
   std::optional<boot_time> control_end_;
+  std::atomic<std::int64_t> answered_{0}; ///< the last question that Kafka answered; 0: none yet
   boot_time next_heartbeat_;
   std::uint64_t renewals_ = 0;
   std::thread thread_;

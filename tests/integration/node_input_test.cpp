@@ -259,4 +259,22 @@ BOOST_AUTO_TEST_CASE(skip_invalid_does_the_good_ones_and_lists_the_rest) {
   BOOST_TEST((node.status(two).at("replicas").at(0).at("priority") == 10));
 }
 
+/// It keeps its connections, so that nobody hears of it: what is typed mustn't be carried out whenever it
+/// goes on.
+BOOST_AUTO_TEST_CASE(p8_a_kafka_that_stands_still_is_as_good_as_away) {
+  world.kafka.suspend();
+  const bool away =
+      fixture::eventually(patience, [&] { return node.metric("understudy_kafka_connected") == 0; });
+  const auto answer = node.cli({"ha", "pauseReplicas", "accounts", one});
+  world.kafka.resume();
+  BOOST_TEST(away);
+  BOOST_TEST_CONTEXT(answer.text) {
+    BOOST_TEST(answer.status == 1);
+    BOOST_TEST(answer.says("can't reach Kafka"));
+  }
+  BOOST_TEST(fixture::eventually(patience, [&] { return node.metric("understudy_kafka_connected") == 1; }));
+  BOOST_TEST(fixture::eventually(patience, [&] { return world.follows(e.names, 1, 0); }));
+  BOOST_TEST(node.status(one).at("paused") == false);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
