@@ -113,6 +113,9 @@ void operations::take_found(operation& op, const std::vector<std::string>& names
         op.to_enrol.emplace(homes.front().id, homes.front());
     } else if (homes.empty()) {
       refused(no_mailstore_has_it(found));
+    } else if (homes[0].id != homes[1].id) {
+      refused(fmt::format("two accounts have this address, {} on {} and {} on {}: name one by its UUID",
+                          homes[0].id, homes[0].home, homes[1].id, homes[1].home));
     } else {
       refused(fmt::format("it has a mailbox on {} and on {}: remove the one that isn't its home",
                           homes[0].home, homes[1].home));

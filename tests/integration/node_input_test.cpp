@@ -86,6 +86,19 @@ BOOST_AUTO_TEST_CASE(one_account_by_address_and_by_uuid_is_a_duplicate) {
   refused({"ha", "getAccountStatus", "accounts", fresh}, 1, "it isn't replicated");
 }
 
+BOOST_AUTO_TEST_CASE(an_address_that_two_accounts_have_is_told_with_their_uuids) {
+  const auto twin = world.create_accounts(0, "twin", 1)[0];
+  const std::string other = "00000000-0000-4000-8000-000000000990";
+  node.db.query(fmt::format(
+      "INSERT INTO zimbra.mailbox (id, group_id, account_id, index_volume_id, item_id_checkpoint, "
+      "comment) SELECT 990, 90, '{}', index_volume_id, 10, '{}' FROM zimbra.current_volumes",
+      other, twin));
+  const words command{"ha", "setAccountDestination", there, "10", "accounts", twin};
+  refused(command, 1, "two accounts have this address");
+  refused(command, 1, other);
+  refused(command, 1, world.id_of(twin));
+}
+
 BOOST_AUTO_TEST_CASE(r32_a_loss_is_accepted_for_accounts_of_the_promotion_and_nobody_else) {
   const auto promote = [&](words more, const std::string& sentence) {
     words command{"ha", "promoteAccounts"};
