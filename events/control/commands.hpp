@@ -11,9 +11,9 @@
 namespace understudy {
 
 /// Accounts that one command may name. So many are looked up on every mailstore, and their answer is written,
-/// within the time that a command line waits; a larger list holds a supervisor up, and its answer takes
-/// hundreds of megabytes.
-inline constexpr std::size_t most_accounts = 100'000;
+/// within the time that a command line waits, and its operation is one document below 16 MiB
+/// (control_store.hpp). A larger list holds a supervisor up, and its answer takes hundreds of megabytes.
+inline constexpr std::size_t most_accounts = 50'000;
 
 enum class promotion_kind : std::uint8_t {
   planned,   ///< with the source's help (R29): nothing is lost

@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(as_many_lines_as_a_command_may_name_are_read_and_one_more_i
   auto list = parse_account_file(text);
   BOOST_REQUIRE(list);
   BOOST_TEST(list->accounts.size() == most_accounts);
-  BOOST_TEST(parse_account_file(text + "one@more.tld\n").error().what == "names more than 100000 accounts");
+  BOOST_TEST(parse_account_file(text + "one@more.tld\n").error().what == "names more than 50000 accounts");
 }
 
 BOOST_AUTO_TEST_CASE(hostile_names_are_refused_and_never_steer_the_terminal) {

@@ -86,6 +86,6 @@ BOOST_AUTO_TEST_CASE(a_command_of_too_many_accounts_is_refused_with_the_limit) {
   BOOST_TEST(naming("ha", most_accounts).has_value());
   const auto refused = naming("ha", most_accounts + 1);
   BOOST_REQUIRE(!refused);
-  BOOST_TEST(refused.error().what == "the command names more than 100000 accounts: split the list");
+  BOOST_TEST(refused.error().what == "the command names more than 50000 accounts: split the list");
   BOOST_TEST(naming("peer", most_accounts + 1).has_value());
 }
