@@ -15,6 +15,10 @@ namespace {
 
 /// Retries of what failed and deadlines are looked at so often.
 constexpr std::chrono::milliseconds supervisor_tick{250};
+/// An operation is stored whole, with all its accounts: of 20,000 that is 4 MB, and each account's end
+/// changes it. So storing takes a twentieth of the time, and a restart folds a little more of the log again.
+constexpr int store_share = 20;
+constexpr std::chrono::seconds longest_unstored{10};
 
 } // namespace
 
@@ -97,7 +101,6 @@ void supervisor::on_control(const control_read& batch) {
   }
   const auto next = state().next();
   parts_->lease->change([&](lease_view& view) { view.fold_control(next); });
-  unstored_.position = {next, rules_version};
   if (!begun_)
     return;
   for (const auto& account : touched)
@@ -107,15 +110,10 @@ void supervisor::on_control(const control_read& batch) {
 }
 
 void supervisor::on_evolution(const control_record& record, const evolution& outcome) {
-  for (const auto& id : outcome.accounts)
-    unstored_.accounts[id] = encode_account(*state().account(id));
-  for (const auto& name : outcome.nodes)
-    unstored_.nodes[name] = encode_node(*state().node(name));
-  for (const auto& id : outcome.operations)
-    if (const auto* operation = state().operation(id))
-      unstored_.operations[id] = encode_operation(*operation);
-  for (const auto& id : outcome.forgotten_operations)
-    unstored_.operations[id] = std::nullopt;
+  unstored_.accounts.insert(outcome.accounts.begin(), outcome.accounts.end());
+  unstored_.nodes.insert(outcome.nodes.begin(), outcome.nodes.end());
+  unstored_.operations.insert(outcome.operations.begin(), outcome.operations.end());
+  unstored_.operations.insert(outcome.forgotten_operations.begin(), outcome.forgotten_operations.end());
   for (std::size_t i = 0; i < outcome.events.size(); ++i) {
     const auto* change = std::get_if<account_change>(&record.events[i]);
     if (change != nullptr && is_self(record.from.node)) {
@@ -280,18 +278,37 @@ void supervisor::on_tick() {
   store_control();
 }
 
+/// What has changed since it was stored last, as it is now.
+control_changes supervisor::as_folded(const unstored_ids& changed) const {
+  control_changes all;
+  all.position = {state().next(), rules_version};
+  for (const auto& id : changed.accounts)
+    all.accounts[id] = encode_account(*state().account(id));
+  for (const auto& name : changed.nodes)
+    all.nodes[name] = encode_node(*state().node(name));
+  for (const auto& id : changed.operations) {
+    const auto* operation = state().operation(id);
+    all.operations[id] = operation == nullptr ? std::nullopt : std::optional(encode_operation(*operation));
+  }
+  return all;
+}
+
 void supervisor::store_control() {
-  if (storing_ || (unstored_.accounts.empty() && unstored_.nodes.empty() && unstored_.operations.empty()))
+  const auto began = std::chrono::steady_clock::now();
+  if (storing_ || began < next_store_ || unstored_.empty())
     return;
   storing_ = true;
-  auto changes = std::make_shared<control_changes>(std::exchange(unstored_, {}));
-  unstored_.position = changes->position;
-  in_background(*parts_->sql, [this, changes]() -> std::function<void()> {
+  auto ids = std::make_shared<unstored_ids>(std::exchange(unstored_, {}));
+  auto changes = std::make_shared<control_changes>(as_folded(*ids));
+  in_background(*parts_->sql, [this, began, ids, changes]() -> std::function<void()> {
     auto session = sql_session::open(parts_->local);
     result<void> stored = session ? control_store(*session).store(*changes)
                                   : tl::make_unexpected(static_cast<const error&>(session.error()));
-    return [this, changes, stored] {
+    return [this, began, ids, changes, stored] {
       storing_ = false;
+      const auto ended = std::chrono::steady_clock::now();
+      next_store_ = ended + std::min<std::chrono::steady_clock::duration>((ended - began) * store_share,
+                                                                          longest_unstored);
       if (stored) {
         if (std::exchange(storing_fails_, false))
           spdlog::info("the folded control state is stored again");
@@ -299,12 +316,9 @@ void supervisor::store_control() {
       }
       if (!std::exchange(storing_fails_, true))
         spdlog::warn("the folded control state can't be stored; it is tried again: {}", stored.error().what);
-      for (auto& [id, document] : changes->accounts)
-        unstored_.accounts.try_emplace(id, std::move(document));
-      for (auto& [name, document] : changes->nodes)
-        unstored_.nodes.try_emplace(name, std::move(document));
-      for (auto& [id, document] : changes->operations)
-        unstored_.operations.try_emplace(id, std::move(document));
+      unstored_.accounts.merge(ids->accounts);
+      unstored_.nodes.merge(ids->nodes);
+      unstored_.operations.merge(ids->operations);
     };
   });
 }

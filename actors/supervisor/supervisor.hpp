@@ -20,6 +20,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -84,6 +85,14 @@ struct lost_place {
   bool busy = false;
 };
 
+/// Of the folded control state: what has changed since it was stored.
+struct unstored_ids {
+  std::set<account_id> accounts;
+  std::set<node_name> nodes;
+  std::set<operation_id> operations; ///< also those that were forgotten
+  bool empty() const { return accounts.empty() && nodes.empty() && operations.empty(); }
+};
+
 class supervisor final : public counted_actor<caf::event_based_actor> {
 public:
   supervisor(caf::actor_config& config, std::shared_ptr<node_parts> parts);
@@ -102,6 +111,7 @@ private:
   void note_own_reset(const account_change& change);
   void on_leases();
   void on_tick();
+  control_changes as_folded(const unstored_ids& changed) const;
   void store_control();
   void announce();
   void leave_peers();
@@ -229,10 +239,11 @@ private:
   /// Handed over by this source, their new primary not active yet: since when they are seen to hang; 0: they
   /// don't.
   std::unordered_map<account_id, boot_time> handed_over_;
-  control_changes unstored_;
+  unstored_ids unstored_;
   /// Why this whole node's commits aren't protected, as its accounts were told.
   std::string node_gap_;
   bool storing_ = false;
+  std::chrono::steady_clock::time_point next_store_{};
   bool beginning_ = false; ///< commits of lost epochs are being ended first
   bool begun_ = false;     ///< control was read to our own record: from here on we act
   bool probing_ = false;   ///< for parked replicas
