@@ -115,6 +115,10 @@ result<void> node::restore_control() {
   if (!session)
     return tl::make_unexpected(static_cast<const error&>(session.error()));
   control_store store(*session);
+  auto sent = store.sent();
+  if (!sent)
+    return tl::make_unexpected(sent.error());
+  parts_->sent_at_start = std::move(*sent);
   const auto position = store.position();
   if (!position)
     return tl::make_unexpected(position.error());

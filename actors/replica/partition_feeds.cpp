@@ -43,6 +43,7 @@ void partition_reading::set_position(const account_id& account, feed& f, const r
     where.cut = at.number;
   f.line = account_line(where);
   f.placed = true;
+  f.waits_behind = false;
   f.may_return_to.reset();
   f.next = at.next;
 }
@@ -51,7 +52,7 @@ void partition_reading::begin(kafka_offset at, lives_log lives) {
   position_ = at;
   lives_ = std::move(lives);
   for (auto& [account, f] : feeds_)
-    if (!f.placed)
+    if (!f.placed && !f.waits_behind)
       begin_watching(account, f, at);
     else if (f.is == state::parked && f.next >= at)
       become(account, f, state::reading);
@@ -61,9 +62,18 @@ void partition_reading::begin_watching(const account_id& account, feed& f, kafka
   clear(account, f);
   f.line = account_line(from, decisions_.folded());
   f.line_begin = f.next = from;
-  f.placed = false;
+  f.placed = f.waits_behind = false;
   f.may_return_to.reset();
   become(account, f, state::reading);
+}
+
+/// Nothing else is held up by what has to be read again: a pass does that.
+void partition_reading::wait_behind(const account_id& account, feed& f, kafka_offset from) {
+  begin_watching(account, f, from);
+  f.waits_behind = true;
+  f.not_before = {};
+  if (!position_ || from < *position_)
+    become(account, f, state::parked);
 }
 
 void partition_reading::place(const account_id& account, const replay_point& at) {
@@ -80,6 +90,30 @@ void partition_reading::watch(const account_id& account) {
   take_reason_back(account, f);
   sink_.close(account);
   begin_watching(account, f, position_.value_or(kafka_offset{}));
+}
+
+void partition_reading::watch_from(const account_id& account, kafka_offset from) {
+  auto& f = feeds_.try_emplace(account, account_line(line_position{})).first->second;
+  f.has_reason = true; // stored by whoever waited before
+  sink_.close(account);
+  wait_behind(account, f, from);
+}
+
+void partition_reading::watch_on(const account_id& account) {
+  const auto found = feeds_.find(account);
+  if (found != feeds_.end() && found->second.loading_from)
+    wait_behind(account, found->second, found->second.next);
+}
+
+void partition_reading::await(const account_id& account, kafka_offset request) {
+  const auto found = feeds_.find(account);
+  if (found == feeds_.end() || !position_)
+    return;
+  auto& f = found->second;
+  if (f.placed && !f.loading_from)
+    return; // it has a copy again
+  const auto from = f.placed ? std::min(f.next, *f.loading_from) : f.line_begin;
+  say_reason(account, f, from, fmt::format("{}{}", awaits_snapshot_mark, request));
 }
 
 void partition_reading::forget(const account_id& account) {
@@ -338,6 +372,8 @@ kafka_offset partition_reading::lowest_needed() const {
   for (const auto& [account, f] : feeds_)
     if (f.placed && f.is == state::held)
       lowest = std::min(lowest, f.next);
+    else if (!f.placed && f.has_reason)
+      lowest = std::min(lowest, f.may_return_to ? std::min(*f.may_return_to, f.line_begin) : f.line_begin);
     else if (f.may_return_to)
       lowest = std::min(lowest, *f.may_return_to);
   return lowest;

@@ -47,6 +47,8 @@ public:
 
 /// Begins the stored reason of an account that waits for a new snapshot.
 inline constexpr std::string_view needs_snapshot_mark = "snapshot needed: ";
+/// Begins what is stored of an account whose snapshot is on its way; then the request in control.
+inline constexpr std::string_view awaits_snapshot_mark = "snapshot awaited since request ";
 
 class partition_reading {
 public:
@@ -73,6 +75,13 @@ public:
   void place(const account_id& account, const replay_point& at);
   /// Waits for a marker; whatever was known of the account is dropped.
   void watch(const account_id& account);
+  /// The same from a place that may have been read already: where a process before this one began to wait.
+  void watch_from(const account_id& account, kafka_offset from);
+  /// The load from the last marker was given up for a newer one, which lies behind it.
+  void watch_on(const account_id& account);
+  /// The marker that it waits for, or the one behind that, answers this request or a newer one: kept over
+  /// restarts, with the place that it is waited for from.
+  void await(const account_id& account, kafka_offset request);
   void forget(const account_id& account);
   /// A reason is stored of an account that comes next: to be taken back when it goes on.
   void had_reason(const account_id& account);
@@ -147,6 +156,7 @@ private:
     state is = state::parked;
     bool placed = false;                      ///< false: waits for a marker
     bool has_reason = false;                  ///< why it's held was said, and must be taken back
+    bool waits_behind = false;                ///< without a place: from `next` on, wherever reading begins
     kafka_offset next;                        ///< records below were given, or concern it no more
     kafka_offset line_begin;                  ///< where the line of an account without a place began
     kafka_offset control;                     ///< can't be judged before control is folded to here
@@ -175,6 +185,7 @@ private:
   void become(const account_id& account, feed& f, state next);
   void step_aside(const account_id& account, feed& f);
   void begin_watching(const account_id& account, feed& f, kafka_offset from);
+  void wait_behind(const account_id& account, feed& f, kafka_offset from);
   void clear(const account_id& account, feed& f);
   void set_position(const account_id& account, feed& f, const replay_point& at);
   void say_reason(const account_id& account, feed& f, kafka_offset next, const std::string& reason);

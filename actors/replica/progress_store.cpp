@@ -107,13 +107,13 @@ result<void> progress_store::store(reading_progress reached) {
     return tl::make_unexpected(local.error());
   if (auto done = shapes.store_shapes(due_.shapes); !done)
     return done;
-  for (const auto& [account, why] : due_.reasons) {
-    auto done =
-        why ? local->store_stopped({account, why->first, why->second, std::chrono::system_clock::now()})
-            : local->remove_stopped(account);
-    if (!done)
-      return done;
-  }
+  std::map<account_id, std::optional<stopped_account>> stopped;
+  for (const auto& [account, why] : due_.reasons)
+    stopped[account] = why ? std::optional(stopped_account{account, why->first, why->second,
+                                                           std::chrono::system_clock::now()})
+                           : std::nullopt;
+  if (auto done = local->store_stopped(stopped); !done)
+    return done;
   if (auto done = shapes.store_lines(due_.lives); !done)
     return done;
   if (auto done = local->store_reader_offsets(due_.offsets); !done)

@@ -66,6 +66,27 @@ void replica_reader::watch(partition_id partition, account_id account) {
   });
 }
 
+void replica_reader::watch_from(partition_id partition, account_id account, kafka_offset from) {
+  post([this, partition, account = std::move(account), from] {
+    where_[account] = partition;
+    reading(partition).watch_from(account, from);
+  });
+}
+
+void replica_reader::watch_on(account_id account) {
+  post([this, account = std::move(account)] {
+    if (auto* r = reading_of(account))
+      r->watch_on(account);
+  });
+}
+
+void replica_reader::await(account_id account, kafka_offset request) {
+  post([this, account = std::move(account), request] {
+    if (auto* r = reading_of(account))
+      r->await(account, request);
+  });
+}
+
 void replica_reader::need_snapshot(partition_id partition, account_id account, std::string why) {
   post([this, partition, account = std::move(account), why = std::move(why)] {
     where_[account] = partition;

@@ -9,6 +9,7 @@ namespace understudy {
 namespace {
 
 constexpr const char* paused_reason = "paused";
+constexpr kafka_offset nowhere{-1};
 
 } // namespace
 
@@ -42,6 +43,10 @@ std::string replica::why_useless(const replica_located& located) const {
 }
 
 void replica::settle_at(const replica_located& located) {
+  if (located.awaited_from) {
+    around_->reader().watch_from(partition_, account_, *located.awaited_from);
+    return become(phase::waiting_for_snapshot);
+  }
   const auto useless = why_useless(located);
   if (useless.empty() && located.found->row.state == replica_state::ready) {
     const auto& row = located.found->row;
@@ -65,7 +70,7 @@ void replica::settle_at(const replica_located& located) {
   }
   if (useless.starts_with(parked_mark))
     return on(park_replica{useless});
-  around_->reader().need_snapshot(partition_, account_, useless);
+  need_snapshot(useless);
   become(phase::waiting_for_snapshot, useless);
   stop({useless, "a new snapshot is needed", false}, true);
 }
@@ -73,7 +78,10 @@ void replica::settle_at(const replica_located& located) {
 void replica::begin_at(const account_placement& where, const replay_point& at) {
   around_->pool().open(where, at);
   around_->reader().place(partition_, account_, at);
-  around_->board().change(account_, [&](replica_board::entry& e) { e.now.mailbox = where.mailbox; });
+  around_->board().change(account_, [&](replica_board::entry& e) {
+    e.now.mailbox = where.mailbox;
+    e.awaits = nowhere;
+  });
   show(at);
 }
 
@@ -102,13 +110,13 @@ void replica::on(const park_replica& parked) {
   snapshot_.clear();
   refused_.reset();
   around_->board().change(account_, [](replica_board::entry& e) { e.loading.clear(); });
-  around_->reader().need_snapshot(partition_, account_, parked_);
+  need_snapshot(parked_);
   become(phase::stopped, parked_);
 }
 
 void replica::on(marker_read& read) {
   if (!parked_.empty()) // another destination's
-    return around_->reader().need_snapshot(partition_, account_, parked_);
+    return need_snapshot(parked_);
   needs_snapshot_ = false;
   refused_.reset();
   snapshot_ = read.met.marker.id;
@@ -126,6 +134,7 @@ void replica::on(const reading_halted& halted) {
   case halt::stopped:
     return stop(halted.why, false);
   case halt::needs_snapshot:
+    await_nothing();
     become(phase::waiting_for_snapshot, halted.why.what);
     return stop(halted.why, true);
   }
@@ -136,8 +145,12 @@ void replica::on(load_ended& ended) {
     return;
   snapshot_.clear();
   around_->board().change(account_, [](replica_board::entry& e) { e.loading.clear(); });
+  if (!ended.where && ended.where.error().is_superseded) {
+    around_->reader().watch_on(account_);
+    return become(phase::waiting_for_snapshot);
+  }
   if (!ended.where) {
-    around_->reader().need_snapshot(partition_, account_, ended.where.error().what);
+    need_snapshot(ended.where.error().what);
     if (ended.where.error().is_refusal) {
       stop(ended.where.error(), false);
       needs_snapshot_ = true; // once it is resumed
@@ -166,11 +179,28 @@ void replica::on(const want_snapshot& wanted) {
   parked_.clear();
   refused_.reset();
   if (phase_ != phase::loading) {
-    around_->reader().need_snapshot(partition_, account_, wanted.why);
+    need_snapshot(wanted.why);
     needs_snapshot_ = false;
     become(phase::waiting_for_snapshot);
   }
   around_->report_watched(partition_, wanted.report);
+}
+
+/// What is waited for from here on may be passed already, but for what is asked for next.
+void replica::need_snapshot(const std::string& why) {
+  await_nothing();
+  around_->reader().need_snapshot(partition_, account_, why);
+}
+
+void replica::await_nothing() {
+  around_->board().change(account_, [](replica_board::entry& e) { e.awaits = nowhere; });
+}
+
+void replica::on(const snapshot_awaited& awaited) {
+  if (phase_ != phase::waiting_for_snapshot && phase_ != phase::loading)
+    return; // an older one was loaded meanwhile, or it stands still
+  around_->board().change(account_, [&](replica_board::entry& e) { e.awaits = awaited.request; });
+  around_->reader().await(account_, awaited.request);
 }
 
 void replica::on(const leave_replica&) {

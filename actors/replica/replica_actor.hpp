@@ -32,6 +32,7 @@ private:
   void on(load_ended& ended);
   void on(const shape_searched& searched);
   void on(const want_snapshot& wanted);
+  void on(const snapshot_awaited& awaited);
   void on(const park_replica& parked);
   void on(const leave_replica&);
   void on(const pause_replica&);
@@ -41,6 +42,8 @@ private:
 
   void begin_at(const account_placement& where, const replay_point& at);
   void stop(const error& why, bool needs_snapshot);
+  void need_snapshot(const std::string& why);
+  void await_nothing();
   void become(phase next, const std::string& reason = {});
   void show(const replay_point& at);
 

@@ -42,6 +42,12 @@ bool replica_board::is_loading(const account_id& account, const std::string& sna
   return found != entries_.end() && found->second.loading == snapshot;
 }
 
+std::optional<kafka_offset> replica_board::awaits(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(account);
+  return found == entries_.end() ? std::nullopt : std::optional(found->second.awaits);
+}
+
 std::vector<caf::actor> replica_board::actors() const {
   const std::lock_guard lock(mutex_);
   std::vector<caf::actor> out;

@@ -14,6 +14,8 @@ public:
     replica_side::figures now;
     caf::actor actor;
     std::string loading; ///< the snapshot under way: another one, or none, ends the load
+    /// While it has no copy: the marker for this request, or for any newer one, will be met.
+    kafka_offset awaits{-1};
   };
 
   // Any thread.
@@ -25,6 +27,7 @@ public:
   std::optional<replica_side::followed> followed(const account_id& account) const;
   caf::actor actor_of(const account_id& account) const; ///< null: not followed
   bool is_loading(const account_id& account, const std::string& snapshot) const;
+  std::optional<kafka_offset> awaits(const account_id& account) const; ///< nothing: not followed
   std::vector<caf::actor> actors() const;
   std::size_t size() const;
 

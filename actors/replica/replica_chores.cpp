@@ -12,8 +12,6 @@ namespace {
 /// Between two attempts at what failed because MariaDB or Kafka was away.
 constexpr std::chrono::milliseconds again_after{1000};
 constexpr std::chrono::milliseconds ask_patience{5000};
-/// Loads of one snapshot begun again because something was away, before a new snapshot is asked for.
-constexpr unsigned load_attempts = 30;
 
 } // namespace
 
@@ -49,6 +47,8 @@ void replica_services::take_up(replica_side::followed what) {
   replica_board::entry made;
   made.now.term = what.term;
   made.now.state = "waiting_for_snapshot";
+  if (const auto before = awaited_.find(account); what.goes_on_waiting && before != awaited_.end())
+    made.awaits = before->second.first;
   made.what = std::move(what);
   // Detached from the caller: nobody but the replica side knows it.
   made.actor = options_.system->spawn<replica_actor>(self_.lock(), account, partition);
@@ -67,6 +67,17 @@ void replica_services::take_up(replica_side::followed what) {
   locate_now(account);
 }
 
+void replica_services::await(const account_id& account, kafka_offset request) {
+  tell(account, snapshot_awaited{request});
+}
+
+bool replica_services::awaits(const account_id& account, kafka_offset request) const {
+  if (const auto since = board_.awaits(account))
+    return *since >= kafka_offset{} && *since <= request;
+  const auto before = awaited_.find(account);
+  return !folded_ && before != awaited_.end() && before->second.first <= request;
+}
+
 void replica_services::locate(const account_id& account) {
   chores_->submit([this, account] { locate_now(account); });
 }
@@ -80,8 +91,12 @@ void replica_services::locate_now(const account_id& account) {
     if (const auto row = found_.replicas.find(account); row != found_.replicas.end())
       located.found = row->second;
     const auto stopped = found_.stopped.find(account);
-    if (stopped != found_.stopped.end())
+    if (const auto before = awaited_.find(account); before != awaited_.end()) {
+      if (what->goes_on_waiting)
+        located.awaited_from = before->second.second;
+    } else if (stopped != found_.stopped.end()) {
       located.stopped = stopped->second.reason;
+    }
     if (located.found) {
       located.read_from = located.found->row.next;
       // Below the stored offset nothing of it is left, unless it stood still: then not below its own.
@@ -201,19 +216,17 @@ void replica_services::load(marker_met met) {
     const std::lock_guard lock(mutex_);
     loads_.insert(met.marker.account);
   }
-  loaders_->submit([this, met = std::move(met)] { load_now(met, 1); });
+  due_->add(std::move(met));
 }
 
-void replica_services::load_now(const marker_met& met, unsigned attempt) {
+load_task replica_services::prepare_load(const marker_met& met) {
   const auto account = met.marker.account;
-  const auto snapshot = met.marker.id;
-  if (is_being_removed(account)) // since before it was followed again
-    return again(*loaders_, [this, met, attempt] { load_now(met, attempt); });
+  const auto request = met.marker.request;
   load_task task;
   task.met = met;
   task.request.account = account;
-  task.request.snapshot = snapshot;
-  task.request.answers = met.marker.request;
+  task.request.snapshot = met.marker.id;
+  task.request.answers = request;
   if (const auto what = board_.followed(account))
     task.request.name = what->name;
   task.request.source_mailbox = met.marker.mailbox;
@@ -221,11 +234,18 @@ void replica_services::load_now(const marker_met& met, unsigned attempt) {
   task.request.catalogs = catalogs_;
   task.sql = options_.sql;
   task.rules = options_.rules;
-  task.kafka = options_.kafka;
   task.shapes = shapes_;
   task.patience = options_.load_patience;
-  task.stopping = [&] { return stopping_ || !board_.is_loading(account, snapshot); };
-  task.progress = [&, counted = std::uint64_t{0}](std::uint64_t rows, std::uint64_t total) mutable {
+  task.stopping = [this, account, snapshot = met.marker.id] {
+    return stopping_ || !board_.is_loading(account, snapshot);
+  };
+  // One that it isn't known how to wait for was asked for anew: that ends this load by itself.
+  task.is_superseded = [this, account, request] {
+    return request < options_.decisions->about(account).requested &&
+           board_.awaits(account).value_or(kafka_offset{-1}) >= kafka_offset{};
+  };
+  task.progress = [this, account, counted = std::uint64_t{0}](std::uint64_t rows,
+                                                              std::uint64_t total) mutable {
     if (options_.observe.loaded)
       options_.observe.loaded(rows - counted);
     counted = rows;
@@ -234,17 +254,26 @@ void replica_services::load_now(const marker_met& met, unsigned attempt) {
       e.now.rows_total = total;
     });
   };
-  auto where = load_snapshot(task);
-  if (!where && where.error().retryable && !task.stopping() && attempt < load_attempts) {
-    say(log_level::warning, fmt::format("account {}: {}", account, where.error().what));
-    return again(*loaders_, [this, met, attempt] { load_now(met, attempt + 1); });
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    loads_.erase(account);
-    changed_.notify_all();
-  }
-  tell(account, load_ended{met, std::move(where)});
+  task.say = [this](const std::string& what) { say(log_level::warning, what); };
+  return task;
+}
+
+void replica_services::make_loads() {
+  snapshot_loads::options o;
+  o.sql = options_.sql;
+  o.kafka = options_.kafka;
+  o.patience = options_.load_patience;
+  o.prepare = [this](const marker_met& met) { return prepare_load(met); };
+  o.is_blocked = [this](const account_id& account) { return is_being_removed(account); };
+  o.ended = [this](const marker_met& met, load_result<account_placement> where) {
+    {
+      const std::lock_guard lock(mutex_);
+      loads_.erase(met.marker.account);
+      changed_.notify_all();
+    }
+    tell(met.marker.account, load_ended{met, std::move(where)});
+  };
+  due_ = std::make_unique<snapshot_loads>(*loaders_, std::max(1U, options_.loaders), std::move(o));
 }
 
 void replica_services::search(const account_id& account, std::uint64_t fingerprint) {

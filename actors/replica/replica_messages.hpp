@@ -19,6 +19,8 @@ struct replica_located {
   std::optional<stored_replicas::replica> found; ///< nothing: no row
   kafka_offset read_from;                        ///< everything of the account below is applied
   std::string stopped;                           ///< the stored reason, if any
+  /// A process before this one asked for a snapshot: its marker, or a newer one's, lies behind this.
+  std::optional<kafka_offset> awaited_from{};
 };
 
 // --- applier pool -> replica
@@ -86,6 +88,10 @@ struct want_snapshot {
   std::shared_ptr<watch_report> report;
   std::string why;
 };
+/// Control has brought back what was asked for with want_snapshot.
+struct snapshot_awaited {
+  kafka_offset request;
+};
 /// Its rows can't be trusted: nothing is applied, and no marker taken, before its rows are wanted again.
 struct park_replica {
   std::string reason;
@@ -99,9 +105,9 @@ struct leave_replica {};
 // -------------------------------------------------------------------------------
 
 /// One type with one handler: CAF keeps a handler of each type in each actor, and there may be a million.
-using replica_message =
-    std::variant<replica_located, events_applied, fence_turn, marker_read, reading_halted, load_ended,
-                 shape_searched, want_snapshot, park_replica, pause_replica, resume_replica, leave_replica>;
+using replica_message = std::variant<replica_located, events_applied, fence_turn, marker_read, reading_halted,
+                                     load_ended, shape_searched, want_snapshot, snapshot_awaited,
+                                     park_replica, pause_replica, resume_replica, leave_replica>;
 
 inline void tell(const caf::actor& replica, replica_message message) {
   caf::anon_send(replica, std::move(message));

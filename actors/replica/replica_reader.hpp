@@ -48,6 +48,9 @@ public:
              lives_log lives);
   void place(partition_id partition, account_id account, replay_point at);
   void watch(partition_id partition, account_id account);
+  void watch_from(partition_id partition, account_id account, kafka_offset from);
+  void watch_on(account_id account);
+  void await(account_id account, kafka_offset request);
   void need_snapshot(partition_id partition, account_id account, std::string why);
   void had_reason(partition_id partition, account_id account);
   void hold(account_id account, std::string reason);

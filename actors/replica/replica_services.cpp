@@ -1,6 +1,8 @@
 // How the parts are put together, started and stopped; see replica_chores.cpp for the work that blocks.
 #include "actors/replica/replica_services.hpp"
 
+#include <charconv>
+
 namespace understudy {
 
 replica_services::replica_services(replica_side::options o)
@@ -99,6 +101,19 @@ result<std::set<std::uint64_t>> replica_services::know_shapes() {
   return known;
 }
 
+/// Told apart from why others stand still: for them alone there's nothing to mend.
+void replica_services::know_awaited() {
+  for (const auto& [account, stored] : found_.stopped) {
+    if (!stored.reason.starts_with(awaits_snapshot_mark))
+      continue;
+    const auto request = std::string_view(stored.reason).substr(awaits_snapshot_mark.size());
+    kafka_offset since;
+    const auto [end, code] = std::from_chars(request.data(), request.data() + request.size(), since.value);
+    if (code == std::errc{})
+      awaited_.emplace(account, std::pair(since, stored.next));
+  }
+}
+
 result<void> replica_services::start(const std::shared_ptr<replica_services>& self) {
   self_ = self;
   auto found = store_.load();
@@ -106,6 +121,7 @@ result<void> replica_services::start(const std::shared_ptr<replica_services>& se
     return tl::make_unexpected(found.error());
   found_ = std::move(*found);
   index_volume_ = found_.index_volume;
+  know_awaited();
   auto known = know_shapes();
   if (!known)
     return tl::make_unexpected(known.error());
@@ -113,6 +129,7 @@ result<void> replica_services::start(const std::shared_ptr<replica_services>& se
   make_reader(std::move(*known));
   chores_ = std::make_unique<worker_pool>("replica-chores", 1);
   loaders_ = std::make_unique<worker_pool>("replica-load", std::max(1U, options_.loaders));
+  make_loads();
   storing_ = std::make_unique<worker_pool>("replica-store", 1);
   pool_->start();
   reader_->start();
@@ -123,6 +140,7 @@ void replica_services::stop() {
   if (stopping_.exchange(true) || !reader_)
     return;
   changed_.notify_all();
+  due_->stop();
   chores_->stop();
   loaders_->stop();
   reader_->stop();

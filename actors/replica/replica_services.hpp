@@ -2,7 +2,7 @@
 #pragma once
 #include "actors/replica/replica_board.hpp"
 #include "actors/replica/replica_messages.hpp"
-#include "actors/replica/snapshot_loading.hpp"
+#include "actors/replica/snapshot_loads.hpp"
 #include "actors/support/worker_pool.hpp"
 
 namespace understudy {
@@ -34,6 +34,8 @@ public:
   void each_copy_found(const std::function<void(const replica_record&)>& each) const;
   void follow(replica_side::followed what);
   void leave(const account_id& account, bool remove_rows, std::function<void()> done);
+  void await(const account_id& account, kafka_offset request);
+  bool awaits(const account_id& account, kafka_offset request) const;
   void park(const account_id& account, const std::string& reason);
   /// Pauses or resumes, behind what was asked for before.
   void pause(const account_id& account, bool on);
@@ -48,11 +50,13 @@ private:
   void make_pool();
   void make_reader(std::set<std::uint64_t> stored_shapes);
   result<std::set<std::uint64_t>> know_shapes();
+  void know_awaited();
   void tell(const account_id& account, replica_message message);
   void store(reading_progress reached);
   void take_up(replica_side::followed what);
   void locate_now(const account_id& account);
-  void load_now(const marker_met& met, unsigned attempt);
+  load_task prepare_load(const marker_met& met);
+  void make_loads();
   bool is_being_removed(const account_id& account);
   void remove_now(const account_id& account);
   void forget_reason(const account_id& account);
@@ -73,6 +77,9 @@ private:
   std::atomic<bool> folded_{false};
   std::atomic<std::uint64_t> index_volume_{0};
 
+  /// Whose snapshot a process before this one waited for: the request, and from where. As of start().
+  std::unordered_map<account_id, std::pair<kafka_offset, kafka_offset>> awaited_;
+
   // The chores' thread alone, after start(); until reading begins nobody changes found_.
   stored_replicas found_; ///< as it was at the start
   bool reading_begun_ = false;
@@ -90,6 +97,7 @@ private:
 
   // Last: their threads use all of the above.
   std::unique_ptr<worker_pool> chores_; ///< one thread: in the order of the calls
+  std::unique_ptr<snapshot_loads> due_; ///< the loaders' work
   std::unique_ptr<worker_pool> loaders_;
   std::shared_ptr<recent_catalogs> catalogs_ = std::make_shared<recent_catalogs>(); ///< of loads
   std::unique_ptr<worker_pool> storing_;                                            ///< one thread

@@ -32,6 +32,14 @@ void replica_side::follow(followed what) {
   parts_->services->follow(std::move(what));
 }
 
+void replica_side::await(const account_id& account, kafka_offset request) {
+  parts_->services->await(account, request);
+}
+
+bool replica_side::awaits(const account_id& account, kafka_offset request) const {
+  return parts_->services->awaits(account, request);
+}
+
 void replica_side::unfollow(const account_id& account, bool remove_rows) {
   parts_->services->leave(account, remove_rows, {});
 }

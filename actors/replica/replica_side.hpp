@@ -72,6 +72,8 @@ public:
     std::function<void(const result<void>&)> watched{};
     /// With wants_snapshot: why; kept here, so that a restart asks again though nobody remembers.
     std::string why{};
+    /// Without wants_snapshot, where awaits() said so: the snapshot asked for before is waited for.
+    bool goes_on_waiting = false;
   };
 
   struct figures {
@@ -113,6 +115,12 @@ public:
   /// wants_snapshot. Without wants_snapshot an account that has no whole copy here is reported as needing a
   /// snapshot.
   void follow(followed what);
+  /// Control has brought back what was asked for after `watched`: kept, for whoever waits after a restart.
+  void await(const account_id& account, kafka_offset request);
+  /// A snapshot for this request was asked for here, by this process or one before it, or is behind one that
+  /// was: it needn't be asked for again, its marker will be met. Of one before it only until the first
+  /// control_folded().
+  bool awaits(const account_id& account, kafka_offset request) const;
   /// The account isn't replicated here any more. Its rows go if `remove_rows`, also if it isn't followed.
   void unfollow(const account_id& account, bool remove_rows);
   /// It will be written here: no more is applied; what an applier has in its hands was committed when `done`

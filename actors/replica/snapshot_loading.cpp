@@ -1,9 +1,10 @@
 #include "actors/replica/snapshot_loading.hpp"
 
-#include "events/codec/encode.hpp"
-#include "events/codec/parts.hpp"
-#include "events/log/partition_reader.hpp"
+#include "actors/replica/snapshot_chunks.hpp"
 #include "events/log/topic_names.hpp"
+#include "storage/snapshot/first_copies.hpp"
+
+#include <set>
 
 namespace understudy {
 namespace {
@@ -15,63 +16,14 @@ constexpr std::chrono::milliseconds look{100};
 constexpr std::size_t chunks_per_poll = 200;
 constexpr std::chrono::milliseconds marks_patience{5000};
 
-class chunk_source {
-public:
-  explicit chunk_source(const load_task& task)
-      : task_(task)
-      , parts_(most_event_bytes) {}
-
-  /// The chunk that this record brings; nothing: none, or not the whole of it yet.
-  result<std::optional<snapshot_chunk>> take(const record& r) {
-    if (r.key != task_.request.account.value)
-      return std::nullopt;
-    auto event = decoder_.decode(r.payload, *task_.shapes);
-    if (!event)
-      return unreadable(event.error());
-    if (const auto* part = std::get_if<part_event>(&event->body)) {
-      auto joined = parts_.feed(event->from, *part, r.offset);
-      if (!joined)
-        return tl::make_unexpected(joined.error());
-      if (!*joined)
-        return std::nullopt;
-      event = decoder_.decode(**joined, *task_.shapes);
-      if (!event)
-        return unreadable(event.error());
-    }
-    if (auto* s = std::get_if<shape_event>(&event->body)) {
-      auto added = task_.shapes->add(std::move(s->table));
-      if (!added)
-        return tl::make_unexpected(added.error());
-    }
-    auto* chunk = std::get_if<snapshot_chunk>(&event->body);
-    if (!chunk || chunk->id != task_.request.snapshot)
-      return std::nullopt;
-    return std::move(*chunk);
-  }
-
-private:
-  /// Records of the account's other snapshots may name shapes that lie before ours.
-  result<std::optional<snapshot_chunk>> unreadable(const decode_error& why) {
-    if (why.kind == decode_failure::unknown_shape && !begun_)
-      return std::nullopt;
-    return tl::make_unexpected(error(why));
-  }
-
-  const load_task& task_;
-  decoder decoder_;
-  part_assembler parts_;
-  bool begun_ = false;
-
-public:
-  void begun() { begun_ = true; }
-};
-
 /// Hands over the snapshot's chunks to the last.
 load_result<void> read_chunks(const load_task& task, partition_reader& reader,
                               const std::function<load_result<void>(const snapshot_chunk&)>& take) {
-  chunk_source source(task);
+  snapshot_chunks source(task.met.marker, task.shapes);
   auto last_progress = clock::now();
   while (!task.stopping()) {
+    if (task.is_superseded())
+      return tl::make_unexpected(superseded(task.request.account, task.request.snapshot));
     auto got = reader.poll(chunks_per_poll, look);
     for (const auto& trouble : got.events)
       if (trouble.kind != reader_trouble::unavailable)
@@ -83,7 +35,6 @@ load_result<void> read_chunks(const load_task& task, partition_reader& reader,
         return tl::make_unexpected(chunk.error());
       if (!*chunk)
         continue;
-      source.begun();
       if (auto taken = take(**chunk); !taken)
         return taken;
       last_progress = clock::now();
@@ -114,18 +65,16 @@ load_result<void> check_chunks(const load_task& task, partition_reader& reader, 
 
 } // namespace
 
-load_result<account_placement> load_snapshot(const load_task& task) {
-  auto reader = partition_reader::open(task.kafka, topic::snapshots);
+load_result<account_placement> load_snapshot(const load_task& task, snapshot_readers& readers) {
+  auto reader = readers.take(task.met.marker.partition, task.met.marker.first);
   if (!reader)
     return tl::make_unexpected(reader.error());
-  if (auto added = (*reader)->add(task.met.marker.partition, task.met.marker.first); !added)
-    return tl::make_unexpected(added.error());
   auto loader = snapshot_loader::begin(task.sql, task.rules, task.request);
   if (!loader)
     return tl::make_unexpected(loader.error());
-  if (auto checked = check_chunks(task, **reader, **loader); !checked)
+  if (auto checked = check_chunks(task, reader->get(), **loader); !checked)
     return tl::make_unexpected(checked.error());
-  auto loaded = read_chunks(task, **reader, [&](const snapshot_chunk& chunk) {
+  auto loaded = read_chunks(task, reader->get(), [&](const snapshot_chunk& chunk) {
     auto done = (*loader)->load(chunk);
     if (done && task.progress)
       task.progress((*loader)->rows_loaded(), std::max(chunk.rows_total, (*loader)->rows_loaded()));
@@ -137,6 +86,141 @@ load_result<account_placement> load_snapshot(const load_task& task) {
   if (auto done = (*loader)->finish(then.term, then.number, then.next); !done)
     return tl::make_unexpected(done.error());
   return (*loader)->placement();
+}
+
+namespace {
+
+/// The end of what is in Kafka, as far as a reader knows that hears nothing for so long.
+constexpr std::chrono::milliseconds nothing_more{150};
+/// Chunks that are loaded in one transaction, as records: bounds its undo, and what lies in memory.
+constexpr std::size_t bytes_together = std::size_t{2} << 20;
+
+/// Several snapshots of one partition, read at once.
+class loads_together {
+public:
+  explicit loads_together(const std::vector<load_task>& tasks)
+      : tasks_(tasks)
+      , outcomes_(tasks.size())
+      , whole_(tasks.size()) {
+    for (const auto& task : tasks_)
+      chunks_.emplace_back(task.met.marker, task.shapes);
+    for (std::size_t i = 0; i < tasks_.size(); ++i)
+      open_.insert(i);
+  }
+
+  result<void> read(snapshot_readers& readers);
+  result<void> load(session_pool& sessions);
+  std::vector<load_outcome> take_outcomes() { return std::move(outcomes_); }
+
+private:
+  void take(const record& r);
+  bool goes_on(std::size_t i);
+  void settle(std::size_t i, load_outcome outcome) {
+    outcomes_[i] = std::move(outcome);
+    open_.erase(i);
+  }
+
+  const std::vector<load_task>& tasks_;
+  std::vector<load_outcome> outcomes_;
+  std::vector<std::optional<snapshot_chunk>> whole_;
+  std::vector<snapshot_chunks> chunks_;
+  std::set<std::size_t> open_; ///< not read yet
+  std::size_t bytes_ = 0;
+};
+
+bool loads_together::goes_on(std::size_t i) {
+  const auto& task = tasks_[i];
+  if (task.stopping())
+    settle(i,
+           {load_outcome::kind::ended, tl::make_unexpected(load_error({"the node is stopping", {}, true}))});
+  else if (task.is_superseded())
+    settle(i, {load_outcome::kind::ended,
+               tl::make_unexpected(superseded(task.request.account, task.request.snapshot))});
+  else
+    return true;
+  return false;
+}
+
+void loads_together::take(const record& r) {
+  for (const auto i : std::vector(open_.begin(), open_.end())) {
+    auto chunk = chunks_[i].take(r);
+    if (!chunk && chunk.error().is_superseded) {
+      settle(i, {load_outcome::kind::ended, tl::make_unexpected(chunk.error())});
+    } else if (!chunk || (*chunk && !((*chunk)->index == 0 && (*chunk)->last))) {
+      settle(i, {load_outcome::kind::alone, {}});
+    } else if (*chunk) {
+      bytes_ += r.payload.size();
+      whole_[i] = std::move(**chunk);
+      settle(i, {load_outcome::kind::alone, {}}); // unless it's loaded with the others
+    }
+  }
+}
+
+result<void> loads_together::read(snapshot_readers& readers) {
+  for (const auto i : std::vector(open_.begin(), open_.end()))
+    goes_on(i);
+  if (open_.empty())
+    return {};
+  const auto& marker = tasks_.front().met.marker;
+  auto from = marker.first;
+  for (const auto i : open_)
+    from = std::min(from, tasks_[i].met.marker.first);
+  auto reader = readers.take(marker.partition, from);
+  if (!reader)
+    return tl::make_unexpected(reader.error());
+  auto heard = clock::now();
+  while (!open_.empty() && bytes_ < bytes_together && clock::now() - heard < nothing_more) {
+    const auto got = reader->get().poll(chunks_per_poll, look / 2);
+    for (const auto& r : got.records) {
+      heard = clock::now();
+      take(r);
+    }
+    if (std::ranges::any_of(got.events, [](const auto& e) { return e.kind != reader_trouble::unavailable; }))
+      for (const auto i : std::vector(open_.begin(), open_.end()))
+        settle(i, {load_outcome::kind::alone, {}}); // which says whose is gone
+  }
+  return {};
+}
+
+result<void> loads_together::load(session_pool& sessions) {
+  std::vector<first_copy> copies;
+  std::vector<std::size_t> which;
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    if (!whole_[i] || !goes_on(i))
+      continue;
+    const auto& task = tasks_[i];
+    const auto& then = task.met.then;
+    copies.push_back({task.request, std::move(*whole_[i]), then.term, then.number, then.next});
+    which.push_back(i);
+  }
+  if (copies.empty())
+    return {};
+  auto session = sessions.borrow();
+  if (!session)
+    return tl::make_unexpected(static_cast<const error&>(session.error()));
+  const auto placed = load_first_copies(**session, tasks_.front().rules, copies);
+  if (!placed)
+    return tl::make_unexpected(placed.error());
+  for (std::size_t n = 0; n < which.size(); ++n) {
+    if (!(*placed)[n])
+      continue;
+    const auto rows = copies[n].chunk.rows.size();
+    tasks_[which[n]].progress(rows, rows);
+    outcomes_[which[n]] = {load_outcome::kind::ended, *(*placed)[n]};
+  }
+  return {};
+}
+
+} // namespace
+
+/// What goes wrong with several says little of each: it's seen when each is loaded by itself.
+std::vector<load_outcome> load_together(const std::vector<load_task>& tasks, snapshot_readers& readers,
+                                        session_pool& sessions) {
+  loads_together loads(tasks);
+  if (auto done = loads.read(readers).and_then([&] { return loads.load(sessions); }); !done)
+    tasks.front().say(
+        fmt::format("{} snapshots aren't loaded together: {}", tasks.size(), done.error().what));
+  return loads.take_outcomes();
 }
 
 result<void> search_shape(const kafka_settings& kafka, partition_id partition, std::uint64_t fingerprint,

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <set>
 
 namespace understudy {
 namespace {
@@ -29,6 +30,8 @@ constexpr std::size_t value_share = 3;
 struct snapshot_sender::parts {
   options o;
   snapshot_stream stream;
+  session_pool sessions;
+  std::shared_ptr<snapshot_structures> structures = std::make_shared<snapshot_structures>();
   std::atomic<bool> stopping{false};
   std::atomic<std::uint64_t> rows_sent{0};
   std::mutex mutex; ///< of next_row
@@ -39,6 +42,7 @@ struct snapshot_sender::parts {
   explicit parts(options given)
       : o(std::move(given))
       , stream({o.kafka, {o.node, o.life}, o.max_message_bytes, std::size_t{4} << 20, o.report})
+      , sessions(snapshot_session(o.sql), std::max(1U, o.threads))
       , workers("snapshot", std::max(1U, o.threads)) {}
 
   /// False: the node stops.
@@ -61,10 +65,12 @@ struct snapshot_sender::parts {
     pause(until);
   }
 
-  result<std::uint64_t> run(const request& what);
+  /// Rows sent, maybe not confirmed.
+  outcome run(const request& what, const std::shared_ptr<snapshot_stream::flight>& flight);
+  void end(const request& what, const outcome& reached) const;
   result<std::unique_ptr<snapshot_reader>> open_view(const request& what, kafka_offset first);
   result<std::unique_ptr<snapshot_reader>> open_behind(const request& what,
-                                                       std::future<binlog_place> follows) const;
+                                                       std::future<binlog_place> follows);
   result<std::uint64_t> send_rows(const request& what, snapshot_reader& view,
                                   const std::shared_ptr<snapshot_stream::flight>& flight);
 };
@@ -98,20 +104,19 @@ result<std::unique_ptr<snapshot_reader>> snapshot_sender::parts::open_view(const
 }
 
 result<std::unique_ptr<snapshot_reader>>
-snapshot_sender::parts::open_behind(const request& what, std::future<binlog_place> follows) const {
+snapshot_sender::parts::open_behind(const request& what, std::future<binlog_place> follows) {
   if (follows.wait_for(safe_hold) != std::future_status::ready)
     return failure("its actor is busy", {}, true);
   return snapshot_reader::open(
-      o.sql, o.rules,
-      {what.account, what.mailbox, what.snapshot, std::max(follows.get(), what.follows), safe_hold});
+      sessions, o.rules,
+      {what.account, what.mailbox, what.snapshot, std::max(follows.get(), what.follows), safe_hold},
+      structures);
 }
 
 result<std::uint64_t>
 snapshot_sender::parts::send_rows(const request& what, snapshot_reader& view,
                                   const std::shared_ptr<snapshot_stream::flight>& flight) {
-  for (const auto& table : view.start().shapes)
-    if (auto sent = stream.send(flight, what.partition, what.account, shape_event{*table}); !sent)
-      return tl::make_unexpected(sent.error());
+  std::set<const shape*> sent_shapes;
   while (!stopping) {
     auto chunk = view.next_chunk(o.rows_per_chunk, o.max_message_bytes / value_share);
     if (!chunk)
@@ -119,6 +124,11 @@ snapshot_sender::parts::send_rows(const request& what, snapshot_reader& view,
     if (!*chunk)
       break;
     const auto rows = (*chunk)->rows.size();
+    // A small account has rows in a few of its tables.
+    for (const auto& row : (*chunk)->rows)
+      if (sent_shapes.insert(row.table.get()).second)
+        if (auto sent = stream.send(flight, what.partition, what.account, shape_event{*row.table}); !sent)
+          return tl::make_unexpected(sent.error());
     if (auto sent = stream.send(flight, what.partition, what.account, std::move(**chunk)); !sent)
       return tl::make_unexpected(sent.error());
     rows_sent += rows;
@@ -128,13 +138,13 @@ snapshot_sender::parts::send_rows(const request& what, snapshot_reader& view,
   }
   if (stopping)
     return failure("the node is stopping", {}, true);
-  if (auto confirmed = stream.confirm(flight); !confirmed)
-    return tl::make_unexpected(confirmed.error());
   return view.rows_read();
 }
 
-result<std::uint64_t> snapshot_sender::parts::run(const request& what) {
-  auto flight = std::make_shared<snapshot_stream::flight>();
+snapshot_sender::outcome snapshot_sender::parts::run(const request& what,
+                                                     const std::shared_ptr<snapshot_stream::flight>& flight) {
+  if (what.is_wanted && !what.is_wanted())
+    return tl::make_unexpected(failed({"something newer was asked for meanwhile", {}, true}, true));
   // Before anything is held: from here on the destinations read.
   auto first = stream.send(flight, what.partition, what.account, incarnation_event{}).and_then([&] {
     return stream.confirm(flight);
@@ -144,7 +154,18 @@ result<std::uint64_t> snapshot_sender::parts::run(const request& what) {
   auto view = open_view(what, *first);
   if (!view)
     return tl::make_unexpected(view.error());
-  return send_rows(what, **view, flight);
+  auto sent = send_rows(what, **view, flight);
+  if (!sent)
+    return tl::make_unexpected(sent.error());
+  return *sent;
+}
+
+void snapshot_sender::parts::end(const request& what, const outcome& reached) const {
+  if (!reached && !reached.error().is_superseded && o.report)
+    o.report(log_level::warning, fmt::format("snapshot {} of account {} failed: {}", what.snapshot,
+                                             what.account, reached.error().what));
+  if (what.done)
+    what.done(reached);
 }
 
 snapshot_sender::snapshot_sender(options o)
@@ -160,12 +181,12 @@ result<void> snapshot_sender::start() {
 
 void snapshot_sender::send(request what) {
   parts_->workers.submit([p = parts_.get(), what = std::move(what)] {
-    auto outcome = p->run(what);
-    if (!outcome && p->o.report)
-      p->o.report(log_level::warning, fmt::format("snapshot {} of account {} failed: {}", what.snapshot,
-                                                  what.account, outcome.error().what));
-    if (what.done)
-      what.done(std::move(outcome));
+    const auto flight = std::make_shared<snapshot_stream::flight>();
+    auto reached = p->run(what, flight);
+    // The next one begins while Kafka's answers to this one are on their way.
+    snapshot_stream::when_confirmed(flight, [p, what, reached = std::move(reached)](result<void> confirmed) {
+      p->end(what, reached && !confirmed ? outcome(tl::make_unexpected(failed(confirmed.error()))) : reached);
+    });
   });
 }
 

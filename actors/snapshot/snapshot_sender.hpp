@@ -29,6 +29,16 @@ public:
     std::function<void(log_level, const std::string&)> report;
   };
 
+  struct failed : error {
+    failed(error why, bool superseded = false) // as `failure()` gives it
+        : error(std::move(why))
+        , is_superseded(superseded) {}
+    /// Nobody waits for it any more: what was asked for since is to be sent instead.
+    bool is_superseded;
+  };
+  /// Rows sent and confirmed by Kafka.
+  using outcome = tl::expected<std::uint64_t, failed>;
+
   struct request {
     account_id account;
     mailbox_id mailbox;           ///< in the local database
@@ -39,9 +49,11 @@ public:
     std::function<void(std::uint64_t done, std::uint64_t total)> progress;
     /// Once: rows sent and confirmed by Kafka, or why not. A failed snapshot is asked for anew, under another
     /// id. Any thread.
-    std::function<void(result<std::uint64_t>)> done;
+    std::function<void(outcome)> done;
     kafka_offset answers{-1};  ///< the newest request in understudy.control
     binlog_place follows = {}; ///< the view does, beside what the actor says
+    /// Asked before it begins, on the sender's threads; empty: it is.
+    std::function<bool()> is_wanted{};
   };
 
   explicit snapshot_sender(options o);

@@ -63,7 +63,7 @@ void snapshot_stream::on_delivery(const delivery& report) {
     pending_.erase(found);
   }
   auto& f = *done.snapshot;
-  const std::lock_guard lock(f.mutex);
+  std::unique_lock lock(f.mutex);
   --f.records;
   f.bytes -= done.bytes;
   if (report.outcome == produce_outcome::held)
@@ -73,6 +73,25 @@ void snapshot_stream::on_delivery(const delivery& report) {
                      {},
                      report.outcome == produce_outcome::purged || report.outcome == produce_outcome::fatal};
   f.changed.notify_all();
+  if (f.records > 0 || !f.then)
+    return;
+  const auto then = std::exchange(f.then, {});
+  const auto outcome = f.failed ? result<void>(tl::make_unexpected(*f.failed)) : result<void>{};
+  lock.unlock();
+  then(outcome);
+}
+
+void snapshot_stream::when_confirmed(const std::shared_ptr<flight>& snapshot,
+                                     std::function<void(result<void>)> then) {
+  std::unique_lock lock(snapshot->mutex);
+  if (snapshot->records > 0) {
+    snapshot->then = std::move(then);
+    return;
+  }
+  const auto outcome =
+      snapshot->failed ? result<void>(tl::make_unexpected(*snapshot->failed)) : result<void>{};
+  lock.unlock();
+  then(outcome);
 }
 
 result<void> snapshot_stream::send(const std::shared_ptr<flight>& snapshot, partition_id partition,
@@ -113,6 +132,18 @@ result<void> snapshot_stream::produce(const std::shared_ptr<flight>& snapshot, p
     ++snapshot->records;
     snapshot->bytes += payload.size();
   }
+  auto taken = hand_over(snapshot, partition, account, payload);
+  if (!taken) {
+    const std::lock_guard lock(snapshot->mutex);
+    --snapshot->records;
+    snapshot->bytes -= payload.size();
+    snapshot->changed.notify_all();
+  }
+  return taken;
+}
+
+result<void> snapshot_stream::hand_over(const std::shared_ptr<flight>& snapshot, partition_id partition,
+                                        const account_id& account, std::string_view payload) {
   std::unique_lock lock(mutex_);
   const auto token = next_token_++;
   pending_.emplace(token, pending{snapshot, payload.size()});
@@ -122,20 +153,25 @@ result<void> snapshot_stream::produce(const std::shared_ptr<flight>& snapshot, p
       lock.unlock();
       old.reset();
       lock.lock();
-      if (auto renewed = renew(); !renewed)
+      if (auto renewed = renew(); !renewed) {
+        pending_.erase(token);
         return renewed;
+      }
     }
     auto taken = producer_->produce(topic::snapshots, partition, account.value, payload, token);
     if (taken)
       return {};
     if (taken.error().kind == produce_outcome::fatal)
       continue;
-    if (taken.error().kind != produce_outcome::queue_full)
+    if (taken.error().kind != produce_outcome::queue_full) {
+      pending_.erase(token);
       return tl::make_unexpected(error(taken.error()));
+    }
     lock.unlock();
     std::this_thread::sleep_for(look_again);
     lock.lock();
   }
+  pending_.erase(token);
   return failure("the node is stopping", {}, true);
 }
 

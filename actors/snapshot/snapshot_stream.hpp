@@ -4,6 +4,7 @@
 #include "events/model/account_event.hpp"
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <unordered_map>
 
@@ -25,10 +26,12 @@ public:
   struct flight {
     std::mutex mutex;
     std::condition_variable changed;
+    std::function<void(const std::optional<error>&)> when_done{}; ///< and nothing is on the way any more
     std::size_t records = 0;
     std::size_t bytes = 0;
     kafka_offset last; ///< offset of the record confirmed last
     std::optional<error> failed;
+    std::function<void(result<void>)> then; ///< nothing is on the way any more
   };
 
   explicit snapshot_stream(options o);
@@ -42,6 +45,9 @@ public:
                     const account_id& account, const account_event_body& body);
   /// Waits until all is confirmed; the offset of the last record.
   result<kafka_offset> confirm(const std::shared_ptr<flight>& snapshot);
+  /// The same without waiting, when nothing more is sent: `then` is called once, maybe at once; any thread.
+  /// It mustn't block.
+  static void when_confirmed(const std::shared_ptr<flight>& snapshot, std::function<void(result<void>)> then);
 
 private:
   struct pending {
@@ -50,6 +56,8 @@ private:
   };
   result<void> produce(const std::shared_ptr<flight>& snapshot, partition_id partition,
                        const account_id& account, std::string_view payload);
+  result<void> hand_over(const std::shared_ptr<flight>& snapshot, partition_id partition,
+                         const account_id& account, std::string_view payload);
   result<void> renew();
   void on_delivery(const delivery& report);
 

@@ -166,8 +166,21 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
       follow(account);
     return;
   }
-  if (doing.reset_seen != destination.requested)
+  if (doing.reset_seen != destination.requested && !goes_on_waiting(account, destination))
     ask_for_snapshot(account, destination.reset_why ? *destination.reset_why : std::string("new replica"));
+}
+
+/// What was asked for before, by a process before this one maybe, is under way: asked for again, all of it
+/// would be made and read twice.
+bool supervisor::goes_on_waiting(const account_state& account, const destination_state& destination) {
+  auto& doing = work(account.id);
+  if (destination.reset_why == nullptr || doing.reset_pending ||
+      !parts_->replicas->awaits(account.id, destination.requested))
+    return false;
+  doing.reset_seen = destination.requested;
+  if (!doing.following)
+    follow(account, {}, {}, true);
+  return true;
 }
 
 /// R35: capture must know whose rows a replica's are here, to tell what nobody but a stranger wrote.
@@ -217,7 +230,7 @@ void supervisor::on_watched(const account_id& id, const std::string& why, const 
 }
 
 void supervisor::follow(const account_state& account, std::string why,
-                        std::function<void(const result<void>&)> watched) {
+                        std::function<void(const result<void>&)> watched, bool goes_on_waiting) {
   const auto* active = account.terms.active();
   replica_side::followed followed;
   followed.account = account.id;
@@ -227,6 +240,7 @@ void supervisor::follow(const account_state& account, std::string why,
   followed.wants_snapshot = static_cast<bool>(watched);
   followed.why = std::move(why);
   followed.watched = std::move(watched);
+  followed.goes_on_waiting = goes_on_waiting;
   parts_->replicas->follow(std::move(followed));
   work(account.id).following = true;
 }
@@ -242,10 +256,12 @@ kafka_offset supervisor::wanted_snapshot(const account_state& account) {
 void supervisor::send_snapshot(const account_state& account) {
   const auto newest = wanted_snapshot(account);
   if (newest == kafka_offset{-1})
-    return;
+    return forget_sent(account.id);
   auto& doing = work(account.id);
   if (doing.snapshot_running)
     return;
+  if (const auto before = sent_.find(account.id); before != sent_.end())
+    doing.snapshot_asked = std::max(doing.snapshot_asked, before->second);
   if (doing.snapshot_asked >= newest) {
     if (doing.unmarked.empty())
       return;
@@ -261,6 +277,7 @@ void supervisor::send_snapshot(const account_state& account) {
     return;
   }
   doing.snapshot_running = true;
+  doing.snapshot_sent = false;
   doing.snapshot_asked = newest;
   snapshot_sender::request wanted;
   wanted.account = account.id;
@@ -270,18 +287,29 @@ void supervisor::send_snapshot(const account_state& account) {
   wanted.snapshot = doing.unmarked = new_uuid();
   wanted.answers = newest;
   wanted.partition = account.partition; // both topics have the same number of partitions
+  wanted.is_wanted = [control = parts_->control, id = account.id, newest] {
+    return control->ask([&](const control_state& state) {
+      const auto* now = state.account(id);
+      return now != nullptr && !now->is_withdrawn && wanted_snapshot(*now) == newest;
+    });
+  };
   wanted.done = [this, self = caf::actor_cast<caf::actor>(this),
-                 id = account.id](result<std::uint64_t> sent) {
+                 id = account.id](snapshot_sender::outcome sent) {
     caf::anon_send(self, run_here{[this, id, sent] {
                      auto& doing = work(id);
                      doing.snapshot_running = false;
                      doing.marked_by = std::chrono::steady_clock::now() + parts_->marker_patience;
-                     if (!sent) {
+                     if (!sent && sent.error().is_superseded) {
+                       doing.snapshot_asked = kafka_offset{-1};
+                       doing.unmarked.clear();
+                     } else if (!sent) {
                        spdlog::warn("account {}: the snapshot is begun again: {}", id, sent.error().what);
                        doing.snapshot_asked = kafka_offset{-1};
                        doing.snapshot_after = std::chrono::steady_clock::now() + snapshot_pause;
                      } else {
                        spdlog::info("account {}: {} rows of its snapshot are sent", id, *sent);
+                       doing.snapshot_sent = true;
+                       note_sent(id);
                      }
                      waiting_.insert(id);
                    }});
@@ -290,7 +318,22 @@ void supervisor::send_snapshot(const account_state& account) {
   parts_->snapshots->send(std::move(wanted));
 }
 
+/// Marker and rows are in Kafka: a restart needn't send them again.
+void supervisor::note_sent(const account_id& id) {
+  const auto found = work_.find(id);
+  if (found == work_.end() || !found->second.snapshot_sent || !found->second.unmarked.empty())
+    return;
+  sent_[id] = found->second.snapshot_asked;
+  unstored_.sent.insert(id);
+}
+
+void supervisor::forget_sent(const account_id& id) {
+  if (sent_.erase(id) > 0)
+    unstored_.sent.insert(id);
+}
+
 void supervisor::forget(const account_id& id) {
+  forget_sent(id);
   parts_->accounts->forget(
       id); // capture's checkpoint may know it as ours although this process has no work of it
   const bool had_work = work_.contains(id);

@@ -55,6 +55,8 @@ struct node_parts {
   std::chrono::milliseconds marker_patience{10'000};
   std::shared_ptr<divergence_report> divergence;
   std::shared_ptr<const logged_fences> fences_at_start;
+  /// At the start: requests that snapshots answer which a process before this one sent whole.
+  std::unordered_map<account_id, kafka_offset> sent_at_start;
   std::vector<role_record> roles_ahead; ///< at the start: written, and not met by capture yet
   std::shared_ptr<peers> others;
   std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();

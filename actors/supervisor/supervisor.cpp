@@ -74,8 +74,10 @@ caf::behavior supervisor::make_behavior() {
         spdlog::debug("account {}: marker of snapshot {} at sequence {}, offset {}", written.account,
                       written.snapshot, written.number, written.offset);
         if (auto found = work_.find(written.account);
-            found != work_.end() && found->second.unmarked == written.snapshot)
+            found != work_.end() && found->second.unmarked == written.snapshot) {
           found->second.unmarked.clear();
+          note_sent(written.account);
+        }
       },
       [this](const fence_applied& applied) { on_fence_applied(applied); },
       [this](const replica_loaded& loaded) { on_loaded(loaded); },
@@ -154,8 +156,10 @@ void supervisor::note_own_reset(const account_change& change) {
   const auto* destination = account == nullptr ? nullptr : account->destination(self_name());
   // One that has loaded a snapshot for an older request meanwhile passes over the marker of the next.
   const auto figures = parts_->replicas->figures_of(change.account);
-  if (destination != nullptr && !destination->ready && !(figures && figures->state == "ready"))
+  if (destination != nullptr && !destination->ready && !(figures && figures->state == "ready")) {
     found->second.reset_seen = destination->requested;
+    parts_->replicas->await(change.account, destination->requested);
+  }
 }
 
 /// restartReplicas of an account that wasn't paused: a replica that stopped here is tried again; one that
@@ -290,6 +294,10 @@ control_changes supervisor::as_folded(const unstored_ids& changed) const {
     const auto* operation = state().operation(id);
     all.operations[id] = operation == nullptr ? std::nullopt : std::optional(encode_operation(*operation));
   }
+  for (const auto& id : changed.sent) {
+    const auto found = sent_.find(id);
+    all.sent[id] = found == sent_.end() ? std::nullopt : std::optional(found->second);
+  }
   return all;
 }
 
@@ -319,6 +327,7 @@ void supervisor::store_control() {
       unstored_.accounts.merge(ids->accounts);
       unstored_.nodes.merge(ids->nodes);
       unstored_.operations.merge(ids->operations);
+      unstored_.sent.merge(ids->sent);
     };
   });
 }

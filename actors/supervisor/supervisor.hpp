@@ -45,6 +45,7 @@ struct account_work {
   std::chrono::steady_clock::time_point guarded_since; ///< its writes wait since then
   kafka_offset snapshot_asked{-1}; ///< control offset of the request that a snapshot of ours was begun for
   bool snapshot_running = false;
+  bool snapshot_sent = false;                           ///< its rows are in Kafka
   std::chrono::steady_clock::time_point snapshot_after; ///< the last one failed: not before then
   std::string unmarked; ///< the snapshot of ours whose marker Kafka hasn't confirmed
   std::chrono::steady_clock::time_point marked_by; ///< … it has to by then, once its rows are sent
@@ -90,7 +91,8 @@ struct unstored_ids {
   std::set<account_id> accounts;
   std::set<node_name> nodes;
   std::set<operation_id> operations; ///< also those that were forgotten
-  bool empty() const { return accounts.empty() && nodes.empty() && operations.empty(); }
+  std::set<account_id> sent;         ///< whose snapshot is whole in Kafka, or isn't wanted any more
+  bool empty() const { return accounts.empty() && nodes.empty() && operations.empty() && sent.empty(); }
 };
 
 class supervisor final : public counted_actor<caf::event_based_actor> {
@@ -169,7 +171,8 @@ private:
   void look_for_uncovered();
   /// With `watched`: its rows are replaced from the next marker on (see replica_side).
   void follow(const account_state& account, std::string why = {},
-              std::function<void(const result<void>&)> watched = {});
+              std::function<void(const result<void>&)> watched = {}, bool goes_on_waiting = false);
+  bool goes_on_waiting(const account_state& account, const destination_state& destination);
   void on_watched(const account_id& id, const std::string& why, const result<void>& watched);
   void begin_when_read();
   void end_commits_at_start();
@@ -204,6 +207,8 @@ private:
   static bool is_parked(const destination_state& destination);
   /// The newest request for a snapshot that isn't answered; -1: there's none.
   static kafka_offset wanted_snapshot(const account_state& account);
+  void note_sent(const account_id& id);
+  void forget_sent(const account_id& id);
   void probe_parked();
   void unpark(const account_id& id);
   void on_unseen(const rows_unseen& unseen);
@@ -251,6 +256,8 @@ private:
   bool counting_uncovered_ = false; ///< accounts of this mailstore that no enrolment covers
   std::chrono::steady_clock::time_point next_uncovered_{};
   partition_patience patience_;
+  /// The requests that snapshots answer which are whole in Kafka, until their replicas are ready.
+  std::unordered_map<account_id, kafka_offset> sent_;
   /// Accounts of which the log leaves events out: up to which number that is on its way to control; 0: it
   /// isn't.
   std::unordered_map<account_id, sequence> left_out_;

@@ -100,4 +100,15 @@ result<bool> ensure_group_database(sql_session& session, const std::string& data
   return created;
 }
 
+bool has_all_tables(const schema_catalog& catalog, const std::string& database,
+                    const std::vector<std::string>& definitions) {
+  std::set<std::string> there;
+  for (const auto* table : catalog.tables_of(database))
+    there.insert(sql_name(table->name));
+  return !there.empty() && std::ranges::all_of(definitions, [&](const std::string& definition) {
+    return definition.starts_with(create_database) ||
+           there.contains(std::string(quoted_name(definition, create_table.size() - 1)));
+  });
+}
+
 } // namespace understudy

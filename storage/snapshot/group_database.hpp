@@ -2,6 +2,7 @@
 // collations are the source's, whatever this server's defaults).
 #pragma once
 #include "storage/profile/profile.hpp"
+#include "storage/profile/schema_catalog.hpp"
 #include "storage/state/sql_session.hpp"
 
 #include <set>
@@ -23,5 +24,9 @@ std::set<std::string> account_databases(const profile& rules, group_number group
 /// created.
 result<bool> ensure_group_database(sql_session& session, const std::string& database,
                                    const std::vector<std::string>& definitions);
+
+/// Nothing would have to be made of these definitions, as far as the catalog knows.
+bool has_all_tables(const schema_catalog& catalog, const std::string& database,
+                    const std::vector<std::string>& definitions);
 
 } // namespace understudy

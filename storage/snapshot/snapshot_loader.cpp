@@ -3,6 +3,7 @@
 #include "storage/apply/apply_transaction.hpp"
 #include "storage/apply/destination_schema.hpp"
 #include "storage/snapshot/account_removal.hpp"
+#include "storage/snapshot/first_copies.hpp"
 #include "storage/snapshot/group_database.hpp"
 #include "storage/state/logged_state.hpp"
 #include "storage/state/mailstore_queries.hpp"
@@ -18,15 +19,6 @@ namespace {
 constexpr unsigned allocation_attempts = 1000;
 /// A chunk that meets a deadlock or a lock wait is loaded again so often; then the load begins anew.
 constexpr unsigned chunk_attempts = 20;
-
-sql_options loading(sql_options connection) {
-  connection.setup = standard_setup();
-  for (auto& statement : applier_setup())
-    connection.setup.push_back(std::move(statement));
-  // Rows come table by table and were consistent on the source (R16).
-  connection.setup.emplace_back("SET SESSION foreign_key_checks=0");
-  return connection;
-}
 
 /// The account's mailbox here is a replica (which has its row before anything is written), or was its source
 /// once. Else the mail server, or a person, put it here.
@@ -302,7 +294,7 @@ load_result<std::unique_ptr<snapshot_loader>> snapshot_loader::begin(sql_options
                                                                      std::shared_ptr<const profile> rules,
                                                                      load_request request,
                                                                      load_limits limits) {
-  auto session = sql_session::open(loading(std::move(connection)));
+  auto session = sql_session::open(loading_session(std::move(connection)));
   if (!session)
     return tl::make_unexpected(static_cast<const error&>(session.error()));
   auto made = std::make_unique<parts>(std::move(*session), std::move(rules), std::move(request), limits);
@@ -374,7 +366,7 @@ result<void> snapshot_loader::finish(epoch term, sequence number, kafka_offset n
 
 result<void> remove_replica(sql_options connection, const profile& rules, const account_id& account,
                             load_limits limits, std::shared_ptr<recent_catalogs> catalogs) {
-  auto session = sql_session::open(loading(std::move(connection)));
+  auto session = sql_session::open(loading_session(std::move(connection)));
   if (!session)
     return tl::make_unexpected(static_cast<const error&>(session.error()));
   logged_state state(*session);

@@ -40,6 +40,8 @@ struct load_error : error {
       , is_refusal(refusal) {}
   /// For what is, or isn't, on this mailstore: another snapshot changes nothing, an administrator does.
   bool is_refusal;
+  /// A newer one of the account is on its way: this one needn't be loaded, or can't be to its end.
+  bool is_superseded = false;
 };
 template <class T>
 using load_result = tl::expected<T, load_error>;

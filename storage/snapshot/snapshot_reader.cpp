@@ -11,7 +11,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
+#include <set>
 #include <thread>
 
 namespace understudy {
@@ -21,6 +23,11 @@ namespace {
 constexpr std::size_t first_page_rows = 100;
 /// A COMMIT waits for an answer of Kafka's, and a little for its turn.
 constexpr std::chrono::milliseconds between_views{1};
+/// Metadata locks are kept no longer: giving them back behind each statement would double the statements.
+constexpr std::chrono::milliseconds longest_lock{20};
+/// All tables are looked at so often; more often only those whose rows were read. The others' definitions
+/// travel all the same.
+constexpr std::chrono::seconds definitions_age{10};
 
 /// The counter changes with every insert; it's no part of the structure.
 std::string without_counter(std::string definition) {
@@ -45,19 +52,48 @@ result<std::string> database_definition(sql_session& session, const std::string&
 
 } // namespace
 
+/// The tables that accounts of a group have their rows in.
+struct snapshot_structures::described {
+  std::vector<snapshot_table> tables;
+  std::vector<std::shared_ptr<const shape>> shapes;
+  std::vector<std::string> definitions;
+  std::vector<std::pair<table_name, std::string>> structures; ///< of the account's tables, in the same order
+  std::set<std::pair<std::string, std::string>> names;        ///< of all tables where the account's are
+  /// When all of it was last seen to be so, on the steady clock.
+  mutable std::atomic<std::chrono::steady_clock::time_point> seen{std::chrono::steady_clock::time_point{}};
+};
+
+std::shared_ptr<const snapshot_structures::described> snapshot_structures::of(group_number group) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = known_.find(group.value);
+  return found == known_.end() ? nullptr : found->second;
+}
+
+void snapshot_structures::keep(group_number group, std::shared_ptr<const described> what) {
+  const std::lock_guard lock(mutex_);
+  known_[group.value] = std::move(what);
+}
+
+void snapshot_structures::forget(group_number group) {
+  const std::lock_guard lock(mutex_);
+  known_.erase(group.value);
+}
+
 struct snapshot_reader::parts {
-  sql_session session;
+  using described = snapshot_structures::described;
+  std::unique_ptr<session_pool> own; ///< of a reader that nobody lends a session to
+  std::optional<session_pool::borrowed> lent;
+  sql_session& session;
   std::shared_ptr<const profile> rules;
   snapshot_request request;
+  std::shared_ptr<snapshot_structures> known;
   opened begun;
   group_number group;
-  std::vector<snapshot_table> tables;
-  std::vector<std::string> definitions;
-  std::map<std::string, std::string>
-      known; ///< definitions of the group database's tables that were described
-  std::vector<std::pair<table_name, std::string>> structures; ///< of the account's tables as the view began
+  std::shared_ptr<const described> about; ///< as it was before the view's last row at the latest
 
-  std::size_t at = 0; ///< table being read
+  std::set<std::size_t> filled;                         ///< tables in which the account has rows
+  std::chrono::steady_clock::time_point locked_since{}; ///< metadata locks; 0: none are held
+  std::size_t at = 0;                                   ///< table being read
   std::vector<value> last;
   std::size_t page_rows = first_page_rows;
   std::deque<row_change> waiting; ///< read, not given out yet
@@ -66,21 +102,29 @@ struct snapshot_reader::parts {
   std::uint64_t rows = 0;
   bool ended = false;
 
-  parts(sql_session opened_session, std::shared_ptr<const profile> by, snapshot_request what)
-      : session(std::move(opened_session))
+  parts(session_pool::borrowed opened_session, std::shared_ptr<const profile> by, snapshot_request what,
+        std::shared_ptr<snapshot_structures> before)
+      : lent(std::move(opened_session))
+      , session(**lent)
       , rules(std::move(by))
-      , request(std::move(what)) {}
+      , request(std::move(what))
+      , known(std::move(before)) {}
 
   result<void> begin_view();
   result<void> open_view();
   result<void> release_tables();
-  result<void> describe_tables();
-  result<void> describe(const account_table& found, const collation_ids& ids);
+  result<void> release_tables_in_time();
+  result<void> know_tables();
+  result<std::shared_ptr<const described>> describe_tables();
+  result<void> describe(described& made, const account_table& found, const collation_ids& ids);
   result<void> estimate_rows();
-  result<void> read_definitions(const schema_catalog& catalog);
+  result<void> find_filled_tables();
+  result<void> read_definitions(described& made, const schema_catalog& catalog);
+  result<std::set<std::pair<std::string, std::string>>> table_names();
   result<void> check_structures();
   result<void> read_page(std::size_t max_bytes);
   error altered(const std::string& table, const std::string& how) const;
+  error unread(const sql_error& why, const std::string& table) const;
   void take_row(const snapshot_table& table, const sql_row_view& row, std::size_t& bytes);
 };
 
@@ -130,37 +174,44 @@ result<void> snapshot_reader::parts::open_view() {
 /// Gives back the metadata locks taken since the view was opened; the view stays. A DDL that had to wait for
 /// them would keep every writer of its table waiting, as long as the snapshot takes.
 result<void> snapshot_reader::parts::release_tables() {
+  locked_since = {};
   if (auto done = session.execute("ROLLBACK TO SAVEPOINT tables"); !done)
     return passed_on(done);
   return {};
 }
 
-result<void> snapshot_reader::parts::describe(const account_table& found, const collation_ids& ids) {
+result<void> snapshot_reader::parts::release_tables_in_time() {
+  const auto now = std::chrono::steady_clock::now();
+  if (locked_since == std::chrono::steady_clock::time_point{})
+    locked_since = now;
+  return now - locked_since < longest_lock ? result<void>() : release_tables();
+}
+
+result<void> snapshot_reader::parts::describe(described& made_of, const account_table& found,
+                                              const collation_ids& ids) {
   auto made = local_shape(*found.definition, found.logical_name, *rules, ids);
   if (!made)
     return tl::make_unexpected(made.error());
   auto table = std::make_shared<const shape>(std::move(*made));
-  tables.push_back(describe_snapshot_table(table, *found.definition, *rules));
-  begun.shapes.push_back(std::move(table));
+  made_of.tables.push_back(describe_snapshot_table(table, *found.definition, *rules));
+  made_of.shapes.push_back(std::move(table));
   const table_name name{found.definition->database, found.definition->name};
   auto structure = table_definition(session, name);
   if (!structure)
     return tl::make_unexpected(structure.error());
-  if (name.database == rules->group_database(group))
-    known.emplace(name.table, *structure);
-  structures.emplace_back(name, without_counter(std::move(*structure)));
+  made_of.structures.emplace_back(name, std::move(*structure));
   return {};
 }
 
 /// One statement for all tables: of a small account's snapshot most of the time goes into statements.
 result<void> snapshot_reader::parts::estimate_rows() {
   std::string all;
-  for (const auto& table : tables)
+  for (const auto& table : about->tables)
     all += fmt::format("{}(SELECT 1 FROM {} WHERE {} = {})", all.empty() ? "" : " UNION ALL ", table.sql_name,
                        sql_name(table.table->columns[table.table->mailbox_column].name), request.mailbox);
   const auto estimate = session.query("EXPLAIN " + all);
   if (!estimate)
-    return passed_on(estimate);
+    return tl::make_unexpected(unread(estimate.error(), "a table of the account"));
   const auto& names = estimate->columns;
   const auto column = static_cast<std::size_t>(std::find(names.begin(), names.end(), "rows") - names.begin());
   for (const auto& row : estimate->rows)
@@ -169,29 +220,91 @@ result<void> snapshot_reader::parts::estimate_rows() {
   return {};
 }
 
-result<void> snapshot_reader::parts::read_definitions(const schema_catalog& catalog) {
+result<void> snapshot_reader::parts::read_definitions(described& made, const schema_catalog& catalog) {
   const auto database = rules->group_database(group);
   auto own = database_definition(session, database);
   if (!own)
     return tl::make_unexpected(own.error());
-  definitions.push_back(std::move(*own));
+  made.definitions.push_back(std::move(*own));
   for (const auto* table : catalog.tables_of(database)) {
     if (rules->is_shadow(table->name))
       continue;
-    if (const auto described = known.find(table->name); described != known.end()) {
-      definitions.push_back(std::move(described->second));
+    const table_name name{table->database, table->name};
+    const auto known_already =
+        std::ranges::find(made.structures, name, &std::pair<table_name, std::string>::first);
+    if (known_already != made.structures.end()) {
+      made.definitions.push_back(known_already->second);
       continue;
     }
-    auto definition = table_definition(session, {table->database, table->name});
+    auto definition = table_definition(session, name);
     if (!definition)
       return tl::make_unexpected(definition.error());
-    definitions.push_back(std::move(*definition));
+    made.definitions.push_back(std::move(*definition));
   }
   return {};
 }
 
+/// A directory's list: no table is opened for it.
+result<std::set<std::pair<std::string, std::string>>> snapshot_reader::parts::table_names() {
+  std::string databases;
+  for (const auto& database : account_databases(*rules, group))
+    databases += (databases.empty() ? "" : ",") + sql_text(database);
+  const auto found =
+      session.query("SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (" +
+                    databases + ")");
+  if (!found)
+    return passed_on(found);
+  std::set<std::pair<std::string, std::string>> names;
+  for (const auto& row : found->rows)
+    if (auto name = to_text(row[1]); !rules->is_shadow(name))
+      names.emplace(to_text(row[0]), std::move(name));
+  return names;
+}
+
+/// What was described for another account of the group will do: that it's still so is looked at behind the
+/// last row, whenever it was described.
+result<void> snapshot_reader::parts::know_tables() {
+  about = known->of(group);
+  if (about && std::chrono::steady_clock::now() - about->seen.load() > definitions_age && !check_structures())
+    about = nullptr; // altered since it was described for another account
+  if (!about) {
+    auto made = describe_tables();
+    if (!made)
+      return tl::make_unexpected(made.error());
+    about = std::move(*made);
+    about->seen = std::chrono::steady_clock::now();
+    known->keep(group, about);
+  }
+  begun.shapes = about->shapes;
+  if (auto looked = estimate_rows().and_then([this] { return find_filled_tables(); }); !looked)
+    return looked;
+  return release_tables();
+}
+
+/// One statement, where a small account would need one for each table that it has nothing in.
+result<void> snapshot_reader::parts::find_filled_tables() {
+  std::string all;
+  for (std::size_t i = 0; i < about->tables.size(); ++i) {
+    const auto& table = about->tables[i];
+    all += fmt::format("{}(SELECT {} FROM {} WHERE {} = {} LIMIT 1)", i == 0 ? "" : " UNION ALL ", i,
+                       table.sql_name, sql_name(table.table->columns[table.table->mailbox_column].name),
+                       request.mailbox);
+  }
+  const auto found = session.query(all);
+  if (!found)
+    return tl::make_unexpected(unread(found.error(), "a table of the account"));
+  for (const auto& row : found->rows)
+    filled.insert(to_number<std::size_t>(row[0]));
+  return {};
+}
+
 /// Behind the view: a table altered in between gives an error when it's read, never rows of another shape.
-result<void> snapshot_reader::parts::describe_tables() {
+result<std::shared_ptr<const snapshot_structures::described>> snapshot_reader::parts::describe_tables() {
+  auto made = std::make_shared<described>();
+  auto names = table_names();
+  if (!names)
+    return tl::make_unexpected(names.error());
+  made->names = std::move(*names);
   const auto catalog = read_catalog(session, account_databases(*rules, group));
   if (!catalog)
     return tl::make_unexpected(catalog.error());
@@ -208,13 +321,13 @@ result<void> snapshot_reader::parts::describe_tables() {
   std::stable_partition(found.begin(), found.end(),
                         [this](const account_table& t) { return rules->is_registry(t.logical_name); });
   for (const auto& table : found)
-    if (auto described = describe(table, ids); !described)
-      return described;
-  if (auto estimated = estimate_rows(); !estimated)
-    return estimated;
-  if (auto read = read_definitions(*catalog); !read)
-    return read;
-  return release_tables();
+    if (auto done = describe(*made, table, ids); !done)
+      return tl::make_unexpected(done.error());
+  if (auto read = read_definitions(*made, *catalog); !read)
+    return tl::make_unexpected(read.error());
+  for (auto& [name, structure] : made->structures)
+    structure = without_counter(std::move(structure));
+  return std::shared_ptr<const described>(std::move(made));
 }
 
 void snapshot_reader::parts::take_row(const snapshot_table& table, const sql_row_view& row,
@@ -240,26 +353,45 @@ void snapshot_reader::parts::take_row(const snapshot_table& table, const sql_row
 }
 
 error snapshot_reader::parts::altered(const std::string& table, const std::string& how) const {
+  known->forget(group);
   return {fmt::format("{} was altered during the snapshot: {}", table, how),
           "nothing: the snapshot begins again", true};
 }
 
+error snapshot_reader::parts::unread(const sql_error& why, const std::string& table) const {
+  return is_ddl(why) ? altered(table, why.what) : static_cast<const error&>(why);
+}
+
 /// An instant ALTER goes unnoticed by reads under an old view.
 result<void> snapshot_reader::parts::check_structures() {
-  for (const auto& [name, before] : structures) {
-    const auto now = table_definition(session, name);
+  const auto names = table_names();
+  if (!names)
+    return tl::make_unexpected(names.error());
+  if (*names != about->names)
+    return tl::make_unexpected(altered("the group's database", "it has other tables now"));
+  const auto now = std::chrono::steady_clock::now();
+  const bool all = now - about->seen.load() > definitions_age;
+  for (std::size_t i = 0; i < about->structures.size(); ++i) {
+    if (!all && !filled.contains(i))
+      continue;
+    const auto& [name, before] = about->structures[i];
+    const auto is = table_definition(session, name);
     const auto quoted = sql_table(name.database, name.table);
-    if (!now)
-      return tl::make_unexpected(altered(quoted, now.error().what));
-    if (without_counter(*now) != before)
+    if (!is)
+      return tl::make_unexpected(altered(quoted, is.error().what));
+    if (without_counter(*is) != before)
       return tl::make_unexpected(altered(quoted, "its structure is another one now"));
   }
+  if (all)
+    about->seen = now;
   return release_tables();
 }
 
 /// A page of the current table; behind its last row, the next table.
 result<void> snapshot_reader::parts::read_page(std::size_t max_bytes) {
-  const auto& table = tables[at];
+  if (!filled.contains(at))
+    return ++at == about->tables.size() ? check_structures() : result<void>();
+  const auto& table = about->tables[at];
   const auto limit = page_rows;
   std::size_t bytes = 0;
   std::size_t got = 0;
@@ -270,46 +402,59 @@ result<void> snapshot_reader::parts::read_page(std::size_t max_bytes) {
         take_row(table, row, bytes);
         return true;
       });
-  if (!read && is_ddl(read.error()))
-    return tl::make_unexpected(altered(table.sql_name, read.error().what));
   if (!read)
-    return passed_on(read);
+    return tl::make_unexpected(unread(read.error(), table.sql_name));
   waiting_bytes += bytes;
   rows += got;
   if (table.page_by.empty() || got < limit) {
     ++at;
     last.clear();
     page_rows = first_page_rows;
-    if (at == tables.size())
+    if (at == about->tables.size())
       return check_structures();
   } else {
     // As many rows as fit into a chunk by what they took so far, growing slowly.
     page_rows = std::clamp<std::size_t>(max_bytes / std::max<std::size_t>(1, bytes / got), 1, limit * 4);
   }
-  return release_tables();
+  return release_tables_in_time();
 }
 
 snapshot_reader::snapshot_reader(std::unique_ptr<parts> p)
     : parts_(std::move(p)) {}
 snapshot_reader::~snapshot_reader() = default;
 
-result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(sql_options connection,
-                                                               std::shared_ptr<const profile> rules,
-                                                               const snapshot_request& request) {
+sql_options snapshot_session(sql_options connection) {
   // sql_log_bin=0: with the binlog on, a rollback to a savepoint keeps the metadata locks (tried on 10.11).
   connection.setup = local_setup();
   // Bytes as they are stored, not converted; one view for all that follows.
   connection.setup.emplace_back("SET SESSION character_set_results=NULL, max_statement_time=0");
   connection.setup.emplace_back("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
-  auto session = sql_session::open(std::move(connection));
+  return connection;
+}
+
+result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(session_pool& sessions,
+                                                               std::shared_ptr<const profile> rules,
+                                                               const snapshot_request& request,
+                                                               std::shared_ptr<snapshot_structures> known) {
+  auto session = sessions.borrow();
   if (!session)
     return tl::make_unexpected(static_cast<const error&>(session.error()));
-  auto made = std::make_unique<parts>(std::move(*session), std::move(rules), request);
+  auto made = std::make_unique<parts>(std::move(*session), std::move(rules), request, std::move(known));
   if (auto view = made->open_view(); !view)
     return tl::make_unexpected(view.error());
-  if (auto described = made->describe_tables(); !described)
-    return tl::make_unexpected(described.error());
+  if (auto done = made->know_tables(); !done)
+    return tl::make_unexpected(done.error());
   return std::unique_ptr<snapshot_reader>(new snapshot_reader(std::move(made)));
+}
+
+result<std::unique_ptr<snapshot_reader>> snapshot_reader::open(sql_options connection,
+                                                               std::shared_ptr<const profile> rules,
+                                                               const snapshot_request& request) {
+  auto own = std::make_unique<session_pool>(snapshot_session(std::move(connection)), 0);
+  auto opened = open(*own, std::move(rules), request);
+  if (opened)
+    (*opened)->parts_->own = std::move(own);
+  return opened;
 }
 
 const snapshot_reader::opened& snapshot_reader::start() const {
@@ -326,15 +471,19 @@ result<std::optional<snapshot_chunk>> snapshot_reader::next_chunk(std::size_t ma
   if (p.ended)
     return std::optional<snapshot_chunk>();
   max_rows = std::max<std::size_t>(1, max_rows);
-  while (p.at < p.tables.size() && p.waiting.size() < max_rows && p.waiting_bytes < max_bytes)
+  while (p.at < p.about->tables.size() && p.waiting.size() < max_rows && p.waiting_bytes < max_bytes)
     if (auto read = p.read_page(max_bytes); !read)
       return tl::make_unexpected(read.error());
+  // Whoever sends it may wait.
+  if (p.locked_since != std::chrono::steady_clock::time_point{})
+    if (auto released = p.release_tables(); !released)
+      return tl::make_unexpected(released.error());
   snapshot_chunk chunk;
   chunk.account = p.request.account;
   chunk.id = p.request.id;
   chunk.index = p.index++;
   if (chunk.index == 0)
-    chunk.definitions = std::move(p.definitions);
+    chunk.definitions = p.about->definitions;
   std::size_t bytes = 0;
   while (!p.waiting.empty() && chunk.rows.size() < max_rows && (chunk.rows.empty() || bytes < max_bytes)) {
     for (const auto& c : p.waiting.front().after)
@@ -344,7 +493,7 @@ result<std::optional<snapshot_chunk>> snapshot_reader::next_chunk(std::size_t ma
   }
   p.waiting_bytes -= std::min(bytes, p.waiting_bytes);
   chunk.rows_total = std::max(p.begun.rows_estimate, p.rows);
-  chunk.last = p.ended = p.waiting.empty() && p.at >= p.tables.size();
+  chunk.last = p.ended = p.waiting.empty() && p.at >= p.about->tables.size();
   return std::optional(std::move(chunk));
 }
 

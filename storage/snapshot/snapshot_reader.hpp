@@ -4,14 +4,33 @@
 #pragma once
 #include "events/model/account_event.hpp"
 #include "storage/profile/profile.hpp"
-#include "storage/state/sql_session.hpp"
+#include "storage/state/session_pool.hpp"
 
 #include <chrono>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
 namespace understudy {
+
+/// How a reader's session is set up after each connect.
+sql_options snapshot_session(sql_options connection);
+
+/// Descriptions of the groups' tables, for the next account of the same group: to describe them takes longer
+/// than to read a small account. Any thread.
+class snapshot_structures {
+public:
+  struct described;
+  std::shared_ptr<const described> of(group_number group) const; ///< null: not known
+  void keep(group_number group, std::shared_ptr<const described> what);
+  void forget(group_number group);
+
+private:
+  mutable std::mutex mutex_;
+  std::map<std::uint32_t, std::shared_ptr<const described>> known_;
+};
 
 struct snapshot_request {
   account_id account;
@@ -31,9 +50,13 @@ public:
     std::vector<std::shared_ptr<const shape>> shapes; ///< of every table that chunks will have rows of
   };
 
-  /// Connects, opens the view and looks the account's tables up. Errors: the account's registry row isn't
+  /// Opens the view and looks the account's tables up. Errors: the account's registry row isn't
   /// there; a table can't be read (a column type named); retryable: a transaction that the view must contain
   /// still waits in its COMMIT. Waits for no other (R6).
+  static result<std::unique_ptr<snapshot_reader>>
+  open(session_pool& sessions, std::shared_ptr<const profile> rules, const snapshot_request& request,
+       std::shared_ptr<snapshot_structures> known = std::make_shared<snapshot_structures>());
+  /// The same with a connection of its own.
   static result<std::unique_ptr<snapshot_reader>>
   open(sql_options connection, std::shared_ptr<const profile> rules, const snapshot_request& request);
   ~snapshot_reader();

@@ -16,6 +16,7 @@ struct document_table {
 constexpr document_table account_documents{"control_account", "account_id"};
 constexpr document_table node_documents{"control_node", "name"};
 constexpr document_table operation_documents{"control_operation", "id"};
+constexpr document_table sent_snapshots{"sent_snapshot", "account_id"};
 
 /// Keys of a DELETE … IN: far below any packet limit.
 constexpr std::size_t keys_per_delete = 500;
@@ -42,6 +43,21 @@ sql_result<void> remove_documents(sql_session& session, const document_table& ta
         return sent;
   }
   return count == 0 ? sql_result<void>{} : send();
+}
+
+sql_result<void> store_sent(sql_session& session, const control_changes& changes) {
+  std::map<account_id, std::optional<std::string>> gone;
+  multi_row rows(session, "INSERT INTO understudy.sent_snapshot(account_id, request) VALUES ",
+                 " ON DUPLICATE KEY UPDATE request=VALUES(request)");
+  for (const auto& [account, request] : changes.sent) {
+    if (!request)
+      gone.emplace(account, std::nullopt);
+    else if (auto added = rows.add(fmt::format("{},{}", sql_text(account.value), *request)); !added)
+      return added;
+  }
+  if (auto sent = rows.flush(); !sent)
+    return sent;
+  return remove_documents(session, sent_snapshots, gone);
 }
 
 template <class Id>
@@ -92,6 +108,8 @@ result<void> control_store::store(const control_changes& changes) {
       return done;
     if (auto done = store_documents(*session_, operation_documents, changes.operations); !done)
       return done;
+    if (auto done = store_sent(*session_, changes); !done)
+      return done;
     return store_position(*session_, changes.position);
   });
   return plain(stored);
@@ -116,6 +134,19 @@ result<void> control_store::each_node(const std::function<void(node_name, std::s
 }
 result<void> control_store::each_operation(const std::function<void(operation_id, std::string)>& each) {
   return each_document<operation_id>(*session_, operation_documents, each);
+}
+
+result<std::unordered_map<account_id, kafka_offset>> control_store::sent() {
+  session_->doing("read which snapshots are sent");
+  std::unordered_map<account_id, kafka_offset> all;
+  auto read = session_->query_each(
+      "SELECT account_id, request FROM understudy.sent_snapshot", [&](const sql_row_view& row) {
+        all.emplace(account_id(std::string(row[0])), to_id<kafka_offset>(row[1]));
+        return true;
+      });
+  if (!read)
+    return passed_on(read);
+  return all;
 }
 
 result<void> control_store::clear() {

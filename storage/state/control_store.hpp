@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct control_changes {
   std::map<account_id, std::optional<std::string>> accounts;
   std::map<node_name, std::optional<std::string>> nodes;
   std::map<operation_id, std::optional<std::string>> operations;
+  /// Requests that a snapshot of this node answers which is whole in Kafka, and its marker too.
+  std::map<account_id, std::optional<kafka_offset>> sent{};
 };
 
 /// Uses a session opened with local_setup(); one thread at a time. A document is at most 16 MiB of UTF-8.
@@ -41,7 +44,8 @@ public:
   result<void> each_account(const std::function<void(account_id, std::string document)>& each);
   result<void> each_node(const std::function<void(node_name, std::string document)>& each);
   result<void> each_operation(const std::function<void(operation_id, std::string document)>& each);
-  /// Forgets everything, for folding anew (R26).
+  result<std::unordered_map<account_id, kafka_offset>> sent();
+  /// Forgets everything that was folded, for folding anew (R26).
   result<void> clear();
 
 private:

@@ -182,6 +182,20 @@ result<void> local_state::remove_stopped(const account_id& account) {
   return {};
 }
 
+result<void> local_state::store_stopped(const std::map<account_id, std::optional<stopped_account>>& changed) {
+  if (changed.empty())
+    return {};
+  auto stored = session_->transaction([&]() -> sql_result<void> {
+    for (const auto& [account, stopped] : changed) {
+      auto done = stopped ? store_stopped(*stopped) : remove_stopped(account);
+      if (!done)
+        return tl::make_unexpected(sql_error{done.error()});
+    }
+    return {};
+  });
+  return plain(stored);
+}
+
 result<std::vector<stopped_account>> local_state::stopped() {
   session_->doing("read the stopped accounts");
   auto found = session_->query(

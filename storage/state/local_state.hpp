@@ -69,6 +69,8 @@ public:
 
   result<void> store_stopped(const stopped_account& account);
   result<void> remove_stopped(const account_id& account);
+  /// Many at once; nullopt: it doesn't stand still any more.
+  result<void> store_stopped(const std::map<account_id, std::optional<stopped_account>>& changed);
   result<std::vector<stopped_account>> stopped();
 
 private:

@@ -1,5 +1,6 @@
 #include "storage/state/logged_state.hpp"
 
+#include "storage/state/multi_row.hpp"
 #include "storage/state/sql_fields.hpp"
 #include "storage/state/value_pieces.hpp"
 
@@ -31,6 +32,13 @@ replica_record replica_from(const sql_row& row) {
   out.snapshot = to_text(row[7]);
   out.request = to_id<kafka_offset>(row[8]);
   return out;
+}
+
+std::string values_of(const replica_record& replica) {
+  return fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}", sql_text(replica.account.value), replica.mailbox,
+                     replica.term, replica.applied, replica.partition, replica.next,
+                     sql_text(replica.state == replica_state::ready ? "ready" : "loading"),
+                     sql_text(replica.snapshot), replica.request);
 }
 
 std::string where_account(const account_id& account) {
@@ -146,17 +154,24 @@ result<std::vector<role_record>> logged_state::roles_where(std::string_view cond
   return out;
 }
 
+sql_result<void> logged_state::insert_replicas(const std::vector<replica_record>& replicas) {
+  session_.doing(fmt::format("write the replica positions of {} accounts", replicas.size()));
+  multi_row rows(session_, fmt::format("INSERT INTO understudy.replica({}) VALUES ", replica_columns), "");
+  for (const auto& replica : replicas)
+    if (auto added = rows.add(values_of(replica)); !added)
+      return added;
+  return rows.flush();
+}
+
 result<void> logged_state::write_replica(const replica_record& replica) {
   session_.doing(fmt::format("write the replica position of account {}", replica.account));
-  auto done = session_.execute(fmt::format(
-      "INSERT INTO understudy.replica({}) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}) ON DUPLICATE KEY "
-      "UPDATE "
-      "mailbox_id=VALUES(mailbox_id), term=VALUES(term), sequence=VALUES(sequence), "
-      "partition_no=VALUES(partition_no), next_offset=VALUES(next_offset), state=VALUES(state), "
-      "snapshot=VALUES(snapshot), request=VALUES(request)",
-      replica_columns, sql_text(replica.account.value), replica.mailbox, replica.term, replica.applied,
-      replica.partition, replica.next, sql_text(replica.state == replica_state::ready ? "ready" : "loading"),
-      sql_text(replica.snapshot), replica.request));
+  auto done = session_.execute(
+      fmt::format("INSERT INTO understudy.replica({}) VALUES ({}) ON DUPLICATE KEY "
+                  "UPDATE "
+                  "mailbox_id=VALUES(mailbox_id), term=VALUES(term), sequence=VALUES(sequence), "
+                  "partition_no=VALUES(partition_no), next_offset=VALUES(next_offset), state=VALUES(state), "
+                  "snapshot=VALUES(snapshot), request=VALUES(request)",
+                  replica_columns, values_of(replica)));
   if (!done)
     return passed_on(done);
   return {};

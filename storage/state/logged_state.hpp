@@ -60,6 +60,8 @@ public:
   result<std::vector<role_record>> roles_ahead();
 
   result<void> write_replica(const replica_record& replica);
+  /// Of accounts that have none; inside a transaction of the caller's.
+  sql_result<void> insert_replicas(const std::vector<replica_record>& replicas);
   /// R36: moves on only from `from`, exactly one row. Any other number of rows is an error that names what
   /// was found. The applier's batches build the same condition themselves.
   sql_result<void> advance_replica(const account_id& account, sequence from, sequence to, epoch term,

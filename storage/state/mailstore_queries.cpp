@@ -186,16 +186,17 @@ result<std::int64_t> mailstore_queries::current_index_volume() {
   return to_number<std::int64_t>(*found);
 }
 
-result<mailbox_id> mailstore_queries::allocate_mailbox(sql_session& logged) {
+result<mailbox_id> mailstore_queries::allocate_mailboxes(sql_session& logged, std::uint32_t count) {
   logged.doing("take the next mailbox id");
   const std::string table = quoted(rules_->allocation.table);
   const std::string column = sql_name(rules_->allocation.column);
   mailbox_id taken;
   auto done = logged.transaction([&]() -> sql_result<void> {
     // Update first: its row lock keeps the mail server's own allocation away until the commit.
-    if (auto raised = logged.execute(fmt::format("UPDATE {0} SET {1}={1}+1", table, column)); !raised)
+    if (auto raised = logged.execute(fmt::format("UPDATE {0} SET {1}={1}+{2}", table, column, count));
+        !raised)
       return tl::make_unexpected(raised.error());
-    auto next = logged.query_value(fmt::format("SELECT {}-1 FROM {}", column, table));
+    auto next = logged.query_value(fmt::format("SELECT {}-{} FROM {}", column, count, table));
     if (!next)
       return tl::make_unexpected(next.error());
     taken = to_id<mailbox_id>(*next);
@@ -207,6 +208,19 @@ result<mailbox_id> mailstore_queries::allocate_mailbox(sql_session& logged) {
     return failure(fmt::format("{} has no row: no mailbox id can be taken", table),
                    "set the mail server's current volumes");
   return taken;
+}
+
+result<std::set<mailbox_id>> mailstore_queries::held_ids(mailbox_id first, std::uint32_t count) {
+  const auto& registry = rules_->registry;
+  const auto column = sql_name(registry.mailbox_column);
+  const auto found = session_->query(fmt::format("SELECT {0} FROM {1} WHERE {0} BETWEEN {2} AND {3}", column,
+                                                 quoted(registry.table), first, first.value + count - 1));
+  if (!found)
+    return passed_on(found);
+  std::set<mailbox_id> held;
+  for (const auto& row : found->rows)
+    held.insert(to_id<mailbox_id>(row[0]));
+  return held;
 }
 
 result<void> mailstore_queries::reserve_mailbox(sql_session& logged, mailbox_id wanted,

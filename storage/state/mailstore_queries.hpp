@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,7 +58,11 @@ public:
 
   /// Takes the next mailbox id as the mail server does and commits it: `logged` is a session that writes to
   /// the binlog, outside a transaction. The id is burnt if it isn't used.
-  result<mailbox_id> allocate_mailbox(sql_session& logged);
+  result<mailbox_id> allocate_mailbox(sql_session& logged) { return allocate_mailboxes(logged, 1); }
+  /// The same for so many with ids in a row: the first.
+  result<mailbox_id> allocate_mailboxes(sql_session& logged, std::uint32_t count);
+  /// Which of so many ids from `first` on mailboxes have already.
+  result<std::set<mailbox_id>> held_ids(mailbox_id first, std::uint32_t count);
   /// For mailbox_mode::same: makes sure that the mail server will never give out `wanted`, by raising the
   /// next id above it; fails when a mailbox has it already.
   result<void> reserve_mailbox(sql_session& logged, mailbox_id wanted, const account_id& account);

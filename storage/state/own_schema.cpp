@@ -55,6 +55,7 @@ std::vector<std::string> own_schema_statements() {
       table("reader(partition_no INT PRIMARY KEY, next_offset BIGINT NOT NULL)"),
       table("stopped(account_id VARCHAR(127) PRIMARY KEY, next_offset BIGINT NOT NULL, reason TEXT NOT NULL,"
             " at BIGINT NOT NULL)"),
+      table("sent_snapshot(account_id VARCHAR(127) PRIMARY KEY, request BIGINT NOT NULL)"),
       table("control(id TINYINT UNSIGNED PRIMARY KEY, next_offset BIGINT NOT NULL,"
             " rules_version INT UNSIGNED NOT NULL)"),
       table("control_account(account_id VARCHAR(127) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),

@@ -21,6 +21,12 @@ sql_result<session_pool::borrowed> session_pool::borrow() {
   return borrowed(*this, std::move(*opened));
 }
 
+void session_pool::rest() {
+  std::vector<sql_session> ended;
+  const std::lock_guard lock(mutex_);
+  ended.swap(idle_);
+}
+
 void session_pool::give_back(sql_session session) {
   if (!session.rollback() || !session.connected())
     return;

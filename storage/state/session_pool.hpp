@@ -40,6 +40,8 @@ public:
 
   /// Any thread, blocking. The pool must outlive what it lends.
   sql_result<borrowed> borrow();
+  /// Closes those that nobody uses. Any thread.
+  void rest();
 
 private:
   void give_back(sql_session session);

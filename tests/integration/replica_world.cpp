@@ -215,7 +215,7 @@ bool replica_world::send_snapshot(const account_id& account, const std::string& 
                 id,
                 log->partition(account),
                 {},
-                [&](const result<std::uint64_t>& outcome) { sent.set_value(outcome.has_value()); }});
+                [&](const snapshot_sender::outcome& outcome) { sent.set_value(outcome.has_value()); }});
   const auto is_open = [&] {
     const std::lock_guard lock(mutex);
     return std::ranges::find(opened, id, &snapshot_opened::snapshot) != opened.end();

@@ -1,4 +1,5 @@
 // Snapshots against real servers: what is read equals what the binlog shows; loads survive being cut short.
+#include "storage/snapshot/first_copies.hpp"
 #include "storage/state/logged_state.hpp"
 #include "tests/integration/replicated_pair.hpp"
 #include "tests/tools/fixture/eventually.hpp"
@@ -28,6 +29,51 @@ std::vector<snapshot_chunk> read_all(replicated_pair& pair, std::size_t rows, st
 load_request request_of(const std::string& snapshot) {
   return {replicated_pair::account(), "user7@example.com", snapshot, mailbox_id(7), nullptr};
 }
+
+/// Its snapshot, whole in a chunk, for a destination whose group databases are there.
+first_copy copy_of(replicated_pair& pair, const account_id& account, unsigned mailbox) {
+  const auto id = fmt::format("whole-{}", mailbox);
+  auto reader =
+      need(snapshot_reader::open(pair.source_sql(), pair.rules(), {account, mailbox_id(mailbox), id}));
+  auto chunk = need(reader->next_chunk(1000, std::size_t{1} << 20));
+  BOOST_REQUIRE(chunk);
+  auto volumes = std::make_shared<volume_map>();
+  for (std::uint64_t i = 1; i <= 3; ++i)
+    volumes->emplace(i, i + 4);
+  return {
+      {account, "", id, mailbox_id(mailbox), volumes, std::make_shared<recent_catalogs>(), kafka_offset(40)},
+      std::move(*chunk),
+      epoch(1),
+      sequence(mailbox),
+      kafka_offset(9)};
+}
+
+struct small_accounts : replicated_pair {
+  std::vector<first_copy> copies;
+  small_accounts() {
+    for (const unsigned group : {3U, 4U, 5U, 6U})
+      destination().set_up(fixture::group_schema(group));
+    copies.push_back(copy_of(*this, account(), 7));
+    for (const unsigned mailbox : {8U, 9U})
+      copies.push_back(copy_of(*this, add_account(mailbox), mailbox));
+  }
+  std::vector<std::optional<account_placement>> load() {
+    auto session = need(sql_session::open(loading_session(destination_sql())));
+    return need(load_first_copies(session, rules(), copies));
+  }
+  std::string items(fixture::private_mariadb& server, std::uint32_t group, mailbox_id mailbox) {
+    return server.value(
+        fmt::format("SELECT GROUP_CONCAT(id, ' ', type, ' ', COALESCE(name, '') ORDER BY id) FROM "
+                    "mboxgroup{}.mail_item WHERE mailbox_id={}",
+                    group, mailbox));
+  }
+  std::string rows_of(const std::string& table) {
+    return destination().value("SELECT COUNT(*) FROM " + table);
+  }
+  std::uint64_t commits() {
+    return std::stoull(destination().query("SHOW GLOBAL STATUS LIKE 'Binlog_commits'").at(0).at(1).value());
+  }
+};
 
 std::optional<replica_record> replica_here(replicated_pair& pair) {
   auto session = sql_session::open(pair.destination_sql());
@@ -251,6 +297,52 @@ BOOST_AUTO_TEST_CASE(a_load_that_was_cut_short_is_never_ready_and_begins_again_u
   BOOST_TEST((replica_here(pair)->state == replica_state::ready));
   BOOST_TEST(pair.differences().empty());
   BOOST_TEST(pair.destination().value("SELECT next_mailbox_id FROM zimbra.current_volumes") == "4");
+}
+
+BOOST_FIXTURE_TEST_CASE(p3_small_first_copies_share_a_transaction_in_which_they_become_ready,
+                        small_accounts) {
+  const auto before = commits();
+  const auto placed = load();
+  BOOST_TEST(commits() - before == 2u); // their mailbox ids, and all else
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    BOOST_REQUIRE(placed.at(i));
+    BOOST_TEST((placed[i]->mailbox == mailbox_id(3 + static_cast<std::uint32_t>(i))));
+    BOOST_TEST(placed[i]->group == 3 + i);
+    BOOST_TEST(items(destination(), placed[i]->group, placed[i]->mailbox) ==
+               items(source(), 7 + static_cast<std::uint32_t>(i), copies[i].request.source_mailbox));
+  }
+  auto session = need(sql_session::open(destination_sql()));
+  const auto replica = need(logged_state(session).replica_of(copies[1].request.account));
+  BOOST_REQUIRE(replica);
+  BOOST_TEST((replica->state == replica_state::ready));
+  BOOST_TEST((replica->applied == sequence(8)));
+  BOOST_TEST((replica->request == kafka_offset(40)));
+  BOOST_TEST(destination().value("SELECT next_mailbox_id FROM zimbra.current_volumes") == "6");
+}
+
+BOOST_FIXTURE_TEST_CASE(r35_of_whom_something_is_here_is_not_loaded_together_with_others, small_accounts) {
+  destination().set_up(
+      fmt::format("INSERT INTO zimbra.mailbox(id,group_id,account_id,index_volume_id,comment) "
+                  "VALUES (2,2,'{}',7,'user7@example.com')",
+                  account().value));
+  const auto placed = load();
+  BOOST_TEST(!placed.at(0));
+  BOOST_TEST(placed.at(1).has_value());
+  BOOST_TEST(placed.at(2).has_value());
+  BOOST_TEST(rows_of("understudy.replica") == "2");
+  BOOST_TEST(rows_of("zimbra.mailbox") == "3");
+  const auto again = load(); // they are replicas now
+  BOOST_TEST(std::ranges::none_of(again, [](const auto& where) { return where.has_value(); }));
+}
+
+BOOST_FIXTURE_TEST_CASE(p6_of_whom_a_row_is_refused_nothing_is_written_and_of_the_others_neither,
+                        small_accounts) {
+  destination().set_up("DROP TABLE mboxgroup4.tombstone"); // made by who is loaded alone
+  copies[2].request.volumes = std::make_shared<volume_map>();
+  const auto placed = load();
+  BOOST_TEST(std::ranges::none_of(placed, [](const auto& where) { return where.has_value(); }));
+  BOOST_TEST(rows_of("understudy.replica") == "0");
+  BOOST_TEST(rows_of("zimbra.mailbox") == "0");
 }
 
 BOOST_AUTO_TEST_CASE(p1_m02_a_copy_stays_whole_until_every_chunk_of_the_next_fits_the_tables_here) {

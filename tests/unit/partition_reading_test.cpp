@@ -345,6 +345,66 @@ BOOST_FIXTURE_TEST_CASE(r16_a_snapshot_from_before_the_last_request_is_passed_ov
   BOOST_TEST(markers[0].marker.id == "newer");
 }
 
+snapshot_event answering(const account_id& account, const char* id, std::int64_t request) {
+  return {account, epoch(1), sequence(0), id, partition_id(0), off(0), {}, off(request)};
+}
+
+BOOST_FIXTURE_TEST_CASE(r16_where_a_marker_is_waited_for_is_kept_until_there_is_a_copy, reading_world) {
+  transaction(bert, 1);
+  reading.watch(anna);
+  reading.begin(off(1), {});
+  requested = off(40);
+  reading.await(anna, requested);
+  transaction(bert, 2);
+  read_all();
+  BOOST_TEST((reading.safe() == off(2))); // nobody else is held up
+  const auto kept = reading.take_reasons().at(anna);
+  BOOST_REQUIRE(kept);
+  BOOST_TEST((kept->first == off(1)));
+  BOOST_TEST(kept->second == fmt::format("{}40", awaits_snapshot_mark));
+  const auto marker = write(one, answering(anna, "awaited", 40));
+  read_all();
+  BOOST_REQUIRE(markers.size() == 1u);
+  BOOST_TEST(reading.take_reasons().empty()); // a restart loads it once more
+  place(anna, 0, marker.value + 1);
+  BOOST_TEST(!reading.take_reasons().at(anna));
+}
+
+/// The main reader goes on where it was, behind the marker maybe; a pass reads what lies before that.
+BOOST_FIXTURE_TEST_CASE(r16_a_marker_that_a_process_before_this_one_waited_for_is_met, reading_world) {
+  requested = off(40);
+  transaction(bert, 1);
+  write(one, answering(anna, "awaited", 40));
+  transaction(bert, 2);
+  place(bert, 1, 1);
+  reading.watch_from(anna, off(1));
+  reading.begin(off(2), {});
+  read_all();
+  BOOST_TEST(markers.empty());
+  BOOST_TEST(catch_up());
+  BOOST_REQUIRE(markers.size() == 1u);
+  BOOST_TEST(markers[0].marker.id == "awaited");
+}
+
+BOOST_FIXTURE_TEST_CASE(r16_a_load_that_was_given_up_for_a_newer_snapshot_goes_on_behind_its_marker,
+                        reading_world) {
+  requested = off(40);
+  reading.watch(anna);
+  reading.begin(off(0), {});
+  write(one, answering(anna, "older", 40));
+  read_all();
+  BOOST_REQUIRE(markers.size() == 1u); // and is being loaded
+  requested = off(41);
+  write(one, answering(anna, "newer", 41));
+  transaction(bert, 1);
+  read_all();
+  BOOST_TEST(markers.size() == 1u);
+  reading.watch_on(anna);
+  BOOST_TEST(catch_up());
+  BOOST_REQUIRE(markers.size() == 2u);
+  BOOST_TEST(markers[1].marker.id == "newer");
+}
+
 BOOST_FIXTURE_TEST_CASE(c01_what_is_purged_needs_a_snapshot_and_the_others_go_on, reading_world) {
   place(anna, 0, 0);
   place(bert, 0, 3);

@@ -1,0 +1,65 @@
+// The loads that are due, in the order of their markers; small ones of a partition are done together.
+#pragma once
+#include "actors/replica/snapshot_loading.hpp"
+#include "actors/support/worker_pool.hpp"
+
+#include <condition_variable>
+#include <deque>
+
+namespace understudy {
+
+class snapshot_loads {
+public:
+  struct options {
+    sql_options sql;
+    kafka_settings kafka;
+    /// What a load needs, as it is now.
+    std::function<load_task(const marker_met&)> prepare;
+    /// The account's rows are being removed: it waits for that.
+    std::function<bool(const account_id&)> is_blocked;
+    std::function<void(const marker_met&, load_result<account_placement>)> ended;
+    std::chrono::milliseconds patience{60'000}; ///< without a chunk
+  };
+
+  /// Works on threads of `pool`, which are stopped before this ends.
+  snapshot_loads(worker_pool& pool, unsigned threads, options o);
+
+  /// Any thread.
+  void add(marker_met met);
+  /// What is under way ends soon, nothing else begins. Any thread; doesn't wait.
+  void stop();
+  /// Kafka clients made for it so far. Any thread.
+  std::uint64_t clients() const { return readers_.opened(); }
+
+private:
+  using clock = std::chrono::steady_clock;
+  struct due {
+    marker_met met;
+    clock::time_point since; ///< its chunks are waited for
+    clock::time_point not_before;
+    unsigned attempt = 1;
+    bool alone = false; ///< not together with others
+  };
+
+  void put(due load);
+  std::vector<due> take();
+  void work();
+  void load_alone(due load);
+  void wait_longer(due load);
+  void again(due load);
+  void end(const due& load, load_result<account_placement> where);
+  void rest_if_idle();
+
+  worker_pool& pool_;
+  options options_;
+  snapshot_readers readers_;
+  session_pool sessions_;
+
+  std::mutex mutex_; ///< of the next
+  std::condition_variable changed_;
+  std::deque<due> due_;
+  std::size_t working_ = 0;
+  bool stopping_ = false;
+};
+
+} // namespace understudy
