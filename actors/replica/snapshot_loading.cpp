@@ -20,7 +20,7 @@ constexpr std::chrono::milliseconds marks_patience{5000};
 load_result<void> read_chunks(const load_task& task, partition_reader& reader,
                               const std::function<load_result<void>(const snapshot_chunk&)>& take) {
   snapshot_chunks source(task.met.marker, task.shapes);
-  auto last_progress = clock::now();
+  auto last_progress = clock::now() - task.waited;
   while (!task.stopping()) {
     if (task.is_superseded())
       return tl::make_unexpected(superseded(task.request.account, task.request.snapshot));

@@ -15,6 +15,7 @@ struct load_task {
   std::shared_ptr<const profile> rules;
   std::shared_ptr<shape_registry> shapes;
   std::chrono::milliseconds patience{60'000}; ///< without a further chunk
+  std::chrono::milliseconds waited{0};        ///< … so long already
   std::function<bool()> stopping;
   std::function<bool()> is_superseded; ///< something newer was asked for since
   std::function<void(std::uint64_t rows, std::uint64_t total)> progress;

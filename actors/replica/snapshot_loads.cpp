@@ -7,8 +7,10 @@ namespace {
 
 /// Loads in one transaction: twice as many gain little, and all wait for the last one's chunk.
 constexpr std::size_t most_together = 32;
-/// Between two looks for chunks that aren't in Kafka yet.
+/// Between two looks for chunks that aren't in Kafka yet; longer, the longer they are waited for.
 constexpr std::chrono::milliseconds look_again{200};
+/// Of the patience.
+constexpr std::chrono::milliseconds last_look{2000};
 /// Between two attempts at what failed because MariaDB or Kafka was away.
 constexpr std::chrono::milliseconds again_after{1000};
 /// Loads of one snapshot begun again because something was away, before a new snapshot is asked for.
@@ -60,8 +62,9 @@ std::vector<snapshot_loads::due> snapshot_loads::take() {
   ++working_;
   const auto now = clock::now();
   for (auto at = due_.begin(); at != due_.end() && taken.size() < most_together;) {
-    const bool fits = taken.empty() || (!taken.front().alone && !at->alone &&
-                                        at->met.marker.partition == taken.front().met.marker.partition);
+    const bool fits =
+        taken.empty() || (!taken.front().alone && !at->alone && at->waited == taken.front().waited &&
+                          at->met.marker.partition == taken.front().met.marker.partition);
     if (at->not_before > now || !fits) {
       ++at;
       continue;
@@ -104,7 +107,9 @@ void snapshot_loads::work() {
 }
 
 void snapshot_loads::load_alone(due load) {
-  const auto task = options_.prepare(load.met);
+  auto task = options_.prepare(load.met);
+  if (load.is_last_look)
+    task.waited = std::max(options_.patience - last_look, std::chrono::milliseconds(0));
   auto where = load_snapshot(task, readers_);
   const bool goes_on = !where && where.error().retryable && !task.stopping();
   if (!goes_on || load.attempt >= load_attempts)
@@ -114,14 +119,16 @@ void snapshot_loads::load_alone(due load) {
   again(std::move(load));
 }
 
-/// Its source is slow, or has died: others needn't wait for it.
+/// Its source is slow, or has died: others needn't wait for it. At the end one thread looks once more, and
+/// says what that means for the copy that is there.
 void snapshot_loads::wait_longer(due load) {
   const auto now = clock::now();
-  if (now - load.since > options_.patience)
-    return end(load,
-               failure(fmt::format("no chunk of snapshot {} came for {} s: its source is gone or too slow",
-                                   load.met.marker.id, options_.patience.count() / 1000)));
-  load.not_before = now + look_again;
+  if (now - load.since > options_.patience - last_look) {
+    load.alone = load.is_last_look = true;
+    return put(std::move(load));
+  }
+  load.not_before = now + std::max<clock::duration>(look_again, (now - load.since) / 4);
+  load.waited = true;
   put(std::move(load));
 }
 

@@ -38,7 +38,9 @@ private:
     clock::time_point since; ///< its chunks are waited for
     clock::time_point not_before;
     unsigned attempt = 1;
-    bool alone = false; ///< not together with others
+    bool alone = false;        ///< not together with others
+    bool is_last_look = false; ///< for chunks that didn't come
+    bool waited = false;       ///< once at least: it lies far behind the others, maybe
   };
 
   void put(due load);

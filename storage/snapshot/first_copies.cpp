@@ -41,7 +41,7 @@ public:
 private:
   result<void> choose();
   result<void> place();
-  result<bool> has_tables(const account_placement& where, const first_copy& copy);
+  result<void> know_tables(const account_placement& where, const first_copy& copy);
   result<void> load();
   result<void> write(const apply_plan& plan, const std::vector<account_work>& batch);
   replica_record record_of(const candidate& one) const;
@@ -107,26 +107,34 @@ result<void> copy_loader::place() {
     next = mailbox_id(next.value + 1);
     one.where.group = rules_->group_of(one.where.mailbox).value;
     one.where.index_volume = static_cast<std::uint64_t>(*volume);
-    const auto ready = has_tables(one.where, copies_[one.index]);
-    if (!ready)
-      return tl::make_unexpected(ready.error());
-    if (*ready && !taken->contains(one.where.mailbox))
-      fit.push_back(std::move(one));
+    if (taken->contains(one.where.mailbox))
+      continue;
+    if (auto known = know_tables(one.where, copies_[one.index]); !known)
+      return known;
+    fit.push_back(std::move(one));
   }
   chosen_ = std::move(fit);
   return {};
 }
 
-result<bool> copy_loader::has_tables(const account_placement& where, const first_copy& copy) {
+/// Makes what is missing of the group's database.
+result<void> copy_loader::know_tables(const account_placement& where, const first_copy& copy) {
   const auto group = group_number(where.group);
-  const auto catalog = copy.request.catalogs->of(session_, account_databases(*rules_, group));
+  const auto database = rules_->group_database(group);
+  const auto databases = account_databases(*rules_, group);
+  auto catalog = copy.request.catalogs->of(session_, databases);
+  if (catalog && !has_all_tables(**catalog, database, copy.chunk.definitions)) {
+    if (auto made = ensure_group_database(session_, database, copy.chunk.definitions); !made)
+      return tl::make_unexpected(made.error());
+    copy.request.catalogs->forget(database);
+    schemas_.erase(where.group);
+    catalog = copy.request.catalogs->of(session_, databases);
+  }
   if (!catalog)
     return tl::make_unexpected(catalog.error());
-  if (!has_all_tables(**catalog, rules_->group_database(group), copy.chunk.definitions))
-    return false;
   if (!schemas_.contains(where.group))
     schemas_.emplace(where.group, std::make_unique<destination_schema>(rules_, *catalog));
-  return true;
+  return {};
 }
 
 result<void> copy_loader::load() {

@@ -20,10 +20,9 @@ struct first_copy {
 sql_options loading_session(sql_options connection);
 
 /// Where the accounts live here from now on, ready; in the order given. Nothing for one that isn't to be
-/// loaded this way, and was left as it was: a replica, an old source or a mailbox of it is here, its group's
-/// tables are yet to be made, it needs its source's mailbox id, or something of it was refused.
-/// snapshot_loader does those and says why. A failure left all of them as they were, unless COMMIT lost its
-/// connection: then nobody knows.
+/// loaded this way, and was left as it was: a replica, an old source or a mailbox of it is here, it needs
+/// its source's mailbox id, or something of it was refused. snapshot_loader does those and says why. A
+/// failure left all of them as they were, unless COMMIT lost its connection: then nobody knows.
 ///
 /// No half of a copy is ever there: rows and position are in the same transaction.
 result<std::vector<std::optional<account_placement>>> load_first_copies(sql_session& session,

@@ -51,7 +51,7 @@ first_copy copy_of(replicated_pair& pair, const account_id& account, unsigned ma
 struct small_accounts : replicated_pair {
   std::vector<first_copy> copies;
   small_accounts() {
-    for (const unsigned group : {3U, 4U, 5U, 6U})
+    for (const unsigned group : {3U, 5U}) // 4 is made from its definitions
       destination().set_up(fixture::group_schema(group));
     copies.push_back(copy_of(*this, account(), 7));
     for (const unsigned mailbox : {8U, 9U})
@@ -337,8 +337,8 @@ BOOST_FIXTURE_TEST_CASE(r35_of_whom_something_is_here_is_not_loaded_together_wit
 
 BOOST_FIXTURE_TEST_CASE(p6_of_whom_a_row_is_refused_nothing_is_written_and_of_the_others_neither,
                         small_accounts) {
-  destination().set_up("DROP TABLE mboxgroup4.tombstone"); // made by who is loaded alone
-  copies[2].request.volumes = std::make_shared<volume_map>();
+  source().set_up("ALTER TABLE mboxgroup9.tag ADD COLUMN x INT NOT NULL DEFAULT 5");
+  copies[2] = copy_of(*this, copies[2].request.account, 9);
   const auto placed = load();
   BOOST_TEST(std::ranges::none_of(placed, [](const auto& where) { return where.has_value(); }));
   BOOST_TEST(rows_of("understudy.replica") == "0");
