@@ -47,17 +47,20 @@ void snapshot_loads::stop() {
   changed_.notify_all();
 }
 
-/// Waits until something is due. Empty: there's nothing left, or the node stops.
+/// Waits a little until something is due. Empty: there's nothing left, or another job looks again.
 std::vector<snapshot_loads::due> snapshot_loads::take() {
   std::vector<due> taken;
   std::unique_lock lock(mutex_);
   const auto is_due = [](const due& load) { return load.not_before <= clock::now(); };
-  for (;;) {
-    if (stopping_ || due_.empty())
-      return taken;
-    if (std::ranges::any_of(due_, is_due))
-      break;
-    changed_.wait_until(lock, std::ranges::min_element(due_, {}, &due::not_before)->not_before);
+  const auto ends_waiting = [&] { return stopping_ || due_.empty() || std::ranges::any_of(due_, is_due); };
+  if (!ends_waiting())
+    changed_.wait_until(lock, std::min(clock::now() + look_again,
+                                       std::ranges::min_element(due_, {}, &due::not_before)->not_before));
+  if (stopping_ || due_.empty())
+    return taken;
+  if (!ends_waiting()) { // behind the pool's other work
+    pool_.submit([this] { work(); });
+    return taken;
   }
   ++working_;
   const auto now = clock::now();
