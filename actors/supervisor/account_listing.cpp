@@ -83,6 +83,10 @@ void fill_in(account_status& shown, const everybodys_figures& figures, const lea
     if (f == nullptr)
       continue;
     replica.figures = *f;
+    if (f->state == "waiting_for_snapshot" && f->reason.empty() && shown.figures &&
+        !shown.figures->reason.empty())
+      replica.figures->reason =
+          fmt::format("{} can't make its snapshot: {}", shown.home.value, shown.figures->reason);
     if (shown.figures)
       replica.lag = shown.figures->number.value - std::min(shown.figures->number.value, f->number.value);
   }

@@ -9,9 +9,6 @@
 namespace understudy {
 namespace {
 
-/// Between a snapshot that couldn't be made (MariaDB is away) and the next attempt.
-constexpr std::chrono::seconds snapshot_pause{1};
-
 /// Nothing is under way that only this process's memory knows.
 bool is_idle(const account_state& account, const account_work& doing, bool snapshot_wanted,
              const node_name& self) {
@@ -255,8 +252,10 @@ kafka_offset supervisor::wanted_snapshot(const account_state& account) {
 
 void supervisor::send_snapshot(const account_state& account) {
   const auto newest = wanted_snapshot(account);
-  if (newest == kafka_offset{-1})
+  if (newest == kafka_offset{-1}) {
+    parts_->troubles->forget(account.id);
     return forget_sent(account.id);
+  }
   auto& doing = work(account.id);
   if (doing.snapshot_running)
     return;
@@ -303,12 +302,11 @@ void supervisor::send_snapshot(const account_state& account) {
                        doing.snapshot_asked = kafka_offset{-1};
                        doing.unmarked.clear();
                      } else if (!sent) {
-                       spdlog::warn("account {}: the snapshot is begun again: {}", id, sent.error().what);
-                       doing.snapshot_asked = kafka_offset{-1};
-                       doing.snapshot_after = std::chrono::steady_clock::now() + snapshot_pause;
+                       snapshot_failed(id, sent.error());
                      } else {
                        spdlog::info("account {}: {} rows of its snapshot are sent", id, *sent);
                        doing.snapshot_sent = true;
+                       parts_->troubles->forget(id);
                        note_sent(id);
                      }
                      waiting_.insert(id);
@@ -316,6 +314,18 @@ void supervisor::send_snapshot(const account_state& account) {
   };
   spdlog::info("account {}: snapshot {} begins", account.id, wanted.snapshot);
   parts_->snapshots->send(std::move(wanted));
+}
+
+/// MariaDB is away, or the mailbox isn't whole there: which stays so until somebody mends it.
+void supervisor::snapshot_failed(const account_id& id, const error& why) {
+  const auto [pause, is_new] = parts_->troubles->note(id, why.what);
+  if (is_new) {
+    parts_->metrics->error("snapshot");
+    spdlog::warn("account {}: its snapshot can't be made, and is begun again: {}", id, why.what);
+  }
+  auto& doing = work(id);
+  doing.snapshot_asked = kafka_offset{-1};
+  doing.snapshot_after = std::chrono::steady_clock::now() + pause;
 }
 
 /// Marker and rows are in Kafka: a restart needn't send them again.

@@ -12,6 +12,7 @@
 #include "actors/supervisor/epoch_beginner.hpp"
 #include "actors/supervisor/fence_board.hpp"
 #include "actors/supervisor/peers.hpp"
+#include "actors/supervisor/snapshot_troubles.hpp"
 #include "actors/support/counted_actor.hpp"
 #include "actors/support/worker_pool.hpp"
 #include "storage/profile/profile.hpp"
@@ -61,6 +62,7 @@ struct node_parts {
   std::shared_ptr<peers> others;
   std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();
   std::shared_ptr<fence_board> fences = std::make_shared<fence_board>();
+  std::shared_ptr<snapshot_troubles> troubles = std::make_shared<snapshot_troubles>();
   std::shared_ptr<worker_pool> sql;         ///< short SQL jobs
   std::shared_ptr<worker_pool> promotions;  ///< guards and role rows; its threads bound what moves at once
   std::shared_ptr<session_pool> sessions;   ///< as `logged` says, for what `promotions` does

@@ -110,6 +110,7 @@ result<std::vector<account_figures>> figures_here(node_parts& parts, const std::
     f.fenced = std::max(f.fenced, parts.fences->written(id));
     if (parts.accounts->is_written(id)) {
       f.state = "source";
+      f.reason = parts.troubles->of(id);
       f.in_log = parts.accounts->confirmed_of(id);
       // What is acknowledged of a protected account is in Kafka; of another everything that was captured is.
       const auto captured = parts.accounts->numbered_up_to(id);

@@ -207,6 +207,7 @@ private:
   static bool is_parked(const destination_state& destination);
   /// The newest request for a snapshot that isn't answered; -1: there's none.
   static kafka_offset wanted_snapshot(const account_state& account);
+  void snapshot_failed(const account_id& id, const error& why);
   void note_sent(const account_id& id);
   void forget_sent(const account_id& id);
   void probe_parked();
