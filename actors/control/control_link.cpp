@@ -185,8 +185,8 @@ void control_link::read_control() {
   for (const auto& raw : fetched.records) {
     auto record = decode_control_record(raw.payload);
     if (record && record->from.node == options_.node) {
-      if (record->from.life >= life_)
-        control_own_ = true;
+      if (record->from.life >= life_ && !std::exchange(control_own_, true))
+        own_control_ = raw.offset;
       const std::lock_guard lock(mutex_);
       std::erase_if(not_read_back_, [&](const control_record& sent) { return sent.id == record->id; });
     }

@@ -47,8 +47,9 @@ public:
   result<void> start();
   void stop();
 
-  /// Both topics were read up to a record of this process's own (R19).
-  bool caught_up() const { return caught_up_; }
+  /// Any thread. Both topics were read up to a record of this process's own (R19), and control is folded to
+  /// behind it: what was handed to `on_control` may still be on its way to whoever folds it.
+  bool caught_up(kafka_offset folded) const { return caught_up_ && folded > own_control_.load(); }
   /// A broker that stands still keeps its connections: it must have answered lately, too.
   bool connected() const;
 
@@ -88,6 +89,7 @@ private:
   std::string why_not_renewing_;
   std::atomic<bool> fatal_{false};
   std::atomic<bool> caught_up_{false};
+  std::atomic<kafka_offset> own_control_{kafka_offset{-1}}; ///< where the own record lies, once it was read
   std::atomic<bool> stopping_{false};
   bool control_own_ = false; ///< own incarnation read; link thread
   bool leases_own_ = false;

@@ -42,7 +42,7 @@ supervisor::lost_epochs(const std::unordered_map<account_id, epoch>& left) const
 }
 
 void supervisor::begin_when_read() {
-  if (begun_ || beginning_ || !parts_->link->caught_up())
+  if (begun_ || beginning_ || !parts_->link->caught_up(state().next()))
     return;
   const auto left = left_epochs();
   const auto lost = lost_epochs(left);

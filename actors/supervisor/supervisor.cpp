@@ -104,7 +104,7 @@ void supervisor::on_control(const control_read& batch) {
   const auto next = state().next();
   parts_->lease->change([&](lease_view& view) { view.fold_control(next); });
   if (!begun_)
-    return;
+    return begin_when_read();
   for (const auto& account : touched)
     attend(account);
   attend_lost_place();
