@@ -59,7 +59,7 @@ bool replica_reader::open_readers() {
   // again.
   constexpr std::size_t least = std::size_t{64} << 10;
   constexpr std::size_t most = std::size_t{16} << 20;
-  constexpr std::size_t largest_answer = std::size_t{2} << 20;
+  constexpr std::size_t largest_answer = std::size_t{8} << 20;
   const auto queue = [&](std::size_t share) {
     const auto bytes = std::clamp(options_.memory_limit / share, least, most);
     return reader_options{.queue_bytes = bytes,
