@@ -19,7 +19,7 @@ struct gate {
   node_name about;  ///< the node that it judges; empty: the account itself
   bool passed = false;
   std::string figures; ///< a sentence that is true as it stands, passed or not; it names its node itself
-  bool known = true; ///< false: nobody could say; `passed` tells whether that holds the account (decision 17)
+  bool known = true; ///< false: nobody could say; `passed` tells whether that holds the account (decision 18)
   bool operator==(const gate&) const = default;
 };
 
@@ -59,7 +59,7 @@ struct claim_facts {
 };
 
 /// What decide needs beyond control. What a dead node can't tell is shown as unknown and blocks nothing; what
-/// a living one didn't tell is waited for, within a bound (case O04, decision 17).
+/// a living one didn't tell is waited for, within a bound (case O04, decision 18).
 struct live_facts {
   node_name self; ///< the deciding node
   std::uint32_t partitions = 64;
