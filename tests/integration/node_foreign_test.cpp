@@ -351,18 +351,28 @@ std::string enrolled_without_a_checkpoint(node_world& world, const std::vector<s
   return account;
 }
 
-BOOST_AUTO_TEST_CASE(r19_r8_nor_is_one_whose_node_died_before_it_kept_a_checkpoint) {
+/// Such a node's account is promoted elsewhere, while a client waits.
+struct lost_without_a_checkpoint {
+  lost_without_a_checkpoint() {
+    BOOST_REQUIRE(eventually(patience, [&] {
+      return world.at(1).cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0;
+    }));
+  }
+  void come_back() {
+    source.start_node();
+    BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
+    BOOST_TEST(held.get() != "");
+  }
   node_world world;
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "young", 1);
-  const auto account = enrolled_without_a_checkpoint(world, names);
-  auto held = write_async(source, account);
-  BOOST_REQUIRE(eventually(
-      patience, [&] { return other.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0; }));
-  source.start_node();
-  BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
-  BOOST_TEST(held.get() != "");
+  mailstore& source = world.at(0);
+  const std::vector<std::string> names = world.create_accounts(0, "young", 1);
+  const std::string account = enrolled_without_a_checkpoint(world, names);
+  std::future<std::string> held = write_async(source, account);
+};
+
+BOOST_FIXTURE_TEST_CASE(r19_r8_nor_is_one_whose_node_died_before_it_kept_a_checkpoint,
+                        lost_without_a_checkpoint) {
+  come_back();
   if (!eventually(patience, [&] { return report_of(source).size() == 1; }))
     BOOST_FAIL("nothing is reported: " << world.story());
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
@@ -370,20 +380,11 @@ BOOST_AUTO_TEST_CASE(r19_r8_nor_is_one_whose_node_died_before_it_kept_a_checkpoi
 }
 
 /// Its checkpoint lies below both role rows, that of the epoch and that of its loss.
-BOOST_AUTO_TEST_CASE(r20_r35_nor_is_what_was_lost_captured_again_when_the_next_life_kept_none_either) {
-  node_world world;
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "younger", 1);
-  const auto account = enrolled_without_a_checkpoint(world, names);
-  auto held = write_async(source, account);
-  BOOST_REQUIRE(eventually(
-      patience, [&] { return other.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0; }));
+BOOST_FIXTURE_TEST_CASE(r20_r35_nor_is_what_was_lost_captured_again_when_the_next_life_kept_none_either,
+                        lost_without_a_checkpoint) {
   auto in_the_way = source.db.connect();
   in_the_way.query("LOCK TABLES understudy.capture READ");
-  source.start_node();
-  BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
-  BOOST_TEST(held.get() != "");
+  come_back();
   BOOST_REQUIRE(eventually(patience, [&] { return role_of(source, account) == "replica"; }));
   source.node.kill9();
   in_the_way.query("UNLOCK TABLES");
