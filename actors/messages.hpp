@@ -41,6 +41,7 @@ struct role_met {
   /// It was written here until this place, and its actor hands the fence over. False after a restart behind
   /// the role row: then the supervisor does.
   bool was_written = false;
+  account_checksum at_cut{}; ///< its rows at this place, for the fence (R29); empty: not known
 };
 
 // --- account actor -> supervisor -------------------------------------------------------------------------
@@ -148,6 +149,7 @@ struct fence_applied {
   sequence cut;
   kafka_offset offset;
   bool is_protected = true;
+  account_checksum at_cut{}; ///< the source's rows there; empty: the fence doesn't say
 };
 
 /// A snapshot was loaded whole; the replica follows from here on.

@@ -93,6 +93,10 @@ node_metrics::node_metrics(std::string version)
     , divergent_(counter("understudy_divergent_transactions_total",
                          "Transactions that changed an account here while it's another mailstore's."))
     , snapshot_rows_(counter("understudy_snapshot_rows_total", "Rows of snapshots that were loaded here."))
+    , verified_rows_(counter("understudy_verified_rows_total",
+                             "Rows of replicas here that were compared with their source's."))
+    , verify_differences_(counter("understudy_verify_differences_total",
+                                  "Comparisons of a replica here that found other rows than its source's."))
     , errors_(counter_family(registry_, "understudy_errors_total", "Errors, by where they happened."))
     , lag_max_(gauge("understudy_replication_lag_seconds_max", "The greatest lag of the last minute."))
     , inflight_(gauge("understudy_inflight_events", "Events produced that Kafka hasn't acknowledged."))

@@ -62,6 +62,12 @@ public:
   /// Rows of snapshots that were loaded here.
   void snapshot_rows(std::uint64_t rows) { snapshot_rows_.Increment(static_cast<double>(rows)); }
 
+  /// Rows of a replica that were compared with its source's; `differs`: they aren't the same.
+  void verified(std::uint64_t rows, bool differs) {
+    verified_rows_.Increment(static_cast<double>(rows));
+    verify_differences_.Increment(differs ? 1 : 0);
+  }
+
   /// The exposition format, version 0.0.4; asks the source first.
   std::string text();
 
@@ -97,6 +103,8 @@ private:
   prometheus::Histogram& unplanned_seconds_;
   prometheus::Counter& divergent_;
   prometheus::Counter& snapshot_rows_;
+  prometheus::Counter& verified_rows_;
+  prometheus::Counter& verify_differences_;
   prometheus::Family<prometheus::Counter>& errors_;
   // What is asked for.
   prometheus::Gauge& lag_max_;

@@ -32,6 +32,7 @@ struct queued_fence {
   sequence cut;
   kafka_offset offset;
   bool is_protected = true;
+  account_checksum at_cut{}; ///< the source's rows there, if the fence says so
 };
 
 using queued_item = std::variant<queued_event, queued_fence>;

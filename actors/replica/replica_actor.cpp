@@ -101,7 +101,7 @@ void replica::on(const fence_turn& turn) {
   last_fence_ = fence.offset;
   show({fence.term, fence.cut, fence.offset.next()});
   self_->send(around_->options().supervisor,
-              fence_applied{account_, fence.term, fence.cut, fence.offset, fence.is_protected});
+              fence_applied{account_, fence.term, fence.cut, fence.offset, fence.is_protected, fence.at_cut});
 }
 
 /// Also a load under way ends: what it wrote may have been changed by the same hand.

@@ -125,16 +125,16 @@ void account_actor::on(const role_met& role) {
     closed_ = false;
     around_->log->repeat_shapes(partition_);
   } else if (role.term > term_ && !closed_) {
-    write_fence(role.term, role.decision);
+    write_fence(role);
   }
 }
 
-void account_actor::write_fence(epoch term, kafka_offset decision) {
+void account_actor::write_fence(const role_met& role) {
   const bool has_all = !work_ || work_->refused.empty();
-  fence_event fence{account_, term, decision, protected_ && has_all, last_, last_id_};
+  fence_event fence{account_, role.term, role.decision, protected_ && has_all, last_, last_id_, role.at_cut};
   closed_ = true; // irrevocable from the moment it is handed over (R28)
   around_->log->produce(partition_, std::move(fence),
-                        [supervisor = around_->supervisor, account = account_, term,
+                        [supervisor = around_->supervisor, account = account_, term = role.term,
                          cut = last_](const delivery_outcome& outcome) {
                           if (!outcome.refused)
                             caf::anon_send(supervisor, fence_written{account, term, cut, outcome.offset});

@@ -56,7 +56,7 @@ private:
   void on(const settle_unprotected&);
   void on(const protect&);
   void on(const epoch_closed& ended);
-  void write_fence(epoch term, kafka_offset decision);
+  void write_fence(const role_met& role);
   void release_held();
   void settle_all();
   void forward(slice_captured& slice);

@@ -222,7 +222,8 @@ bool known_accounts::refuse_left_out(entry& account, const gtid& id, const settl
 void known_accounts::on_roles(const sliced_transaction& transaction, caf::execution_unit* unit) {
   const std::lock_guard lock(mutex_);
   for (const auto& row : transaction.roles)
-    on_role({row.account, row.term, parse_role(row.role).value_or(account_role::none), row.decision},
+    on_role({row.account, row.term, parse_role(row.role).value_or(account_role::none), row.decision,
+             parse_account_checksum(row.at_cut).value_or(account_checksum{})},
             transaction.end, unit);
 }
 
@@ -233,7 +234,8 @@ void known_accounts::on_role(const role_record& row, const binlog_place& place, 
   if (row.term < account->term)
     return; // its end is known already: expect() was told of a later epoch
   const bool was_written = account->role == account_role::source;
-  const role_met met{row.account, row.term, row.role, row.decision, account->sent, was_written};
+  const role_met met{row.account, row.term, row.role, row.decision, account->sent, was_written,
+                     row.at_cut};
   const bool has_ended = row.role == account_role::source && row.term <= account->closed_up_to;
   if (!has_ended && (account->actor || (was_written && !account->closed)))
     tell(wake(*account), met, unit);

@@ -68,7 +68,7 @@ struct node_parts {
   std::shared_ptr<session_pool> sessions;   ///< as `logged` says, for what `promotions` does
   std::shared_ptr<session_pool> unlogged;   ///< the same, as `local` says
   std::shared_ptr<epoch_beginner> beginner; ///< of accounts that move here
-  recent_catalogs catalogs;                 ///< for guards
+  recent_catalogs catalogs;                 ///< for guards and comparisons
   std::shared_ptr<worker_pool> questions;   ///< figures for status: peers and SQL, with deadlines
 };
 

@@ -2,6 +2,7 @@
 #include "actors/source/own_lines.hpp"
 #include "actors/supervisor/supervisor.hpp"
 #include "storage/state/mailstore_queries.hpp"
+#include "storage/verify/checksum_reader.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -46,6 +47,21 @@ was_left left_before(node_parts& parts, const account_id& account, epoch term) {
 template <class T, class E>
 tl::unexpected<error> no_session(const tl::expected<T, E>& failed) {
   return tl::make_unexpected(static_cast<const error&>(failed.error()));
+}
+
+/// The comparison at the cut lengthens the account's pause: it gets this part of the time that the guard has.
+constexpr int share_for_comparing = 4;
+
+/// R29: what the new primary has to have. The guard stands. Empty, and said, where it can't be read in time:
+/// the promotion goes on without.
+account_checksum rows_at_cut(node_parts& parts, sql_session& session, const schema_catalog& catalog,
+                             const registered_account& account) {
+  auto read = read_checksum(session, parts.rules, catalog, account,
+                            parts.config.limits.guard / share_for_comparing);
+  if (read)
+    return std::move(*read);
+  spdlog::warn("account {}: its new primary can't compare its rows: {}", account.account, read.error().what);
+  return {};
 }
 
 /// R11: an account that was enrolled before goes on behind its last number, whoever gave it.
@@ -122,8 +138,8 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
   doing.role_left = pending.term;
   in_background(*parts_->promotions,
                 [this, parts = parts_, id = account.id, term = pending.term, decision = pending.decision,
-                 standing = doing.guarded, since = doing.guarded_since,
-                 gone]() mutable -> std::function<void()> {
+                 standing = doing.guarded, since = doing.guarded_since, gone,
+                 comes_back = is_self(pending.primary)]() mutable -> std::function<void()> {
                   auto left = was_left::no; // before this process had anything to do with it, for all we know
                   if (!gone.empty())
                     left = left_before(*parts, id, term);
@@ -151,9 +167,12 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                     }
                     if (!still_decided(*parts->control, id, term))
                       return failure("its new primary declined it meanwhile");
+                    role_record leaving{id, term, account_role::replica, decision};
+                    if (!comes_back)
+                      leaving.at_cut = rows_at_cut(*parts, **session, **catalog, *found);
                     // Behind this row in the binlog nothing of the account follows: capture meets it and
                     // hands over the fence (R28, R29).
-                    return logged_state(**session).write_role({id, term, account_role::replica, decision});
+                    return logged_state(**session).write_role(leaving);
                   }();
                   if (!outcome && gone.empty())
                     left = left_before(*parts, id, term);
@@ -233,6 +252,8 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
     doing.fence = fence_applied{account.id, pending.term, figures->applied,
                                 kafka_offset{figures->next.value - 1}, account.is_protected()};
   }
+  if (!is_compared(account, pending))
+    return;
   doing.following = false;
   doing.busy = true;
   doing.taken = pending.term;

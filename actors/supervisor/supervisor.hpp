@@ -38,6 +38,7 @@ struct account_work {
   epoch lost_left;                          ///< a role row as replica was written for the loss of that one
   epoch taken;                              ///< the replica side was told to leave it to us, for this term
   epoch declined;                           ///< `declined` of this term was appended
+  epoch compared;                           ///< its rows here are the source's at the cut of this term
   boot_time failing_since;                  ///< the first failure to begin the epoch under way; 0: none
   std::optional<fence_applied> fence;       ///< the last valid fence that was read and applied here
   std::optional<fence_written> handed_over; ///< planned, as the source: where its fence lies
@@ -154,6 +155,9 @@ private:
   void rescue_stranded();
   bool looks_dead(const node_name& node) const;
   void take_over(const account_state& account, const term_entry& pending);
+  bool is_compared(const account_state& account, const term_entry& pending);
+  void on_compared(const account_id& account, epoch term, const account_checksum& source,
+                   const result<account_checksum>& here);
   void release_guard(const account_state& account, bool end_waiters);
   void end_turn(const account_id& account);
   void become_replica(const account_state& account, const term_entry& active,

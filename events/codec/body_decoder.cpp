@@ -106,6 +106,17 @@ std::optional<gtid> read_last_id(const json_fields& f) {
   return std::nullopt;
 }
 
+account_checksum read_checksums(const json_fields& f) {
+  account_checksum out;
+  for (const auto& text : read_texts(f, "c")) {
+    if (auto table = parse_table_checksum(text); table)
+      out.push_back(std::move(*table));
+    else
+      f.failed().set("c", "isn't a list of tables' checksums");
+  }
+  return out;
+}
+
 snapshot_event read_snapshot(const json_fields& f) {
   snapshot_event e;
   read_place(f, e);
@@ -142,6 +153,8 @@ fence_event read_fence(const json_fields& f) {
   if (f.has("s"))
     e.last = sequence(f.number<std::uint64_t>("s"));
   e.last_id = read_last_id(f);
+  if (f.has("c"))
+    e.at_cut = read_checksums(f);
   return e;
 }
 

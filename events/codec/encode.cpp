@@ -149,6 +149,12 @@ private:
       json_.field("s", e.last->value);
     if (e.last_id)
       name("g", e.last_id->text());
+    if (!e.at_cut.empty()) {
+      std::vector<std::string> tables;
+      for (const auto& each : e.at_cut)
+        tables.push_back(each.text());
+      texts("c", tables);
+    }
   }
 
   json_writer json_;

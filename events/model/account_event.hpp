@@ -4,6 +4,7 @@
 #include "events/model/gtid.hpp"
 #include "events/model/ids.hpp"
 #include "events/model/row_change.hpp"
+#include "events/model/table_checksum.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -99,6 +100,8 @@ struct fence_event {
   /// unplanned, or not known.
   std::optional<sequence> last{};
   std::optional<gtid> last_id{}; ///< none: not written by this life of the source
+  /// Planned: the account's rows at the cut, read while its guard stood (R29). Empty: they weren't read.
+  account_checksum at_cut{};
   bool operator==(const fence_event&) const = default;
 };
 

@@ -42,6 +42,8 @@ void prepare_own(prepared_table& t) {
     t.own = prepared_table::own_kind::role;
     if (t.unreadable.empty())
       name_columns(t, {"account_id", "term", "role", "decision"});
+    if (const auto at_cut = index_of(*t.map, "at_cut"); at_cut && t.unreadable.empty())
+      t.named_columns.push_back(*at_cut); // written since it exists
   }
 }
 

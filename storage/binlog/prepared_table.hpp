@@ -26,7 +26,8 @@ struct prepared_table {
   std::vector<std::uint16_t> key; ///< of those the key's; empty = without a key
   std::uint16_t mailbox_column = 0;
   own_kind own = own_kind::other;
-  /// registry: account id and name; own role: account_id, term, role, decision.
+  /// registry: account id and name; own role: account_id, term, role, decision,
+  /// and at_cut if there is one.
   std::vector<std::uint16_t> named_columns;
 };
 

@@ -145,7 +145,8 @@ result<void> slice_builder::add_own(const rows& event, const prepared_table& t, 
     if (!term || !decision)
       return failure("a row of understudy.role without term or decision (binlog_row_image isn't FULL?)");
     out.roles.push_back({account_id(plain_text(fields[0])), epoch(*term), plain_text(fields[2]),
-                         kafka_offset(static_cast<std::int64_t>(*decision))});
+                         kafka_offset(static_cast<std::int64_t>(*decision)),
+                         fields.size() > 4 ? plain_text(fields[4]) : std::string{}});
   }
   return {};
 }

@@ -25,6 +25,7 @@ struct sliced_transaction {
     epoch term;
     std::string role;
     kafka_offset decision;
+    std::string at_cut; ///< the account's checksum at this place, as text; empty: not known
   };
 
   /// A row of the registry table: which account a mailbox id is. Given for our own transactions, too.

@@ -3,6 +3,7 @@
 // itself, and so waits like any COMMIT while commits are held.
 #pragma once
 #include "events/model/ids.hpp"
+#include "events/model/table_checksum.hpp"
 #include "storage/state/account_role.hpp"
 #include "storage/state/sql_session.hpp"
 
@@ -18,6 +19,8 @@ struct role_record {
   epoch term;
   account_role role = account_role::none;
   kafka_offset decision; ///< of the control record it carries out
+  /// replica: the account's rows at this place, while its guard stood (R29). Empty: they weren't read.
+  account_checksum at_cut{};
   bool operator==(const role_record&) const = default;
 };
 

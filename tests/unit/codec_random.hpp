@@ -193,6 +193,8 @@ public:
         std::get<fence_event>(e.body).last = count;
       if (coin())
         std::get<fence_event>(e.body).last_id = gtid{7, 8, natural()};
+      if (coin())
+        std::get<fence_event>(e.body).at_cut = {{"x" + text(20), natural(), natural()}, {"mboxgroup/tag", 0, 0}};
     }
     return e;
   }

@@ -66,7 +66,8 @@ BOOST_AUTO_TEST_CASE(every_metric_is_there_before_anything_happened) {
         "understudy_semi_sync", "understudy_kafka_connected", "understudy_lease_remaining_seconds",
         "understudy_promotions_total", "understudy_promotion_seconds",
         "understudy_divergent_transactions_total", "understudy_accounts_unprotected",
-        "understudy_snapshot_rows_total", "understudy_build_info"})
+        "understudy_snapshot_rows_total", "understudy_verified_rows_total",
+        "understudy_verify_differences_total", "understudy_build_info"})
     BOOST_TEST(text.find(fmt::format("# TYPE {} ", name)) != std::string::npos, name);
   BOOST_TEST(has_line(text, "understudy_build_info{version=\"1.2.3\"} 1"));
   BOOST_TEST(has_line(text, "understudy_promotions_total{kind=\"planned\",outcome=\"done\"} 0"));
@@ -81,6 +82,8 @@ BOOST_AUTO_TEST_CASE(what_happens_is_counted) {
   metrics.events_consumed(70);
   metrics.events_applied(3);
   metrics.snapshot_rows(1000);
+  metrics.verified(400, false);
+  metrics.verified(30, true);
   metrics.foreign_write();
   metrics.promotion(node_metrics::promotion_kind::planned, node_metrics::promotion_outcome::failed);
   metrics.error("mariadb");
@@ -91,6 +94,8 @@ BOOST_AUTO_TEST_CASE(what_happens_is_counted) {
   BOOST_TEST(has_line(text, "understudy_event_bytes_total{direction=\"consumed\"} 70"));
   BOOST_TEST(has_line(text, "understudy_events_applied_total 3"));
   BOOST_TEST(has_line(text, "understudy_snapshot_rows_total 1000"));
+  BOOST_TEST(has_line(text, "understudy_verified_rows_total 430"));
+  BOOST_TEST(has_line(text, "understudy_verify_differences_total 1"));
   BOOST_TEST(has_line(text, "understudy_divergent_transactions_total 1"));
   BOOST_TEST(has_line(text, "understudy_promotions_total{kind=\"planned\",outcome=\"failed\"} 1"));
   BOOST_TEST(has_line(text, "understudy_errors_total{kind=\"mariadb\"} 2"));
