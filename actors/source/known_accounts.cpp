@@ -167,6 +167,7 @@ std::shared_ptr<const void> known_accounts::on_slices(sliced_transaction& transa
       around_->settle->begin(transaction.id, transaction.end, slices, transaction.bytes, transaction.group);
   for (const auto& [account, changes] : own) {
     auto check = std::make_shared<settlement::slice>(settlement::slice{number});
+    account->written_up_to = {transaction.end.file_number(), transaction.end.offset};
     if (settle_known(*account, transaction.id, check) ||
         refuse_left_out(*account, transaction.id, check, unit))
       continue;
@@ -223,8 +224,19 @@ void known_accounts::on_roles(const sliced_transaction& transaction, caf::execut
   const std::lock_guard lock(mutex_);
   for (const auto& row : transaction.roles)
     on_role({row.account, row.term, parse_role(row.role).value_or(account_role::none), row.decision,
-             parse_account_checksum(row.at_cut).value_or(account_checksum{})},
+             parse_account_checksum(row.at_cut).value_or(account_checksum{}), row.read_at},
             transaction.end, unit);
+}
+
+/// R29: whether what was read for it before the guard stood is what the account is at the cut.
+bool known_accounts::is_cut(const entry& account, const role_record& row) {
+  return row.read_at.file.empty() || !is_behind(account.written_up_to, row.read_at);
+}
+
+bool known_accounts::written_behind(const account_id& id, const binlog_place& place) const {
+  const std::lock_guard lock(mutex_);
+  const auto* account = find(id);
+  return account != nullptr && is_behind(account->written_up_to, place);
 }
 
 void known_accounts::on_role(const role_record& row, const binlog_place& place, caf::execution_unit* unit) {
@@ -235,7 +247,7 @@ void known_accounts::on_role(const role_record& row, const binlog_place& place, 
     return; // its end is known already: expect() was told of a later epoch
   const bool was_written = account->role == account_role::source;
   const role_met met{row.account, row.term, row.role, row.decision, account->sent, was_written,
-                     row.at_cut};
+                     is_cut(*account, row) ? row.at_cut : account_checksum{}};
   const bool has_ended = row.role == account_role::source && row.term <= account->closed_up_to;
   if (!has_ended && (account->actor || (was_written && !account->closed)))
     tell(wake(*account), met, unit);

@@ -76,6 +76,8 @@ public:
         is_own; ///< this process wrote that epoch until it was forgotten, or does: nobody gave a later number
   };
   std::optional<numbered> numbered_up_to(const account_id& account) const;
+  /// Whether capture has met a transaction of the account, as its source, that ends behind `place`.
+  bool written_behind(const account_id& account, const binlog_place& place) const;
   /// The account's local mailbox id; 0 = not known.
   mailbox_id mailbox_of(const account_id& account) const;
 
@@ -110,6 +112,14 @@ public:
   void begin_anew(const capture_beginning& from);
 
 private:
+  /// A binlog_place without its file's name, of which there would be one an account.
+  struct place_numbers {
+    std::uint64_t file = 0;
+    std::uint64_t offset = 0;
+  };
+  static bool is_behind(const place_numbers& end, const binlog_place& place) {
+    return std::pair(end.file, end.offset) > std::pair(place.file_number(), place.offset);
+  }
   struct entry {
     const account_id* id = nullptr; ///< the key in accounts_
     mailbox_id mailbox;
@@ -118,6 +128,7 @@ private:
     sequence sent;      ///< last number that its actor gives, as far as slices were sent
     sequence confirmed; ///< last number that Kafka holds
     gtid last_id;       ///< of `sent`, if this process captured it; all 0 otherwise
+    place_numbers written_up_to; ///< the end of the last transaction of it that this process met as its source
     account_handle actor;
     partition_id partition;
     account_role role = account_role::none;
@@ -149,6 +160,7 @@ private:
   bool refuse_left_out(entry& account, const gtid& id, const settlement::slice_ptr& check,
                        caf::execution_unit* unit);
   void note_confirmed(entry& account, sequence number);
+  static bool is_cut(const entry& account, const role_record& row);
   void on_role(const role_record& row, const binlog_place& place, caf::execution_unit* unit);
   void mark_changed(entry& account);
   void join_slices(sliced_transaction& transaction) const;

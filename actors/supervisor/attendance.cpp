@@ -78,6 +78,8 @@ void supervisor::attend_promotion(const account_state& account, const term_entry
   case term_origin::planned:
     if (from_self)
       hand_over(account, pending);
+    else if (is_self(pending.primary))
+      read_ahead(account, pending);
     break;
   case term_origin::unplanned:
     if (is_self(pending.primary) && from_self)

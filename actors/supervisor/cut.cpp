@@ -1,16 +1,23 @@
-// Whether a replica that is to take over has its source's rows at the cut (R29).
+// Whether a replica that is to take over has its source's rows at the cut (R29). Both sides read theirs before
+// the account's guard stands, and once more where something was written since.
 #include "actors/supervisor/supervisor.hpp"
 #include "storage/snapshot/group_database.hpp"
 #include "storage/verify/checksum_difference.hpp"
-#include "storage/verify/checksum_reader.hpp"
 
 #include <spdlog/spdlog.h>
 
 namespace understudy {
 namespace {
 
-/// Of an account that nobody writes to: its source is fenced, and all before that is applied.
-result<account_checksum> read_here(node_parts& parts, const account_id& id, const account_checksum& source) {
+/// What reading an account's rows here takes.
+struct reading {
+  session_pool::borrowed session;
+  registered_account account;
+  std::set<std::string> databases;
+  std::shared_ptr<const schema_catalog> catalog;
+};
+
+result<reading> begin_reading(node_parts& parts, const account_id& id) {
   auto session = parts.sessions->borrow();
   if (!session)
     return tl::make_unexpected(static_cast<const error&>(session.error()));
@@ -19,22 +26,58 @@ result<account_checksum> read_here(node_parts& parts, const account_id& id, cons
     return tl::make_unexpected(found.error());
   if (found->empty())
     return failure("it has no mailbox in this mailstore");
-  const auto databases = account_databases(*parts.rules, found->front().group);
-  result<account_checksum> read;
-  for (const bool again : {false, true}) {
-    auto catalog = parts.catalogs.of(**session, databases);
-    if (!catalog)
-      return tl::make_unexpected(catalog.error());
-    read = read_checksum(**session, parts.rules, **catalog, found->front(), parts.config.limits.guard);
-    if (!read || again || difference_of(source, *read).empty())
-      break;
-    for (const auto& database : databases) // a table may have been made since it was read
-      parts.catalogs.forget(database);
-  }
-  return read;
+  auto databases = account_databases(*parts.rules, found->front().group);
+  auto catalog = parts.catalogs.of(**session, databases);
+  if (!catalog)
+    return tl::make_unexpected(catalog.error());
+  return reading{std::move(*session), std::move(found->front()), std::move(databases), std::move(*catalog)};
+}
+
+result<checksum_view> read_in_view(node_parts& parts, const account_id& id) {
+  auto begun = begin_reading(parts, id);
+  if (!begun)
+    return tl::make_unexpected(begun.error());
+  return view_checksum(*begun->session, parts.rules, *begun->catalog, begun->account,
+                       parts.config.limits.guard);
+}
+
+/// Of an account that nobody writes to: its source is fenced, and all before that is applied.
+result<account_checksum> read_at_cut(node_parts& parts, const account_id& id, const account_checksum& source) {
+  auto begun = begin_reading(parts, id);
+  if (!begun)
+    return tl::make_unexpected(begun.error());
+  auto read = read_checksum(*begun->session, parts.rules, *begun->catalog, begun->account,
+                            parts.config.limits.guard);
+  if (!read || difference_of(source, *read).empty())
+    return read;
+  for (const auto& database : begun->databases) // a table may have been made since they were read
+    parts.catalogs.forget(database);
+  auto catalog = parts.catalogs.of(*begun->session, begun->databases);
+  if (!catalog)
+    return tl::make_unexpected(catalog.error());
+  return read_checksum(*begun->session, parts.rules, **catalog, begun->account, parts.config.limits.guard);
 }
 
 } // namespace
+
+/// While the source is still on its way to its fence.
+void supervisor::read_ahead(const account_state& account, const term_entry& pending) {
+  auto& doing = work(account.id);
+  if (doing.ahead && doing.ahead->term == pending.term)
+    return;
+  doing.ahead = rows_ahead{pending.term, std::nullopt};
+  in_background(*parts_->promotions,
+                [this, parts = parts_, id = account.id, term = pending.term]() -> std::function<void()> {
+                  auto read = read_in_view(*parts, id);
+                  return [this, id, term, read = std::move(read)] {
+                    auto& ahead = work(id).ahead;
+                    if (!ahead || ahead->term != term)
+                      return;
+                    ahead->read = read.value_or(checksum_view{});
+                    attend(id);
+                  };
+                });
+}
 
 /// True: they are the same, or the fence doesn't say what they were (an unplanned one can't); else they are
 /// being compared.
@@ -42,11 +85,21 @@ bool supervisor::is_compared(const account_state& account, const term_entry& pen
   auto& doing = work(account.id);
   if (doing.fence->at_cut.empty() || doing.compared >= pending.term)
     return true;
+  if (doing.ahead && doing.ahead->term == pending.term) {
+    const auto& ahead = doing.ahead->read;
+    if (!ahead)
+      return false; // in a moment
+    if (ahead->applied == doing.fence->cut && difference_of(doing.fence->at_cut, ahead->rows).empty()) {
+      parts_->metrics->verified(rows_of(ahead->rows), false);
+      doing.compared = pending.term;
+      return true;
+    }
+  }
   doing.busy = true;
   in_background(*parts_->promotions,
                 [this, parts = parts_, id = account.id, term = pending.term,
                  source = doing.fence->at_cut]() -> std::function<void()> {
-                  const auto here = read_here(*parts, id, source);
+                  const auto here = read_at_cut(*parts, id, source);
                   return [this, id, term, source, here] { on_compared(id, term, source, here); };
                 });
   return false;

@@ -2,7 +2,6 @@
 #include "actors/source/own_lines.hpp"
 #include "actors/supervisor/supervisor.hpp"
 #include "storage/state/mailstore_queries.hpp"
-#include "storage/verify/checksum_reader.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -49,19 +48,37 @@ tl::unexpected<error> no_session(const tl::expected<T, E>& failed) {
   return tl::make_unexpected(static_cast<const error&>(failed.error()));
 }
 
-/// The comparison at the cut lengthens the account's pause: it gets this part of the time that the guard has.
+/// The comparison under the guard lengthens the account's pause: it gets this part of the guard's time.
 constexpr int share_for_comparing = 4;
 
-/// R29: what the new primary has to have. The guard stands. Empty, and said, where it can't be read in time:
-/// the promotion goes on without.
-account_checksum rows_at_cut(node_parts& parts, sql_session& session, const schema_catalog& catalog,
-                             const registered_account& account) {
+/// R29: what the new primary has to have at the cut, read before the guard stands, so that only an account
+/// that is written to just then is away for the longer. Nothing: it can't be read.
+std::optional<checksum_view> rows_before_guard(node_parts& parts, sql_session& session,
+                                               const schema_catalog& catalog,
+                                               const registered_account& account) {
+  auto read = view_checksum(session, parts.rules, catalog, account, parts.config.limits.guard);
+  if (read)
+    return std::move(*read);
+  spdlog::debug("account {}: its rows aren't read before its guard stands: {}", account.account,
+                read.error().what);
+  return std::nullopt;
+}
+
+/// The guard stands. Empty, and said, where they can't be read in time: the promotion goes on without.
+void note_rows(node_parts& parts, sql_session& session, const schema_catalog& catalog,
+               const registered_account& account, std::optional<checksum_view> before, role_record& leaving) {
+  // Under the guard nothing of it waits in its COMMIT any more, and capture met all that doesn't.
+  if (before && !parts.accounts->written_behind(account.account, before->place)) {
+    leaving.at_cut = std::move(before->rows);
+    leaving.read_at = std::move(before->place);
+    return;
+  }
   auto read = read_checksum(session, parts.rules, catalog, account,
                             parts.config.limits.guard / share_for_comparing);
   if (read)
-    return std::move(*read);
-  spdlog::warn("account {}: its new primary can't compare its rows: {}", account.account, read.error().what);
-  return {};
+    leaving.at_cut = std::move(*read);
+  else
+    spdlog::warn("account {}: its new primary can't compare its rows: {}", account.account, read.error().what);
 }
 
 /// R11: an account that was enrolled before goes on behind its last number, whoever gave it.
@@ -158,7 +175,10 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                       return tl::make_unexpected(catalog.error());
                     guard_options limits;
                     limits.limit = parts->config.limits.guard;
+                    std::optional<checksum_view> before;
                     if (!standing) {
+                      if (!comes_back)
+                        before = rows_before_guard(*parts, **session, **catalog, *found);
                       since = std::chrono::steady_clock::now();
                       auto taken = guard::take(parts->local, parts->rules, **catalog, *found, limits);
                       if (!taken)
@@ -167,9 +187,9 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                     }
                     if (!still_decided(*parts->control, id, term))
                       return failure("its new primary declined it meanwhile");
-                    role_record leaving{id, term, account_role::replica, decision};
+                    role_record leaving{id, term, account_role::replica, decision, {}, {}};
                     if (!comes_back)
-                      leaving.at_cut = rows_at_cut(*parts, **session, **catalog, *found);
+                      note_rows(*parts, **session, **catalog, *found, std::move(before), leaving);
                     // Behind this row in the binlog nothing of the account follows: capture meets it and
                     // hands over the fence (R28, R29).
                     return logged_state(**session).write_role(leaving);

@@ -16,6 +16,7 @@
 #include "storage/guard/guard.hpp"
 #include "storage/state/control_store.hpp"
 #include "storage/state/logged_state.hpp"
+#include "storage/verify/checksum_reader.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
@@ -25,6 +26,13 @@
 #include <unordered_set>
 
 namespace understudy {
+
+/// A replica's rows, read before its source's fence is there (R29).
+struct rows_ahead {
+  epoch term; ///< that it is to take over in
+  /// Nothing: they are being read; without `applied`: they couldn't be.
+  std::optional<checksum_view> read;
+};
 
 /// What this node is doing about one account, while it is doing something; nothing of it is needed after a
 /// restart, or once nothing is going on: control, the role rows and the replica rows say where to go on.
@@ -39,6 +47,7 @@ struct account_work {
   epoch taken;                              ///< the replica side was told to leave it to us, for this term
   epoch declined;                           ///< `declined` of this term was appended
   epoch compared;                           ///< its rows here are the source's at the cut of this term
+  std::optional<rows_ahead> ahead;          ///< its rows here, for the promotion under way
   boot_time failing_since;                  ///< the first failure to begin the epoch under way; 0: none
   std::optional<fence_applied> fence;       ///< the last valid fence that was read and applied here
   std::optional<fence_written> handed_over; ///< planned, as the source: where its fence lies
@@ -155,6 +164,7 @@ private:
   void rescue_stranded();
   bool looks_dead(const node_name& node) const;
   void take_over(const account_state& account, const term_entry& pending);
+  void read_ahead(const account_state& account, const term_entry& pending);
   bool is_compared(const account_state& account, const term_entry& pending);
   void on_compared(const account_id& account, epoch term, const account_checksum& source,
                    const result<account_checksum>& here);

@@ -19,15 +19,6 @@ bool take(std::string_view& text, Number& out, char end) {
   return true;
 }
 
-/// The number in `binlog.000123`; names without one count as 0.
-std::uint64_t file_number(std::string_view file) {
-  const auto dot = file.rfind('.');
-  std::uint64_t number = 0;
-  if (dot != std::string_view::npos)
-    std::from_chars(file.data() + dot + 1, file.data() + file.size(), number);
-  return number;
-}
-
 } // namespace
 
 std::string gtid::text() const {
@@ -65,8 +56,16 @@ result<gtid_position> gtid_position::parse(std::string_view text) {
   return position;
 }
 
+std::uint64_t binlog_place::file_number() const {
+  const auto dot = file.rfind('.');
+  std::uint64_t number = 0;
+  if (dot != std::string::npos)
+    std::from_chars(file.data() + dot + 1, file.data() + file.size(), number);
+  return number;
+}
+
 std::strong_ordering binlog_place::operator<=>(const binlog_place& other) const {
-  if (const auto by_file = file_number(file) <=> file_number(other.file); by_file != 0)
+  if (const auto by_file = file_number() <=> other.file_number(); by_file != 0)
     return by_file;
   return offset <=> other.offset;
 }

@@ -46,6 +46,7 @@ struct binlog_place {
   std::string file;
   std::uint64_t offset = 0;
   bool operator==(const binlog_place&) const = default;
+  std::uint64_t file_number() const; ///< behind the file's last dot; 0: none
   /// File numbers grow; compared by the number behind the last dot, then by offset.
   std::strong_ordering operator<=>(const binlog_place& other) const;
 };

@@ -42,8 +42,8 @@ void prepare_own(prepared_table& t) {
     t.own = prepared_table::own_kind::role;
     if (t.unreadable.empty())
       name_columns(t, {"account_id", "term", "role", "decision"});
-    if (const auto at_cut = index_of(*t.map, "at_cut"); at_cut && t.unreadable.empty())
-      t.named_columns.push_back(*at_cut); // written since it exists
+    if (t.unreadable.empty() && index_of(*t.map, "read_place")) // not in older binlogs
+      name_columns(t, {"at_cut", "read_file", "read_place"});
   }
 }
 

@@ -27,7 +27,7 @@ struct prepared_table {
   std::uint16_t mailbox_column = 0;
   own_kind own = own_kind::other;
   /// registry: account id and name; own role: account_id, term, role, decision,
-  /// and at_cut if there is one.
+  /// at_cut, read_file, read_place if they are there.
   std::vector<std::uint16_t> named_columns;
 };
 

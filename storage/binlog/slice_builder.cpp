@@ -144,9 +144,15 @@ result<void> slice_builder::add_own(const rows& event, const prepared_table& t, 
     const auto decision = plain_number(fields[3]);
     if (!term || !decision)
       return failure("a row of understudy.role without term or decision (binlog_row_image isn't FULL?)");
-    out.roles.push_back({account_id(plain_text(fields[0])), epoch(*term), plain_text(fields[2]),
-                         kafka_offset(static_cast<std::int64_t>(*decision)),
-                         fields.size() > 4 ? plain_text(fields[4]) : std::string{}});
+    auto& role = out.roles.emplace_back();
+    role.account = account_id(plain_text(fields[0]));
+    role.term = epoch(*term);
+    role.role = plain_text(fields[2]);
+    role.decision = kafka_offset(static_cast<std::int64_t>(*decision));
+    if (fields.size() > 4) {
+      role.at_cut = plain_text(fields[4]);
+      role.read_at = {plain_text(fields[5]), plain_number(fields[6]).value_or(0)};
+    }
   }
   return {};
 }

@@ -25,7 +25,8 @@ struct sliced_transaction {
     epoch term;
     std::string role;
     kafka_offset decision;
-    std::string at_cut; ///< the account's checksum at this place, as text; empty: not known
+    std::string at_cut{};   ///< the account's checksum at this place, as text; empty: not known
+    binlog_place read_at{}; ///< … if nothing of the account was committed since; empty: certainly
   };
 
   /// A row of the registry table: which account a mailbox id is. Given for our own transactions, too.

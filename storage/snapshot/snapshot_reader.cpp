@@ -6,6 +6,7 @@
 #include "storage/snapshot/snapshot_columns.hpp"
 #include "storage/state/catalog_reader.hpp"
 #include "storage/state/mailstore_queries.hpp"
+#include "storage/state/read_view.hpp"
 #include "storage/state/sql_fields.hpp"
 
 #include <fmt/format.h>
@@ -128,24 +129,13 @@ struct snapshot_reader::parts {
   void take_row(const snapshot_table& table, const sql_row_view& row, std::size_t& bytes);
 };
 
-/// The place first: what commits between the two statements is outside both.
 result<void> snapshot_reader::parts::begin_view() {
-  if (auto begun_view = session.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT"); !begun_view)
-    return passed_on(begun_view);
+  auto place = begin_read_view(session);
+  if (!place)
+    return tl::make_unexpected(place.error());
+  begun.place = std::move(*place);
   if (auto saved = session.execute("SAVEPOINT tables"); !saved)
     return passed_on(saved);
-  const auto status = session.query("SHOW STATUS LIKE 'binlog_snapshot_%'");
-  if (!status)
-    return passed_on(status);
-  for (const auto& row : status->rows) {
-    if (row[0] == "Binlog_snapshot_file")
-      begun.place.file = to_text(row[1]);
-    else if (row[0] == "Binlog_snapshot_position")
-      begun.place.offset = to_number<std::uint64_t>(row[1]);
-  }
-  if (begun.place.file.empty())
-    return failure("MariaDB doesn't say at which place of its binlog the read view stands",
-                   "turn on log_bin and restart MariaDB");
   return {};
 }
 

@@ -2,6 +2,7 @@
 // own transactions, the probe (R10). Each call blocks; outside a transaction of the caller's it commits by
 // itself, and so waits like any COMMIT while commits are held.
 #pragma once
+#include "events/model/gtid.hpp"
 #include "events/model/ids.hpp"
 #include "events/model/table_checksum.hpp"
 #include "storage/state/account_role.hpp"
@@ -21,6 +22,9 @@ struct role_record {
   kafka_offset decision; ///< of the control record it carries out
   /// replica: the account's rows at this place, while its guard stood (R29). Empty: they weren't read.
   account_checksum at_cut{};
+  /// They were read before the guard stood, in a view that stands there: not `at_cut` if anything of the
+  /// account was committed behind it. Empty: under the guard.
+  binlog_place read_at{};
   bool operator==(const role_record&) const = default;
 };
 

@@ -35,8 +35,8 @@ std::vector<std::string> own_schema_statements() {
       // Through the binlog. `writes` makes each write change the row: an unchanged row leaves no event.
       table("role(account_id VARCHAR(127) PRIMARY KEY, term BIGINT UNSIGNED NOT NULL, role VARCHAR(16) NOT "
             "NULL,"
-            " decision BIGINT NOT NULL, writes BIGINT UNSIGNED NOT NULL DEFAULT 1, at_cut TEXT NOT NULL DEFAULT "
-            "'')"),
+            " decision BIGINT NOT NULL, writes BIGINT UNSIGNED NOT NULL DEFAULT 1, at_cut TEXT NOT NULL DEFAULT '',"
+            " read_file VARCHAR(512) NOT NULL DEFAULT '', read_place BIGINT UNSIGNED NOT NULL DEFAULT 0)"),
       // With defaults for what an administrator gives over to us by hand (snapshot_loader.cpp).
       table("replica(account_id VARCHAR(127) PRIMARY KEY, mailbox_id INT UNSIGNED NOT NULL,"
             " term BIGINT UNSIGNED NOT NULL DEFAULT 0, sequence BIGINT UNSIGNED NOT NULL DEFAULT 0,"
@@ -88,18 +88,18 @@ result<void> ensure_rows(sql_session& local) {
 
 /// Of an older program's tables. An ALTER that changes nothing would wait all the same, for a role row that a
 /// former process's transaction holds in its COMMIT (R6): so it's looked for first.
-result<void> add_missing_column(sql_session& local, std::string_view table, std::string_view column,
-                                std::string_view type) {
+result<void> add_missing_columns(sql_session& local, std::string_view table, std::string_view last,
+                                 std::string_view added_ones) {
   const auto found = local.query_value(
       fmt::format("SELECT 1 FROM information_schema.columns WHERE table_schema='understudy' AND "
                   "table_name='{}' AND column_name='{}'",
-                  table, column));
+                  table, last));
   if (!found)
     return passed_on(found);
   if (found->has_value())
     return {};
   if (auto added = local.execute(
-          fmt::format("ALTER TABLE understudy.{} WAIT 2 ADD COLUMN {} {}", table, column, type));
+          fmt::format("ALTER TABLE understudy.{} WAIT 2 {}", table, added_ones));
       !added)
     return passed_on(added);
   return {};
@@ -159,7 +159,11 @@ result<void> ensure_own_schema(sql_session& local, const node_name& self) {
   for (const auto& statement : own_schema_statements())
     if (auto done = local.execute(statement); !done)
       return passed_on(done);
-  if (auto added = add_missing_column(local, "role", "at_cut", "TEXT NOT NULL DEFAULT ''"); !added)
+  if (auto added = add_missing_columns(local, "role", "read_place",
+                                       "ADD COLUMN at_cut TEXT NOT NULL DEFAULT '', "
+                                       "ADD COLUMN read_file VARCHAR(512) NOT NULL DEFAULT '', "
+                                       "ADD COLUMN read_place BIGINT UNSIGNED NOT NULL DEFAULT 0");
+      !added)
     return added;
   if (auto made = ensure_rows(local); !made)
     return made;

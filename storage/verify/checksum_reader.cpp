@@ -1,5 +1,7 @@
 #include "storage/verify/checksum_reader.hpp"
 
+#include "storage/state/logged_state.hpp"
+#include "storage/state/read_view.hpp"
 #include "storage/state/sql_fields.hpp"
 #include "storage/verify/checksum_plan.hpp"
 
@@ -118,6 +120,28 @@ result<account_checksum> read_checksum(sql_session& session, const std::shared_p
       return passed_on(table);
     out.push_back(std::move(*table));
   }
+  return out;
+}
+
+result<checksum_view> view_checksum(sql_session& session, const std::shared_ptr<const profile>& rules,
+                                    const schema_catalog& catalog, const registered_account& account,
+                                    std::chrono::milliseconds limit) {
+  session.doing(fmt::format("open a read view of account {}", account.account));
+  if (auto set = session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"); !set) // for the next one
+    return passed_on(set);
+  auto place = begin_read_view(session);
+  if (!place)
+    return tl::make_unexpected(place.error());
+  auto replica = logged_state(session).replica_of(account.account);
+  auto rows = replica ? read_checksum(session, rules, catalog, account, limit)
+                      : result<account_checksum>(tl::make_unexpected(replica.error()));
+  if (auto ended = session.rollback(); !ended)
+    return passed_on(ended);
+  if (!rows)
+    return tl::make_unexpected(rows.error());
+  checksum_view out{std::move(*place), std::nullopt, std::move(*rows)};
+  if (*replica)
+    out.applied = (*replica)->applied;
   return out;
 }
 

@@ -38,6 +38,25 @@ BOOST_AUTO_TEST_CASE(r6_our_own_schema_leaves_no_trace_in_the_binlog) {
   BOOST_TEST(server().value("SELECT name FROM understudy.node") == "ms1");
 }
 
+BOOST_AUTO_TEST_CASE(a_role_keeps_what_the_rows_were_also_in_an_older_program_s_table) {
+  auto local = with_own_schema();
+  server().set_up("ALTER TABLE understudy.role DROP COLUMN at_cut, DROP COLUMN read_file, DROP COLUMN read_place");
+  const auto before = binlog_position();
+  need(ensure_own_schema(local, node_name("ms1")));
+  BOOST_TEST(binlog_position() == before);
+  auto s = session();
+  logged_state state(s);
+  role_record role{account_id("a-1"), epoch(3), account_role::replica, kafka_offset(42), {}, {}};
+  role.at_cut = {{"mboxgroup/tag", 3, 99}, {"zimbra/mailbox", 1, ~std::uint64_t{0}}};
+  role.read_at = {"binlog.000007", 1234567890123U};
+  need(state.write_role(role));
+  BOOST_TEST((*need(state.role_of(role.account)) == role));
+  role.at_cut.clear();
+  role.read_at = {};
+  need(state.write_role(role));
+  BOOST_TEST((*need(state.role_of(role.account)) == role));
+}
+
 BOOST_AUTO_TEST_CASE(r11_a_role_goes_through_the_binlog_even_if_it_is_the_same) {
   auto local = with_own_schema();
   auto s = session();

@@ -102,12 +102,15 @@ struct world {
     transaction.slices.push_back({mailbox_id(mailbox), std::vector<row_change>(1)});
     accounts->on_slices(transaction, nullptr);
   }
-  void role(const account_id& account, epoch term, const char* role) {
+  /// `read_at`: the transaction behind which the account's rows were read for the fence; 0: under the guard.
+  void role(const account_id& account, epoch term, const char* role, const account_checksum& at_cut = {},
+            std::uint64_t read_at = 0) {
     ++captured;
     sliced_transaction transaction;
     transaction.id = id(captured);
     transaction.end = place(captured);
-    transaction.roles.push_back({account, term, role, kafka_offset(9)});
+    transaction.roles.push_back({account, term, role, kafka_offset(9), text_of(at_cut),
+                                 read_at == 0 ? binlog_place{} : place(read_at)});
     accounts->on_slices(transaction, nullptr);
     accounts->on_roles(transaction, nullptr);
   }
@@ -328,6 +331,32 @@ BOOST_AUTO_TEST_CASE(r29_a_fence_names_the_transaction_of_its_last_number_or_non
   const auto fence = w.produced<fence_event>()[0];
   BOOST_TEST((fence.last == sequence(6)));
   BOOST_TEST((!fence.last_id || fence.last_id == id(2)));
+}
+
+/// Rows that were read before something was written are no more what the account is at the cut.
+BOOST_AUTO_TEST_CASE(r29_a_fence_says_what_the_rows_are_at_the_cut_or_nothing) {
+  const account_checksum rows{{"mboxgroup/tag", 3, 99}};
+  // One transaction of its own, then one of somebody else.
+  for (const std::uint64_t read_at : {0U, 1U, 2U}) {
+    world w;
+    w.expect(anna, 1, account_role::source, 4);
+    w.expect(bert, 2, account_role::source, 4);
+    w.capture(1);
+    BOOST_TEST(!w.accounts->written_behind(anna, place(1)));
+    w.capture(2);
+    w.role(anna, epoch(2), "replica", rows, read_at);
+    BOOST_REQUIRE(eventually(deadline, [&] { return w.produced<fence_event>().size() == 1; }));
+    BOOST_TEST((w.produced<fence_event>()[0].at_cut == rows));
+  }
+  world w;
+  w.expect(anna, 1, account_role::source, 4);
+  w.capture(1);
+  w.capture(1);
+  BOOST_TEST(w.accounts->written_behind(anna, place(1)));
+  BOOST_TEST(!w.accounts->written_behind(anna, place(2)));
+  w.role(anna, epoch(2), "replica", rows, 1);
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.produced<fence_event>().size() == 1; }));
+  BOOST_TEST(w.produced<fence_event>()[0].at_cut.empty());
 }
 
 BOOST_AUTO_TEST_CASE(r20_an_epoch_that_was_closed_writes_no_fence) {
