@@ -106,9 +106,8 @@ void partition_reading::on_verdict(const account_id& account, feed& f, line_verd
   } else if (auto* fence = std::get_if<line_fence>(&verdict)) {
     whole();
     if (f.placed)
-      sink_.deliver(account,
-                    queued_fence{fence->term, fence->primary, fence->cut, offset, fence->is_protected,
-                                 std::get<fence_event>(event.body).at_cut});
+      sink_.deliver(account, queued_fence{fence->term, fence->primary, fence->cut, offset,
+                                          fence->is_protected, std::get<fence_event>(event.body).at_cut});
   } else if (auto* met = std::get_if<line_snapshot>(&verdict)) {
     on_marker(account, f, *met, event.from, offset);
   } else if (std::holds_alternative<line_part>(verdict)) {

@@ -246,7 +246,12 @@ void known_accounts::on_role(const role_record& row, const binlog_place& place, 
   if (row.term < account->term)
     return; // its end is known already: expect() was told of a later epoch
   const bool was_written = account->role == account_role::source;
-  const role_met met{row.account, row.term, row.role, row.decision, account->sent, was_written,
+  const role_met met{row.account,
+                     row.term,
+                     row.role,
+                     row.decision,
+                     account->sent,
+                     was_written,
                      is_cut(*account, row) ? row.at_cut : account_checksum{}};
   const bool has_ended = row.role == account_role::source && row.term <= account->closed_up_to;
   if (!has_ended && (account->actor || (was_written && !account->closed)))

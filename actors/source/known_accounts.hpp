@@ -128,7 +128,8 @@ private:
     sequence sent;      ///< last number that its actor gives, as far as slices were sent
     sequence confirmed; ///< last number that Kafka holds
     gtid last_id;       ///< of `sent`, if this process captured it; all 0 otherwise
-    place_numbers written_up_to; ///< the end of the last transaction of it that this process met as its source
+    place_numbers
+        written_up_to; ///< the end of the last transaction of it that this process met as its source
     account_handle actor;
     partition_id partition;
     account_role role = account_role::none;

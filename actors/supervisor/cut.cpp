@@ -1,5 +1,5 @@
-// Whether a replica that is to take over has its source's rows at the cut (R29). Both sides read theirs before
-// the account's guard stands, and once more where something was written since.
+// Whether a replica that is to take over has its source's rows at the cut (R29). Both sides read theirs
+// before the account's guard stands, and once more where something was written since.
 #include "actors/supervisor/supervisor.hpp"
 #include "storage/snapshot/group_database.hpp"
 #include "storage/verify/checksum_difference.hpp"
@@ -42,12 +42,13 @@ result<checksum_view> read_in_view(node_parts& parts, const account_id& id) {
 }
 
 /// Of an account that nobody writes to: its source is fenced, and all before that is applied.
-result<account_checksum> read_at_cut(node_parts& parts, const account_id& id, const account_checksum& source) {
+result<account_checksum> read_at_cut(node_parts& parts, const account_id& id,
+                                     const account_checksum& source) {
   auto begun = begin_reading(parts, id);
   if (!begun)
     return tl::make_unexpected(begun.error());
-  auto read = read_checksum(*begun->session, parts.rules, *begun->catalog, begun->account,
-                            parts.config.limits.guard);
+  auto read =
+      read_checksum(*begun->session, parts.rules, *begun->catalog, begun->account, parts.config.limits.guard);
   if (!read || difference_of(source, *read).empty())
     return read;
   for (const auto& database : begun->databases) // a table may have been made since they were read
@@ -109,8 +110,9 @@ void supervisor::on_compared(const account_id& id, epoch term, const account_che
                              const result<account_checksum>& here) {
   work(id).busy = false;
   if (!here) {
-    couldnt_begin(id, term, {"its rows can't be compared with its source's: " + here.error().what,
-                             here.error().todo, here.error().retryable});
+    couldnt_begin(id, term,
+                  {"its rows can't be compared with its source's: " + here.error().what, here.error().todo,
+                   here.error().retryable});
     return;
   }
   const auto difference = difference_of(source, *here);

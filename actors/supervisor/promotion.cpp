@@ -73,12 +73,13 @@ void note_rows(node_parts& parts, sql_session& session, const schema_catalog& ca
     leaving.read_at = std::move(before->place);
     return;
   }
-  auto read = read_checksum(session, parts.rules, catalog, account,
-                            parts.config.limits.guard / share_for_comparing);
+  auto read =
+      read_checksum(session, parts.rules, catalog, account, parts.config.limits.guard / share_for_comparing);
   if (read)
     leaving.at_cut = std::move(*read);
   else
-    spdlog::warn("account {}: its new primary can't compare its rows: {}", account.account, read.error().what);
+    spdlog::warn("account {}: its new primary can't compare its rows: {}", account.account,
+                 read.error().what);
 }
 
 /// R11: an account that was enrolled before goes on behind its last number, whoever gave it.

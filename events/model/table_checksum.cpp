@@ -21,8 +21,8 @@ std::string table_checksum::text() const {
 /// The table's name may have spaces in it, the numbers haven't.
 result<table_checksum> parse_table_checksum(std::string_view text) {
   const auto hash_at = text.rfind(' ');
-  const auto rows_at =
-      hash_at == std::string_view::npos || hash_at == 0 ? std::string_view::npos : text.rfind(' ', hash_at - 1);
+  const auto rows_at = hash_at == std::string_view::npos || hash_at == 0 ? std::string_view::npos
+                                                                         : text.rfind(' ', hash_at - 1);
   table_checksum out;
   if (rows_at == std::string_view::npos || rows_at == 0 ||
       !read_number(text.substr(rows_at + 1, hash_at - rows_at - 1), 10, out.rows) ||

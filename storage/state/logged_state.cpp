@@ -16,8 +16,10 @@ constexpr std::string_view replica_columns =
     "account_id, mailbox_id, term, sequence, partition_no, next_offset, state, snapshot, request";
 
 role_record role_from(const sql_row& row) {
-  return {account_id(to_text(row[0])), to_id<epoch>(row[1]),
-          parse_role(to_text(row[2])).value_or(account_role::none), to_id<kafka_offset>(row[3]),
+  return {account_id(to_text(row[0])),
+          to_id<epoch>(row[1]),
+          parse_role(to_text(row[2])).value_or(account_role::none),
+          to_id<kafka_offset>(row[3]),
           parse_account_checksum(to_text(row[4])).value_or(account_checksum{}),
           {to_text(row[5]), to_number<std::uint64_t>(row[6])}};
 }
@@ -93,8 +95,8 @@ result<void> logged_state::write_roles(const std::vector<role_record>& roles) {
                              roles.size() == 1 ? "" : fmt::format(", and {} more", roles.size() - 1)));
   std::string rows;
   for (const auto& role : roles)
-    rows += fmt::format("{}({}, {}, {}, {}, {}, {}, {})", rows.empty() ? "" : ", ", sql_text(role.account.value),
-                        role.term, sql_text(text_of(role.role)), role.decision,
+    rows += fmt::format("{}({}, {}, {}, {}, {}, {}, {})", rows.empty() ? "" : ", ",
+                        sql_text(role.account.value), role.term, sql_text(text_of(role.role)), role.decision,
                         sql_text(text_of(role.at_cut)), sql_text(role.read_at.file), role.read_at.offset);
   auto done = session_.execute(
       fmt::format("INSERT INTO understudy.role({}) VALUES {} ON DUPLICATE KEY UPDATE term=VALUES(term), "

@@ -35,7 +35,8 @@ std::vector<std::string> own_schema_statements() {
       // Through the binlog. `writes` makes each write change the row: an unchanged row leaves no event.
       table("role(account_id VARCHAR(127) PRIMARY KEY, term BIGINT UNSIGNED NOT NULL, role VARCHAR(16) NOT "
             "NULL,"
-            " decision BIGINT NOT NULL, writes BIGINT UNSIGNED NOT NULL DEFAULT 1, at_cut TEXT NOT NULL DEFAULT '',"
+            " decision BIGINT NOT NULL, writes BIGINT UNSIGNED NOT NULL DEFAULT 1, at_cut TEXT NOT NULL "
+            "DEFAULT '',"
             " read_file VARCHAR(512) NOT NULL DEFAULT '', read_place BIGINT UNSIGNED NOT NULL DEFAULT 0)"),
       // With defaults for what an administrator gives over to us by hand (snapshot_loader.cpp).
       table("replica(account_id VARCHAR(127) PRIMARY KEY, mailbox_id INT UNSIGNED NOT NULL,"
@@ -98,8 +99,7 @@ result<void> add_missing_columns(sql_session& local, std::string_view table, std
     return passed_on(found);
   if (found->has_value())
     return {};
-  if (auto added = local.execute(
-          fmt::format("ALTER TABLE understudy.{} WAIT 2 {}", table, added_ones));
+  if (auto added = local.execute(fmt::format("ALTER TABLE understudy.{} WAIT 2 {}", table, added_ones));
       !added)
     return passed_on(added);
   return {};

@@ -29,8 +29,9 @@ std::string difference_of(const account_checksum& source, const account_checksum
     else
       ++others;
   }
-  return others == 0 ? first
-                     : fmt::format("{}, and {} more table{}", first, others, others == 1 ? " differs" : "s differ");
+  return others == 0
+             ? first
+             : fmt::format("{}, and {} more table{}", first, others, others == 1 ? " differs" : "s differ");
 }
 
 std::uint64_t rows_of(const account_checksum& tables) {

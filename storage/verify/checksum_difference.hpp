@@ -6,8 +6,8 @@
 
 namespace understudy {
 
-/// What a person should know about it: the first table that differs, and how many others do; empty: none does.
-/// Tables that the source knows; one that isn't here has no rows.
+/// What a person should know about it: the first table that differs, and how many others do; empty: none
+/// does. Tables that the source knows; one that isn't here has no rows.
 std::string difference_of(const account_checksum& source, const account_checksum& here);
 
 /// Rows in all tables.

@@ -40,9 +40,9 @@ checksum_table plan_table(const profile& rules, const account_table& table, cons
     out.columns.push_back(column->name);
     fields += (fields.empty() ? "" : ", ") + expression(*column);
   }
-  const auto from =
-      fmt::format("FROM {} FORCE INDEX ({}) WHERE {}={}", sql_table(table.definition->database, table.definition->name),
-                  sql_name(by.name), sql_name(table.mailbox_column), mailbox);
+  const auto from = fmt::format("FROM {} FORCE INDEX ({}) WHERE {}={}",
+                                sql_table(table.definition->database, table.definition->name),
+                                sql_name(by.name), sql_name(table.mailbox_column), mailbox);
   out.rows = fmt::format("SELECT {} {}", fields.empty() ? "1" : fields, from);
   out.any = fmt::format("SELECT 1 {} LIMIT 1", from);
   return out;

@@ -13,10 +13,10 @@ namespace understudy {
 
 struct checksum_table {
   std::string logical_name;
-  std::string rows;                       ///< SELECT of all rows of the account, in any order
-  std::string any;                        ///< SELECT that yields a row if there is one
-  std::vector<std::string> columns;       ///< what `rows` yields, by name in byte order
-  std::vector<std::size_t> volumes;       ///< indexes of columns that name a volume of this host
+  std::string rows;                 ///< SELECT of all rows of the account, in any order
+  std::string any;                  ///< SELECT that yields a row if there is one
+  std::vector<std::string> columns; ///< what `rows` yields, by name in byte order
+  std::vector<std::size_t> volumes; ///< indexes of columns that name a volume of this host
 };
 
 /// By logical name. Without what hosts keep for themselves (the profile's host-local columns, the mailbox's

@@ -40,7 +40,8 @@ BOOST_AUTO_TEST_CASE(r6_our_own_schema_leaves_no_trace_in_the_binlog) {
 
 BOOST_AUTO_TEST_CASE(a_role_keeps_what_the_rows_were_also_in_an_older_program_s_table) {
   auto local = with_own_schema();
-  server().set_up("ALTER TABLE understudy.role DROP COLUMN at_cut, DROP COLUMN read_file, DROP COLUMN read_place");
+  server().set_up(
+      "ALTER TABLE understudy.role DROP COLUMN at_cut, DROP COLUMN read_file, DROP COLUMN read_place");
   const auto before = binlog_position();
   need(ensure_own_schema(local, node_name("ms1")));
   BOOST_TEST(binlog_position() == before);

@@ -34,13 +34,17 @@ sides both(replicated_pair& pair) {
 /// Rows in all sorts of tables and types, of which some can be NULL, empty, or aren't UTF-8.
 void fill(replicated_pair& pair) {
   pair.source().query(
-      "INSERT INTO mboxgroup7.mail_item(mailbox_id,id,type,folder_id,date,size,unread,mod_metadata,mod_content,"
+      "INSERT INTO "
+      "mboxgroup7.mail_item(mailbox_id,id,type,folder_id,date,size,unread,mod_metadata,mod_content,"
       "index_id,locator,subject,name,metadata) SELECT 7, 1000+seq, 5, 2, seq, seq*3, seq%2, seq, seq, seq, "
-      "(SELECT MIN(id) FROM zimbra.volume WHERE type=1), IF(seq%3, CONCAT('Grüße Привет ', seq), NULL), NULL, "
+      "(SELECT MIN(id) FROM zimbra.volume WHERE type=1), IF(seq%3, CONCAT('Grüße Привет ', seq), NULL), "
+      "NULL, "
       "CONCAT('d1:f', seq, '\\n\\\\') FROM mboxgroup7.seq_1_to_300");
-  pair.source().query("INSERT INTO mboxgroup7.tag(mailbox_id,id,name,sequence,policy) VALUES (7,164,'',1,NULL),"
-                      "(7,165,'ünï',2,'')");
-  pair.source().query("INSERT INTO zimbra.mailbox_metadata(mailbox_id,section,metadata) VALUES (7,'zwc','x')");
+  pair.source().query(
+      "INSERT INTO mboxgroup7.tag(mailbox_id,id,name,sequence,policy) VALUES (7,164,'',1,NULL),"
+      "(7,165,'ünï',2,'')");
+  pair.source().query(
+      "INSERT INTO zimbra.mailbox_metadata(mailbox_id,section,metadata) VALUES (7,'zwc','x')");
 }
 
 } // namespace
@@ -85,8 +89,9 @@ BOOST_AUTO_TEST_CASE(r29_equal_rows_have_equal_checksums_on_hosts_with_other_num
   }
   // What each host keeps for itself, and a neighbour in the same tables.
   pair.destination().query(item("index_id=99"));
-  pair.source().query("INSERT INTO zimbra.mailbox(id,group_id,account_id,index_volume_id,comment) SELECT 107, "
-                      "group_id, 'neighbour', index_volume_id, 'n@x' FROM zimbra.mailbox WHERE id=7");
+  pair.source().query(
+      "INSERT INTO zimbra.mailbox(id,group_id,account_id,index_volume_id,comment) SELECT 107, "
+      "group_id, 'neighbour', index_volume_id, 'n@x' FROM zimbra.mailbox WHERE id=7");
   pair.source().query("INSERT INTO mboxgroup7.tag(mailbox_id,id,name,sequence) VALUES (107,1,'n',1)");
   BOOST_TEST((both(pair).here == both(pair).source));
 }

@@ -194,7 +194,8 @@ public:
       if (coin())
         std::get<fence_event>(e.body).last_id = gtid{7, 8, natural()};
       if (coin())
-        std::get<fence_event>(e.body).at_cut = {{"x" + text(20), natural(), natural()}, {"mboxgroup/tag", 0, 0}};
+        std::get<fence_event>(e.body).at_cut = {{"x" + text(20), natural(), natural()},
+                                                {"mboxgroup/tag", 0, 0}};
     }
     return e;
   }

@@ -58,16 +58,27 @@ BOOST_AUTO_TEST_CASE(maximum_takes_late_threads_and_nonsense) {
 BOOST_AUTO_TEST_CASE(every_metric_is_there_before_anything_happened) {
   node_metrics metrics("1.2.3");
   const auto text = metrics.text();
-  for (const auto* const name :
-       {"understudy_events_produced_total", "understudy_events_applied_total", "understudy_event_bytes_total",
-        "understudy_commit_hold_seconds", "understudy_produce_ack_seconds",
-        "understudy_replication_lag_seconds", "understudy_replication_lag_seconds_max",
-        "understudy_apply_batch_accounts", "understudy_inflight_events", "understudy_parked_accounts",
-        "understudy_semi_sync", "understudy_kafka_connected", "understudy_lease_remaining_seconds",
-        "understudy_promotions_total", "understudy_promotion_seconds",
-        "understudy_divergent_transactions_total", "understudy_accounts_unprotected",
-        "understudy_snapshot_rows_total", "understudy_verified_rows_total",
-        "understudy_verify_differences_total", "understudy_build_info"})
+  for (const auto* const name : {"understudy_events_produced_total",
+                                 "understudy_events_applied_total",
+                                 "understudy_event_bytes_total",
+                                 "understudy_commit_hold_seconds",
+                                 "understudy_produce_ack_seconds",
+                                 "understudy_replication_lag_seconds",
+                                 "understudy_replication_lag_seconds_max",
+                                 "understudy_apply_batch_accounts",
+                                 "understudy_inflight_events",
+                                 "understudy_parked_accounts",
+                                 "understudy_semi_sync",
+                                 "understudy_kafka_connected",
+                                 "understudy_lease_remaining_seconds",
+                                 "understudy_promotions_total",
+                                 "understudy_promotion_seconds",
+                                 "understudy_divergent_transactions_total",
+                                 "understudy_accounts_unprotected",
+                                 "understudy_snapshot_rows_total",
+                                 "understudy_verified_rows_total",
+                                 "understudy_verify_differences_total",
+                                 "understudy_build_info"})
     BOOST_TEST(text.find(fmt::format("# TYPE {} ", name)) != std::string::npos, name);
   BOOST_TEST(has_line(text, "understudy_build_info{version=\"1.2.3\"} 1"));
   BOOST_TEST(has_line(text, "understudy_promotions_total{kind=\"planned\",outcome=\"done\"} 0"));

@@ -34,8 +34,8 @@ BOOST_AUTO_TEST_CASE(its_text_says_all_of_it) {
   BOOST_TEST_REQUIRE(again.has_value());
   BOOST_TEST((*again == all));
   BOOST_TEST(parse_account_checksum("").value().empty());
-  for (const auto* wrong : {"mboxgroup/tag", "mboxgroup/tag 5", "mboxgroup/tag x 0", "mboxgroup/tag 5 xyz", " 5 0",
-                            "5 0", " ", "mboxgroup/tag 5 0 ", "mboxgroup/tag -1 0"})
+  for (const auto* wrong : {"mboxgroup/tag", "mboxgroup/tag 5", "mboxgroup/tag x 0", "mboxgroup/tag 5 xyz",
+                            " 5 0", "5 0", " ", "mboxgroup/tag 5 0 ", "mboxgroup/tag -1 0"})
     BOOST_TEST_CONTEXT(wrong) BOOST_TEST(!parse_account_checksum(wrong).has_value());
 }
 
@@ -47,7 +47,8 @@ BOOST_AUTO_TEST_CASE(r29_a_difference_names_the_table_and_both_counts) {
   here[2].hash = 8;
   BOOST_TEST(difference_of(source, here) == "the 2 rows of a/two aren't the source's");
   here[0].rows = 4;
-  BOOST_TEST(difference_of(source, here) == "a/one has 3 rows at the source and 4 here, and 1 more table differs");
+  BOOST_TEST(difference_of(source, here) ==
+             "a/one has 3 rows at the source and 4 here, and 1 more table differs");
   here[1] = {"a/three", 1, 5};
   BOOST_TEST(difference_of(source, here) ==
              "a/one has 3 rows at the source and 4 here, and 2 more tables differ");
@@ -63,14 +64,15 @@ BOOST_AUTO_TEST_CASE(r29_what_hosts_keep_for_themselves_is_not_compared) {
   catalog.add(account_rows("zimbra", "mailbox", "id",
                            {column("group_id"), column("comment", "varchar"), column("account_id", "varchar"),
                             column("index_volume_id"), made}));
-  catalog.add(account_rows("zimbra", "out_of_office", "mailbox_id", {column("user", "varchar")})); // self-pruned
-  catalog.add(account_rows("mboxgroup7", "watch", "mailbox_id", {column("target")}));              // unguarded
+  catalog.add(
+      account_rows("zimbra", "out_of_office", "mailbox_id", {column("user", "varchar")})); // self-pruned
+  catalog.add(account_rows("mboxgroup7", "watch", "mailbox_id", {column("target")}));      // unguarded
   auto unkeyed = account_rows("mboxgroup7", "event", "mailbox_id", {column("ts", "bigint")});
   unkeyed.indexes.clear(); // the guard can't cover it either
   catalog.add(std::move(unkeyed));
-  catalog.add(account_rows("mboxgroup7", "mail_item", "mailbox_id",
-                           {column("size", "double"), column("locator", "varchar"), column("index_id"),
-                            column("id")}));
+  catalog.add(account_rows(
+      "mboxgroup7", "mail_item", "mailbox_id",
+      {column("size", "double"), column("locator", "varchar"), column("index_id"), column("id")}));
   catalog.add(account_rows("mboxgroup8", "mail_item", "mailbox_id", {column("id")})); // another group's
   const auto plan = plan_checksum(rules, catalog, {account_id("a"), "a@x", mailbox_id(7), group_number(7)});
   BOOST_TEST_REQUIRE(plan.size() == 2u);
