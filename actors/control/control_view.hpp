@@ -3,6 +3,8 @@
 #include "actors/replica/decision_source.hpp"
 #include "events/control/evolve.hpp"
 
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <shared_mutex>
 
@@ -15,7 +17,14 @@ public:
   /// The supervisor only.
   evolution fold(const control_record& record, kafka_offset offset) {
     const std::unique_lock lock(mutex_);
-    return evolve(state_, record, offset);
+    auto outcome = evolve(state_, record, offset);
+    folded_more_.notify_all();
+    return outcome;
+  }
+  /// Until control is folded up to there, exclusive, or `patience` is over: false. Any thread; blocking.
+  bool wait_until_folded(kafka_offset next, std::chrono::milliseconds patience) const {
+    std::shared_lock lock(mutex_);
+    return folded_more_.wait_for(lock, patience, [&] { return state_.next() >= next; });
   }
   /// The supervisor only, before anybody else reads: what was stored.
   control_state& restore() { return state_; }
@@ -45,6 +54,7 @@ public:
 private:
   node_name self_;
   mutable std::shared_mutex mutex_;
+  mutable std::condition_variable_any folded_more_;
   control_state state_;
 };
 

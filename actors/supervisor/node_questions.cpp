@@ -17,6 +17,8 @@ namespace {
 
 /// All commands of the profile's probe together: a peer that answers late counts as silent.
 constexpr std::chrono::milliseconds probe_patience{800};
+/// What the others said is judged by control as they knew it: a busy node is behind by less.
+constexpr std::chrono::milliseconds control_patience{1000};
 /// What a busy node answers well within a peer's deadline.
 constexpr std::size_t figures_per_question = 2000;
 
@@ -196,23 +198,27 @@ everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers
   else
     all.silent.push_back(parts.config.node.name);
   auto left = whom; // who was silent once isn't waited for again
+  kafka_offset newest;
   for (std::size_t from = 0; from < accounts.size(); from += figures_per_question) {
     std::vector<std::string> ids;
     for (auto id = from; id < std::min(accounts.size(), from + figures_per_question); ++id)
       ids.push_back(accounts[id].value);
     for (const auto& answer : parts.others->ask(left, peer_command("figures", ids, for_promotion))) {
-      auto figures = answer.body
-                         ? parse_figures(*answer.body)
-                         : result<std::vector<account_figures>>(tl::make_unexpected(answer.body.error()));
+      auto figures = answer.body ? parse_figures(*answer.body)
+                                 : result<node_figures>(tl::make_unexpected(answer.body.error()));
       if (figures) {
         auto& known = all.answers[answer.node];
-        known.insert(known.end(), figures->begin(), figures->end());
+        known.insert(known.end(), figures->accounts.begin(), figures->accounts.end());
+        newest = std::max(newest, figures->control);
       } else {
         all.silent.push_back(answer.node);
         std::erase_if(left, [&](const peers::address& node) { return node.node == answer.node; });
       }
     }
   }
+  if (!parts.control->wait_until_folded(newest, control_patience))
+    spdlog::warn("this node has folded control up to {}, others up to {}: answered all the same",
+                 parts.control->folded(), newest);
   return all;
 }
 
@@ -268,8 +274,8 @@ bool answer_question(const std::shared_ptr<node_parts>& parts, const request_bod
       for (const auto& id : body.accounts)
         ids.emplace_back(id);
       const auto figures = figures_here(*parts, ids, body.for_promotion);
-      reply_with(answer,
-                 figures ? command_reply{0, write_figures(*figures)} : write_error(1, figures.error()));
+      reply_with(answer, figures ? command_reply{0, write_figures({*figures, parts->control->folded()})}
+                                 : write_error(1, figures.error()));
     });
     return true;
   }

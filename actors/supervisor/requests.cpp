@@ -287,16 +287,17 @@ write_monitor_reply(const operation_state& operation, bool with_accounts,
           json::serialize(reply)};
 }
 
-std::string write_figures(const std::vector<account_figures>& figures) {
+std::string write_figures(const node_figures& figures) {
   json::array list;
-  for (const auto& f : figures)
+  for (const auto& f : figures.accounts)
     list.push_back(figures_object(f));
-  return json::serialize(json::object{{"figures", std::move(list)}});
+  return json::serialize(json::object{{"figures", std::move(list)}, {"control", figures.control.value}});
 }
 
-result<std::vector<account_figures>> parse_figures(std::string_view text) {
+result<node_figures> parse_figures(std::string_view text) {
   return parsed(text, [](const json::value& root) {
-    std::vector<account_figures> figures;
+    node_figures figures;
+    figures.control = kafka_offset(root.at("control").to_number<std::int64_t>());
     for (const auto& entry : root.at("figures").as_array()) {
       account_figures f;
       f.account = account_id(view_of(entry.at("account").as_string()));
@@ -312,7 +313,7 @@ result<std::vector<account_figures>> parse_figures(std::string_view text) {
       f.kafka = entry.at("kafka").as_bool();
       if (entry.at("loaded").is_bool())
         f.loaded = entry.at("loaded").as_bool();
-      figures.push_back(std::move(f));
+      figures.accounts.push_back(std::move(f));
     }
     return figures;
   });

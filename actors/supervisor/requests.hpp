@@ -102,8 +102,13 @@ struct account_figures {
   /// Only where it was asked for: the mail server may hold an old copy in memory (R32); none: not known.
   std::optional<bool> loaded{};
 };
-std::string write_figures(const std::vector<account_figures>& figures);
-result<std::vector<account_figures>> parse_figures(std::string_view json);
+/// A node's answer about several accounts.
+struct node_figures {
+  std::vector<account_figures> accounts;
+  kafka_offset control; ///< how far it had folded control
+};
+std::string write_figures(const node_figures& figures);
+result<node_figures> parse_figures(std::string_view json);
 
 /// Accounts that a node's registry holds.
 struct found_account {

@@ -1,7 +1,10 @@
 // Replies of the supervisor to the command line (docs/cli.md).
+#include "actors/control/control_view.hpp"
 #include "actors/supervisor/requests.hpp"
 
 #include <boost/test/unit_test.hpp>
+
+#include <future>
 
 using namespace understudy;
 
@@ -88,4 +91,32 @@ BOOST_AUTO_TEST_CASE(a_command_of_too_many_accounts_is_refused_with_the_limit) {
   BOOST_REQUIRE(!refused);
   BOOST_TEST(refused.error().what == "the command names more than 50000 accounts: split the list");
   BOOST_TEST(naming("peer", most_accounts + 1).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(figures_come_with_how_far_their_node_has_folded_control) {
+  node_figures told;
+  told.control = kafka_offset{42};
+  told.accounts.emplace_back().account = account_id("a");
+  const auto read = parse_figures(write_figures(told));
+  BOOST_TEST_REQUIRE(read.has_value());
+  BOOST_TEST(read->control.value == 42);
+  BOOST_TEST_REQUIRE(read->accounts.size() == 1u);
+  BOOST_TEST((read->accounts[0].account == account_id("a")));
+  BOOST_TEST(!parse_figures(R"({"figures":[]})").has_value());
+}
+
+/// A node that is behind would refuse by what was true a moment ago ("its first epoch isn't active yet").
+BOOST_AUTO_TEST_CASE(what_others_said_is_judged_by_control_as_they_knew_it) {
+  control_view view(node_name("one"));
+  BOOST_TEST(view.wait_until_folded(kafka_offset{0}, std::chrono::milliseconds(0)));
+  BOOST_TEST(!view.wait_until_folded(kafka_offset{2}, std::chrono::milliseconds(0)));
+  auto waiting = std::async(std::launch::async,
+                            [&] { return view.wait_until_folded(kafka_offset{2}, std::chrono::minutes(1)); });
+  control_record nothing;
+  nothing.id = "one/1";
+  view.fold(nothing, kafka_offset{0});
+  BOOST_TEST((waiting.wait_for(std::chrono::seconds(0)) == std::future_status::timeout));
+  nothing.id = "one/2";
+  view.fold(nothing, kafka_offset{1});
+  BOOST_TEST(waiting.get());
 }
