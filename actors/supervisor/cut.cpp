@@ -84,8 +84,16 @@ void supervisor::read_ahead(const account_state& account, const term_entry& pend
 /// being compared.
 bool supervisor::is_compared(const account_state& account, const term_entry& pending) {
   auto& doing = work(account.id);
-  if (doing.fence->at_cut.empty() || doing.compared >= pending.term)
+  if (doing.compared >= pending.term)
     return true;
+  if (doing.fence->at_cut.empty()) {
+    if (pending.origin == term_origin::planned && account.primary() != self_name())
+      spdlog::warn("account {}: its rows aren't compared with its source's at the cut of epoch {}: the fence "
+                   "doesn't say what they were",
+                   account.id, pending.term);
+    doing.compared = pending.term;
+    return true;
+  }
   if (doing.ahead && doing.ahead->term == pending.term) {
     const auto& ahead = doing.ahead->read;
     if (!ahead)
