@@ -115,8 +115,8 @@ result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& s
                               account.role,    account.number,  account.is_protected, {}};
   }
   const auto begin = [&](partition_id partition, const watermarks& marks) {
-    const auto stored = from.find(partition);
-    return stored == from.end() ? marks.low : std::clamp(stored->second, marks.low, marks.high);
+    const auto kept = from.find(partition);
+    return own_partition::begin(kept == from.end() ? std::nullopt : std::optional(kept->second), marks);
   };
   auto read = read_lines(
       kafka, partitions, begin,

@@ -13,6 +13,12 @@ constexpr std::size_t parts_memory = std::size_t{1} << 30;
 
 } // namespace
 
+/// A place behind the log's end tells that it lost its tail, or is another log. Our own record, which is
+/// waited for, may lie before that end: there nothing would be read for ever.
+kafka_offset own_partition::begin(std::optional<kafka_offset> kept, const watermarks& now) {
+  return kept && *kept <= now.high ? std::max(*kept, now.low) : now.low;
+}
+
 own_partition::own_partition(const node_name& self, incarnation until, const gtid_position& settled)
     : self_(self)
     , until_(until)

@@ -8,11 +8,15 @@
 #include "events/log/partition_reader.hpp"
 
 #include <map>
+#include <optional>
 
 namespace understudy {
 
 class own_partition {
 public:
+  /// Where reading begins, if a checkpoint says so (`kept`).
+  static kafka_offset begin(std::optional<kafka_offset> kept, const watermarks& now);
+
   /// Done with the record that begins life `until`. Below `settled` nothing is read from the binlog again.
   own_partition(const node_name& self, incarnation until, const gtid_position& settled);
 

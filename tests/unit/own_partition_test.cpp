@@ -53,6 +53,14 @@ struct partition {
 
 } // namespace
 
+BOOST_AUTO_TEST_CASE(a_log_that_ends_before_the_checkpoint_is_read_from_its_beginning) {
+  const watermarks now{kafka_offset{10}, kafka_offset{20}};
+  BOOST_TEST((own_partition::begin(std::nullopt, now) == kafka_offset{10}));
+  BOOST_TEST((own_partition::begin(kafka_offset{5}, now) == kafka_offset{10}));
+  BOOST_TEST((own_partition::begin(kafka_offset{20}, now) == kafka_offset{20}));
+  BOOST_TEST((own_partition::begin(kafka_offset{21}, now) == kafka_offset{10}));
+}
+
 BOOST_FIXTURE_TEST_CASE(r12_what_this_node_wrote_counts_up_to_its_own_record, partition) {
   source(1, 4);
   begins(self, 3);
