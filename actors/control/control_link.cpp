@@ -176,8 +176,15 @@ void control_link::read_leases() {
 
 void control_link::read_control() {
   auto fetched = control_->poll(records_a_poll, poll_time);
-  for (const auto& trouble : fetched.events)
+  for (const auto& trouble : fetched.events) {
     options_.report(fmt::format("understudy.control: {}", trouble.text));
+    if (trouble.kind == reader_trouble::unavailable)
+      continue;
+    control_lost_ = trouble.text;
+    if (options_.lost)
+      options_.lost({control_lost_,
+                     "what was decided can't be told: nothing is acknowledged until Kafka has it again"});
+  }
   if (fetched.records.empty())
     return;
   std::vector<read_record> batch;
@@ -201,7 +208,8 @@ void control_link::check_control_end() {
   const auto marks = asker_->watermarks_of(only_partition, options_.heartbeat);
   if (marks)
     answered_ = asked.value;
-  if (marks && control_->position(only_partition).value_or(kafka_offset{}) >= marks->high)
+  // Behind the end is another log, or what a leader tells that is none any more (R19).
+  if (marks && control_->position(only_partition) == marks->high)
     control_end_ = asked;
 }
 
@@ -212,7 +220,10 @@ void control_link::heartbeat() {
   check_control_end();
   auto facts = options_.facts();
   facts.control_read_to_end = caught_up_ ? control_end_ : std::nullopt;
-  auto why = why_not_renew(facts, boot_now(), options_.lease->rules());
+  // What was decided isn't to be known any more: whoever acknowledges all the same may be somebody else
+  // (R21).
+  auto why =
+      control_lost_.empty() ? why_not_renew(facts, boot_now(), options_.lease->rules()) : control_lost_;
   const bool may = why.empty();
   {
     const std::lock_guard lock(mutex_);

@@ -40,6 +40,9 @@ public:
     /// May this node renew (R21)? Asked at each heartbeat; control_read_to_end is filled in by the link.
     std::function<renewal_facts()> facts;
     std::function<void(const std::string&)> report;
+    /// Link thread: what was decided can't be read on from where control is folded to. Nothing is renewed
+    /// from then on; may be absent.
+    std::function<void(const error&)> lost;
   };
 
   explicit control_link(options o);
@@ -94,6 +97,7 @@ private:
   bool control_own_ = false; ///< own incarnation read; link thread
   bool leases_own_ = false;
   std::optional<boot_time> control_end_;
+  std::string control_lost_;              ///< nothing else is read of control by this process; link thread
   std::atomic<std::int64_t> answered_{0}; ///< the last question that Kafka answered; 0: none yet
   boot_time next_heartbeat_;
   std::uint64_t renewals_ = 0;

@@ -1,6 +1,7 @@
 // What a node waits for before it does anything: its MariaDB, Kafka, and what it had folded of control.
 #include "actors/node/node.hpp"
 #include "events/control/control_codec.hpp"
+#include "events/log/partition_reader.hpp"
 #include "events/log/topic_names.hpp"
 #include "events/log/topics.hpp"
 #include "events/model/named_thread.hpp"
@@ -147,6 +148,35 @@ result<void> node::restore_control() {
         view.fold_returned(name, back.claim, back.at, boot_now());
   });
   return outcome;
+}
+
+/// A Kafka that holds less of control than this node has folded of it is another one, or has lost records:
+/// what was decided since isn't to be known there, and what is written there may never be read by others.
+result<void> node::wait_for_known_control() {
+  const auto folded = parts_->control->ask([](const control_state& state) { return state.next(); });
+  if (folded == kafka_offset{})
+    return {};
+  auto opened = partition_reader::open(parts_->kafka, topic::control);
+  if (!opened)
+    return tl::make_unexpected(opened.error());
+  const auto ask = [reader = std::shared_ptr<partition_reader>(std::move(*opened))] {
+    return reader->watermarks_of(partition_id{0}, kafka_patience);
+  };
+  while (true) {
+    const auto marks = unless<result<watermarks>>([this] { return stopping(); }, ask);
+    if (marks && *marks && (*marks)->high >= folded)
+      return {};
+    if (marks && *marks)
+      waiting_for(
+          fmt::format("{} at {} ends at {}, and this node has read it up to {}: records were lost, or it "
+                      "is another Kafka (nothing is acknowledged; name the Kafka that has them in [kafka] "
+                      "brokers)",
+                      topic::control, parts_->kafka.brokers, (*marks)->high, folded));
+    else if (marks)
+      waiting_for(fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, marks->error().what));
+    if (!pause())
+      return failure("stopped while waiting for Kafka");
+  }
 }
 
 } // namespace understudy
