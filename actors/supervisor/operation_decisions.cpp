@@ -188,6 +188,8 @@ void operations::ask_for_declines(operation& op, const std::vector<decline_wante
 }
 
 void operations::renew_claims(operation& op) {
+  if (!around_.parts->lease->holds())
+    return; // R22: such a claim carries nothing, and ends the commits of a node that may be well
   for (auto& [node, handed_over] : op.claims) {
     const auto status = around_.parts->lease->ask(
         [&](const lease_view& view) { return view.claim_against(node, boot_now()); });

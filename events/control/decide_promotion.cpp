@@ -7,6 +7,7 @@ namespace {
 
 // Gates that time, or another node's word, opens.
 constexpr std::string_view claim_gate_name = "claim ready";
+constexpr std::string_view own_lease_gate_name = "own lease runs";
 constexpr std::string_view decline_gate_name = "epoch declined";
 constexpr std::string_view answer_gate_name = "source answers";
 constexpr std::string_view fence_gate_name = "fence read";
@@ -14,8 +15,9 @@ constexpr std::string_view under_way_gate_name = "not under way already";
 constexpr std::string_view earlier_gate_name = "earlier promotion over";
 
 bool holds_for_good(const gate& g) {
-  return !g.passed && g.known && g.name != claim_gate_name && g.name != decline_gate_name &&
-         g.name != answer_gate_name && g.name != fence_gate_name && g.name != earlier_gate_name;
+  return !g.passed && g.known && g.name != claim_gate_name && g.name != own_lease_gate_name &&
+         g.name != decline_gate_name && g.name != answer_gate_name && g.name != fence_gate_name &&
+         g.name != earlier_gate_name;
 }
 
 std::string figure(const std::optional<sequence>& number) {
@@ -380,6 +382,20 @@ private:
   }
 
   void claim_gate(const node_name& node, const claim_facts* claim) {
+    // R22. Behind an outage of Kafka the deciding node's own lease is what doesn't run: a claim would end the
+    // commits of a mailstore that is well, and most of all its own.
+    if (!claim && !lives(live_.self)) {
+      add(result_.gates, std::string(own_lease_gate_name), live_.self, false,
+          node == live_.self
+              ? fmt::format(
+                    "{} is its source and decides this, and its own lease doesn't run: that is waited "
+                    "for; another node can be asked, too (--node)",
+                    node)
+              : fmt::format("{} decides this, and can't claim {} before its own lease runs: that is waited "
+                            "for; another node can be asked, too (--node)",
+                            live_.self, node));
+      return;
+    }
     const bool ready = claim && claim->ready;
     add(result_.gates, std::string(claim_gate_name), node, ready,
         claim ? fmt::format("{} is claimed (at {}): {}", node, claim->offset, claim->figures)

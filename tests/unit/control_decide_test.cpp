@@ -193,6 +193,24 @@ BOOST_FIXTURE_TEST_CASE(r32_volumes_and_a_loaded_mailbox_hold_what_is_unknown_do
   BOOST_TEST(blocked_by(run(planned(two)), "mailbox not in memory"));
 }
 
+/// Kafka was away for longer than the lease: the source that is asked would else claim itself, and end its
+/// own commits.
+BOOST_FIXTURE_TEST_CASE(r22_nobody_is_claimed_by_a_node_whose_own_lease_does_not_run, ready) {
+  facts.self = one;
+  facts.nodes[one].lease_runs = false;
+  auto decided = run(unplanned());
+  BOOST_TEST(blocked_by(decided, "own lease runs"));
+  BOOST_TEST(decided.accounts.front().waits);
+  BOOST_TEST(decided.claims_needed.empty());
+  facts.self = three;
+  facts.nodes[three].lease_runs = false;
+  decided = run(unplanned());
+  BOOST_TEST(blocked_by(decided, "own lease runs"));
+  BOOST_TEST(decided.claims_needed.empty());
+  facts.nodes[three].lease_runs = true;
+  BOOST_TEST(!run(unplanned()).claims_needed.empty());
+}
+
 BOOST_FIXTURE_TEST_CASE(r32_what_nobody_knows_of_the_destination_is_said_as_unknown, ready) {
   facts.accounts[anna].replicas[two].applied = sequence{5};
   facts.accounts[anna].acknowledged = sequence{5};
