@@ -132,6 +132,13 @@ void read_cluster(config_file& file, cluster_section& cluster) {
     if (2 * cluster.heartbeat > cluster.lease)
       in.problem("heartbeat", fmt::format("is {}, more than half of lease {}: one late renewal would end it",
                                           duration_text(cluster.heartbeat), duration_text(cluster.lease)));
+    else if (cluster.skew + 2 * cluster.heartbeat > cluster.lease)
+      in.problem(
+          "skew",
+          fmt::format("is {}, which leaves too little of lease {}: what Kafka confirms counts for lease "
+                      "less skew, which must be two heartbeats of {} at least, or commits wait for ever",
+                      duration_text(cluster.skew), duration_text(cluster.lease),
+                      duration_text(cluster.heartbeat)));
   });
 }
 

@@ -120,6 +120,9 @@ BOOST_AUTO_TEST_CASE(problems_are_named_with_line_and_key) {
   refused(named + "[kafka.properties]\nsecurity.protocol = \"ssl\"\n", "quote names with dots");
   refused(named + "[cluster]\nreplication_factor = 1\n", "above replication_factor");
   refused(named + "[cluster]\nlease = \"1s\"\nheartbeat = \"600ms\"\n", "more than half of lease");
+  refused(named + "[cluster]\nskew = \"5s\"\n",
+          "line 4: cluster.skew is 5s, which leaves too little of lease 3s");
+  refused(named + "[cluster]\nskew = \"2001ms\"\n", "cluster.skew is 2001ms");
   refused(named + "[tls]\nca = \"x\"\n", "belong together");
   refused(named + "listen = \"0.0.0.0:7700\"\n", "isn't loopback");
   refused(named + "[directory]\nkind = \"ldap\"\n", "not available");
