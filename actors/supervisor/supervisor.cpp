@@ -255,9 +255,26 @@ void supervisor::on_leases() {
     step_down(claims);
 }
 
+/// Without it nothing is acknowledged: a COMMIT that nobody answers must have its reason in the log (P8).
+void supervisor::tell_lease() {
+  if (parts_->lease->holds()) {
+    if (std::exchange(lease_ended_, false))
+      spdlog::info("the lease runs again, after {:.1f} s",
+                   static_cast<double>(boot_now().value - held_lease_->value) / 1e9);
+    held_lease_ = boot_now();
+  } else if (held_lease_ && !std::exchange(lease_ended_, true)) {
+    const auto not_renewed = parts_->link->why_not_renewing();
+    const bool holds_commits = parts_->config.cluster.durability == durability_mode::synchronous;
+    spdlog::error("the lease has ended{}: {}",
+                  holds_commits ? ", and commits of protected accounts wait" : "",
+                  not_renewed.empty() ? parts_->lease->why_not_held() : not_renewed);
+  }
+}
+
 void supervisor::on_tick() {
   if (!begun_)
     return;
+  tell_lease();
   if (auto gap = parts_->why_unprotected(); gap != node_gap_) {
     node_gap_ = std::move(gap);
     if (node_gap_.empty())

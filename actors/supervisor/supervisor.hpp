@@ -123,6 +123,7 @@ private:
   void note_own_reset(const account_change& change);
   void on_leases();
   void on_tick();
+  void tell_lease();
   control_changes as_folded(const unstored_ids& changed) const;
   void store_control();
   void announce();
@@ -262,6 +263,8 @@ private:
   unstored_ids unstored_;
   /// Why this whole node's commits aren't protected, as its accounts were told.
   std::string node_gap_;
+  std::optional<boot_time> held_lease_; ///< when it was last seen to run
+  bool lease_ended_ = false;            ///< it did, and that was said
   bool storing_ = false;
   std::chrono::steady_clock::time_point next_store_{};
   bool beginning_ = false; ///< commits of lost epochs are being ended first

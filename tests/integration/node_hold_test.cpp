@@ -72,6 +72,7 @@ BOOST_AUTO_TEST_CASE(r10_r20_a_hold_longer_than_the_lease_ends_with_kafkas_retur
   BOOST_TEST(eventually(patience, [&] { return source.metric("understudy_lease_remaining_seconds") < -2; }));
   for (auto& write : writes)
     BOOST_TEST(!ended(write));
+  BOOST_TEST(source.logged("the lease has ended, and commits of protected accounts wait: "));
   // P8: nobody knows of the other node's lease what was true before.
   const auto replica = source.status(e.names[0]).at("replicas").at(0);
   BOOST_TEST(boost::json::serialize(replica.at("available")) == "\"unknown\"");
@@ -80,6 +81,7 @@ BOOST_AUTO_TEST_CASE(r10_r20_a_hold_longer_than_the_lease_ends_with_kafkas_retur
     BOOST_REQUIRE(eventually(patience, [&] { return ended(write); }));
     BOOST_TEST(write.get() == "");
   }
+  BOOST_TEST(eventually(patience, [&] { return source.logged("the lease runs again, after "); }));
   BOOST_TEST(world.become_same(e.names, 0, 1));
 }
 
