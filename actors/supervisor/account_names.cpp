@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace understudy {
 namespace {
@@ -23,22 +24,36 @@ named_accounts find_named(const control_state& state, const std::vector<std::str
   std::unordered_map<std::string, std::string> wanted; // folded -> as typed
   for (const auto& text : accounts)
     wanted.emplace(folded_name(text), text);
+  std::unordered_map<std::string, std::vector<account_home>> having; // an address, as typed
+  std::unordered_set<std::string> met;                               // folded
   for (const auto& account : state.accounts()) {
     const auto& id = account.id;
     if (account.is_withdrawn)
       continue;
-    const auto by_id = wanted.extract(folded_name(id.value));
-    const auto by_name = wanted.extract(folded_name(account.name));
-    if (by_id || by_name) {
-      found.known.emplace(id, by_name ? by_name.mapped() : by_id.mapped());
-      if (by_id && by_name)
-        found.twice.emplace_back(by_id.mapped(), by_name.mapped());
-    } else if (!source_host.empty() && account.primary().value == source_host) {
+    const auto by_id = wanted.find(folded_name(id.value));
+    const auto by_name = wanted.find(folded_name(account.name));
+    if (by_id != wanted.end()) {
+      met.insert(by_id->first);
+      found.known.emplace(id, by_id->second);
+    }
+    if (by_name != wanted.end()) {
+      met.insert(by_name->first);
+      having[by_name->second].push_back({{id, account.name, account.primary()}, {}});
+    }
+    if (by_id == wanted.end() && by_name == wanted.end() && !source_host.empty() &&
+        account.primary().value == source_host)
       found.known.emplace(id, account.name);
+  }
+  for (auto& [typed, homes] : having) {
+    if (homes.size() > 1) {
+      found.shared.emplace(typed, std::move(homes));
+    } else if (const auto [named, first] = found.known.emplace(homes.front().id, typed); !first) {
+      found.twice.emplace_back(named->second, typed);
+      named->second = typed;
     }
   }
   for (const auto& text : accounts)
-    if (wanted.contains(folded_name(text)))
+    if (!met.contains(folded_name(text)))
       found.unknown.push_back(text);
   return found;
 }
@@ -53,6 +68,11 @@ result<std::set<account_id>> accepted_losses(const control_state& state, const r
     return failure(fmt::format("--accept-loss names {} twice, also as {}", found.twice.front().second,
                                found.twice.front().first),
                    "name it once; nothing was done");
+  if (!found.shared.empty()) {
+    const auto& [name, homes] = *found.shared.begin();
+    return failure(fmt::format("--accept-loss names {}: {}", name, shared_address(homes[0], homes[1])),
+                   "nothing was done");
+  }
   auto others = found.unknown;
   for (const auto& [id, typed] : found.known)
     if (chosen.contains(id))
@@ -108,6 +128,11 @@ void keep_last_source(std::vector<account_home>& homes, const control_state& sta
   std::erase_if(homes, [&, newest = last->source_term](const account_home& home) {
     return home.id == known->id && home.source_term != epoch{} && home.source_term < newest;
   });
+}
+
+std::string shared_address(const account_home& one, const account_home& other) {
+  return fmt::format("two accounts have this address, {} on {} and {} on {}: name one by its UUID", one.id,
+                     one.home, other.id, other.home);
 }
 
 std::string no_mailstore_has_it(const registries_asked& asked) {

@@ -14,10 +14,16 @@
 
 namespace understudy {
 
+struct account_home : account_to_enrol {
+  epoch source_term{}; ///< as found_account has it
+};
+
 struct named_accounts {
   std::map<account_id, std::string> known; ///< with the text that named them
   std::vector<std::string> unknown;
   std::vector<std::pair<std::string, std::string>> twice; ///< UUIDs, with the address that was named, too
+  /// Addresses that more than one account has, with two of them: neither is meant for sure.
+  std::map<std::string, std::vector<account_home>> shared;
 };
 
 /// `accounts` by address (case-blind) or UUID; `source_host`: all whose primary it is. Withdrawn accounts are
@@ -34,9 +40,6 @@ result<std::set<account_id>> accepted_losses(const control_state& state, const r
 struct registries_asked {
   std::vector<std::pair<node_name, std::vector<found_account>>> answers;
   std::vector<node_name> silent; ///< nodes, or their MariaDBs, that didn't answer
-};
-struct account_home : account_to_enrol {
-  epoch source_term{}; ///< as found_account has it
 };
 /// The mailboxes that aren't replicas, by address and by UUID. Made once for all names of a command, which
 /// may be a million.
@@ -56,6 +59,8 @@ void keep_last_source(std::vector<account_home>& homes, const control_state& sta
 /// Why a name means no replicated account: the same sentence whatever was asked.
 std::string why_not_replicated(std::string_view name, const account_homes& homes,
                                const registries_asked& asked);
+/// Why an address means nobody: two accounts that have it.
+std::string shared_address(const account_home& one, const account_home& other);
 /// No registry has the name.
 std::string no_mailstore_has_it(const registries_asked& asked);
 

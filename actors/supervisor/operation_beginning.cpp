@@ -56,10 +56,18 @@ void operations::begin_change(request_body body, command_received received) {
   op->typed = std::move(named.known);
   for (auto& [id, name] : named.twice)
     op->refused.push_back({std::move(id), "refused", same_account_as(name), {}, {}});
+  for (const auto& [name, homes] : named.shared)
+    op->refused.push_back({name, "refused", shared_address(homes[0], homes[1]), {}, {}});
   if (body.accounts.empty() && body.source_host.empty()) {
     reply_with(op->answers.front(), write_error(2, {"no accounts are named", "see docs/cli.md"}));
     return;
   }
+  auto looked_for = std::move(named.unknown);
+  // Who has the address now may be somebody else: the account that had it was deleted, and made anew.
+  if (body.name == "setAccountDestination")
+    for (const auto& [id, name] : op->typed)
+      if (!domain_of(name).empty())
+        looked_for.push_back(name);
   if (body.accounts.empty() && op->typed.empty()) {
     reply_with(op->answers.front(),
                write_error(1, {fmt::format("{} is the mail host of no replicated account", body.source_host),
@@ -78,10 +86,10 @@ void operations::begin_change(request_body body, command_received received) {
   }
   op->wanted = std::move(body);
   running_[op->wanted.operation] = op;
-  if (named.unknown.empty())
+  if (looked_for.empty())
     resolved(op);
   else
-    look_for(op, std::move(named.unknown));
+    look_for(op, std::move(looked_for));
 }
 
 void operations::look_for(std::shared_ptr<operation> op, std::vector<std::string> names) {
@@ -98,11 +106,24 @@ void operations::look_for(std::shared_ptr<operation> op, std::vector<std::string
 void operations::take_found(operation& op, const std::vector<std::string>& names,
                             const registries_asked& found) {
   const account_homes everywhere(found);
+  std::unordered_map<std::string, account_id> known;
+  for (const auto& [id, name] : op.typed)
+    known.emplace(name, id);
   for (const auto& name : names) {
     const auto refused = [&](std::string why) {
       op.refused.push_back({name, "refused", std::move(why), {}, {}});
     };
     auto homes = everywhere.of(name);
+    if (const auto replicated = known.find(name); replicated != known.end()) {
+      const auto& id = replicated->second;
+      const auto other =
+          std::find_if(homes.begin(), homes.end(), [&](const account_home& home) { return home.id != id; });
+      if (other == homes.end())
+        continue;
+      refused(shared_address({{id, name, state().account(id)->primary()}, {}}, *other));
+      op.typed.erase(id);
+      continue;
+    }
     keep_last_source(homes, state());
     if (op.wanted.name != "setAccountDestination") {
       refused(why_not_replicated(name, everywhere, found));
@@ -114,8 +135,7 @@ void operations::take_found(operation& op, const std::vector<std::string>& names
     } else if (homes.empty()) {
       refused(no_mailstore_has_it(found));
     } else if (homes[0].id != homes[1].id) {
-      refused(fmt::format("two accounts have this address, {} on {} and {} on {}: name one by its UUID",
-                          homes[0].id, homes[0].home, homes[1].id, homes[1].home));
+      refused(shared_address(homes[0], homes[1]));
     } else {
       refused(fmt::format("it has a mailbox on {} and on {}: remove the one that isn't its home",
                           homes[0].home, homes[1].home));

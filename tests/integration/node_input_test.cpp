@@ -99,6 +99,25 @@ BOOST_AUTO_TEST_CASE(an_address_that_two_accounts_have_is_told_with_their_uuids)
   refused(command, 1, world.id_of(twin));
 }
 
+/// Deleted and made anew, an account has another UUID: "done" was said of the one that is no more, and nobody
+/// replicated the other.
+BOOST_AUTO_TEST_CASE(an_address_that_went_to_another_account_is_told_with_both_uuids) {
+  const auto heir = world.create_accounts(0, "heir", 1)[0];
+  world.enrol({heir}, 0, 1);
+  const std::string second = "00000000-0000-4000-8000-000000000991";
+  node.db.query(fmt::format(
+      "INSERT INTO zimbra.mailbox (id, group_id, account_id, index_volume_id, item_id_checkpoint, "
+      "comment) SELECT 991, 91, '{}', index_volume_id, 10, '{}' FROM zimbra.current_volumes",
+      second, heir));
+  const words enrol{"ha", "setAccountDestination", there, "20", "accounts", heir};
+  refused(enrol, 1, "two accounts have this address");
+  refused(enrol, 1, second);
+  refused(enrol, 1, world.id_of(heir));
+  BOOST_TEST(node.cli({"ha", "setAccountDestination", there, "20", "accounts", second}).status == 0);
+  refused({"ha", "promoteAccounts", "accounts", heir}, 1, "two accounts have this address");
+  BOOST_TEST(node.cli({"ha", "removeAccountDestination", there, "accounts", second}).status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(r32_a_loss_is_accepted_for_accounts_of_the_promotion_and_nobody_else) {
   const auto promote = [&](words more, const std::string& sentence) {
     words command{"ha", "promoteAccounts"};

@@ -146,3 +146,23 @@ BOOST_FIXTURE_TEST_CASE(an_account_that_was_replicated_before_is_at_home_where_i
   BOOST_TEST(left({in(bert, one, 1), in(anna, two, 2)}) == "mailstore1,mailstore2"); // another mailbox
   BOOST_TEST(left({in(anna, two, 2), in(bert, one, 1)}) == "mailstore2,mailstore1");
 }
+
+BOOST_FIXTURE_TEST_CASE(an_address_that_two_accounts_have_means_neither, control_world) {
+  announce_all();
+  const std::string shared = "shared@x";
+  for (const auto& id : {anna, bert}) {
+    enrol_ready(id);
+    append(one, {account_change{id, at(id).version, renamed{shared}}});
+  }
+  auto found = find_named(state, {"Shared@X"}, {});
+  BOOST_TEST(found.known.empty());
+  BOOST_TEST(found.unknown.empty());
+  BOOST_TEST_REQUIRE(found.shared.size() == 1u);
+  BOOST_TEST(found.shared.at("Shared@X").size() == 2u);
+  found = find_named(state, {anna.value}, {});
+  BOOST_TEST(found.known.size() == 1u);
+  BOOST_TEST(found.shared.empty());
+  request_body body;
+  body.accept_loss = {shared};
+  BOOST_TEST(!accepted_losses(state, body, {{anna, shared}}));
+}
