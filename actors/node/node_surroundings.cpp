@@ -12,6 +12,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <future>
 
 namespace understudy {
@@ -23,6 +24,7 @@ constexpr std::chrono::milliseconds look_for_stop{50};
 struct topics_ready {
   std::vector<topic_finding> findings;
   std::size_t max_message_bytes = 0;
+  int partitions = 0; ///< that both the events and the copies of an account may lie in
 };
 
 result<topics_ready> make_ready(topic_admin& admin, const std::vector<topic_plan>& plans) {
@@ -32,7 +34,15 @@ result<topics_ready> make_ready(topic_admin& admin, const std::vector<topic_plan
   const auto limit = admin.max_message_bytes(topic::accounts, kafka_patience);
   if (!limit)
     return tl::make_unexpected(limit.error());
-  return topics_ready{std::move(*findings), *limit};
+  topics_ready ready{std::move(*findings), *limit};
+  for (const auto name : {topic::accounts, topic::snapshots}) {
+    const auto there = admin.facts(std::string(name), kafka_patience);
+    if (!there)
+      return tl::make_unexpected(there.error());
+    ready.partitions =
+        ready.partitions == 0 ? there->partitions : std::min(ready.partitions, there->partitions);
+  }
+  return ready;
 }
 
 /// What takes its whole patience when nobody answers runs beside this thread. Nothing: the node is to stop
@@ -102,6 +112,9 @@ result<void> node::wait_for_kafka() {
         else
           spdlog::warn("{} {}", finding.topic, finding.text);
       max_message_bytes_ = (*ready)->max_message_bytes;
+      // An account that is placed in one that isn't there could never be written, and held all commits
+      // meanwhile.
+      parts_->config.cluster.partitions = std::min(cluster.partitions, (*ready)->partitions);
       return {};
     }
     if (ready)

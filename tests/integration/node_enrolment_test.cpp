@@ -77,3 +77,20 @@ BOOST_AUTO_TEST_CASE(a12_nor_does_one_whose_nodes_are_killed_while_it_is_made) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+/// Whoever made the topics had another number of partitions: the account was placed in one that isn't there,
+/// all of its mailstore's commits were held for partition_patience, and its copy never came.
+BOOST_AUTO_TEST_CASE(r3_no_account_is_placed_in_a_partition_that_is_not_there) {
+  node_world world({.first = {.starts = false, .partitions = 1}});
+  world.at(0).start_and_wait();
+  world.at(1).start_and_wait();
+  const auto names = world.create_accounts(0, "placed", 2);
+  const std::vector<std::string> command{"ha",
+                                         "setAccountDestination",
+                                         world.at(1).name,
+                                         "10",
+                                         "accounts",
+                                         fmt::format("{}", fmt::join(names, ","))};
+  BOOST_TEST(eventually(patience, [&] { return world.at(1).cli(command).status == 0; }));
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 1); }));
+}

@@ -89,13 +89,13 @@ mailstore::mailstore(unsigned number, const mailstore_options& options, const st
       "[node]\nname = \"{}\"\nlisten = \"{}\"\nadvertise = \"{}\"\nhttp = \"{}:{}\"\nstate_dir = \"{}\"\n"
       "[mariadb]\nsocket = \"{}\"\nuser = \"root\"\n"
       "[kafka]\nbrokers = \"{}\"\n"
-      "[cluster]\npartitions = 4\nreplication_factor = 1\nmin_insync_replicas = 1\n"
+      "[cluster]\npartitions = {}\nreplication_factor = 1\nmin_insync_replicas = 1\n"
       "[profile]\nfile = \"{}/config/profiles/carbonio.toml\"\n"
       "[limits]\nmemory = \"{}\"\n"
       "[tls]\nca = \"{}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
       name, listen, listen, http_host_, http_port_, state_dir.string(), db.socket().string(),
-      options.brokers.empty() ? brokers : options.brokers, UNDERSTUDY_SOURCE_DIR, options.memory,
-      material.ca.string(), material.certificate.string(), material.key.string());
+      options.brokers.empty() ? brokers : options.brokers, options.partitions, UNDERSTUDY_SOURCE_DIR,
+      options.memory, material.ca.string(), material.certificate.string(), material.key.string());
 }
 
 void mailstore::start_node() {

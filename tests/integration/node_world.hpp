@@ -37,6 +37,7 @@ struct mailstore_options {
   std::string memory = "512MiB";      ///< of [limits]
   std::string program{};              ///< instead of understudyd
   bool starts = true;                 ///< the node is started at once
+  unsigned partitions = 4;            ///< of [cluster]
 };
 
 /// A MariaDB with the mailstore's schema, and a node beside it.
