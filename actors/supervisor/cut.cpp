@@ -33,7 +33,7 @@ result<reading> begin_reading(node_parts& parts, const account_id& id) {
   return reading{std::move(*session), std::move(found->front()), std::move(databases), std::move(*catalog)};
 }
 
-result<checksum_view> read_in_view(node_parts& parts, const account_id& id) {
+result<std::optional<checksum_view>> read_in_view(node_parts& parts, const account_id& id) {
   auto begun = begin_reading(parts, id);
   if (!begun)
     return tl::make_unexpected(begun.error());
@@ -42,21 +42,26 @@ result<checksum_view> read_in_view(node_parts& parts, const account_id& id) {
 }
 
 /// Of an account that nobody writes to: its source is fenced, and all before that is applied.
-result<account_checksum> read_at_cut(node_parts& parts, const account_id& id,
-                                     const account_checksum& source) {
+result<std::optional<account_checksum>> read_at_cut(node_parts& parts, const account_id& id,
+                                                    const account_checksum& source) {
   auto begun = begin_reading(parts, id);
   if (!begun)
     return tl::make_unexpected(begun.error());
-  auto read =
-      read_checksum(*begun->session, parts.rules, *begun->catalog, begun->account, parts.config.limits.guard);
-  if (!read || difference_of(source, *read).empty())
+  const auto limit = parts.config.limits.guard;
+  auto read = read_checksum(*begun->session, parts.rules, *begun->catalog, begun->account, limit);
+  if (!read || !*read || difference_of(source, **read).empty())
     return read;
   for (const auto& database : begun->databases) // a table may have been made since they were read
     parts.catalogs.forget(database);
   auto catalog = parts.catalogs.of(*begun->session, begun->databases);
   if (!catalog)
     return tl::make_unexpected(catalog.error());
-  return read_checksum(*begun->session, parts.rules, **catalog, begun->account, parts.config.limits.guard);
+  return read_checksum(*begun->session, parts.rules, **catalog, begun->account, limit);
+}
+
+void say_not_compared(const account_id& id, epoch term, std::string_view why) {
+  spdlog::warn("account {}: its rows aren't compared with its source's at the cut of epoch {}: {}", id, term,
+               why);
 }
 
 } // namespace
@@ -74,7 +79,7 @@ void supervisor::read_ahead(const account_state& account, const term_entry& pend
                     auto& ahead = work(id).ahead;
                     if (!ahead || ahead->term != term)
                       return;
-                    ahead->read = read.value_or(checksum_view{});
+                    ahead->read = read ? read->value_or(checksum_view{}) : checksum_view{};
                     attend(id);
                   };
                 });
@@ -88,9 +93,7 @@ bool supervisor::is_compared(const account_state& account, const term_entry& pen
     return true;
   if (doing.fence->at_cut.empty()) {
     if (pending.origin == term_origin::planned && account.primary() != self_name())
-      spdlog::warn("account {}: its rows aren't compared with its source's at the cut of epoch {}: the fence "
-                   "doesn't say what they were",
-                   account.id, pending.term);
+      say_not_compared(account.id, pending.term, "the fence doesn't say what they were");
     doing.compared = pending.term;
     return true;
   }
@@ -115,7 +118,7 @@ bool supervisor::is_compared(const account_state& account, const term_entry& pen
 }
 
 void supervisor::on_compared(const account_id& id, epoch term, const account_checksum& source,
-                             const result<account_checksum>& here) {
+                             const result<std::optional<account_checksum>>& here) {
   work(id).busy = false;
   if (!here) {
     couldnt_begin(id, term,
@@ -123,8 +126,11 @@ void supervisor::on_compared(const account_id& id, epoch term, const account_che
                    here.error().retryable});
     return;
   }
-  const auto difference = difference_of(source, *here);
-  parts_->metrics->verified(rows_of(*here), !difference.empty());
+  if (!*here)
+    say_not_compared(id, term, "reading them takes too long");
+  const auto difference = *here ? difference_of(source, **here) : std::string{};
+  if (*here)
+    parts_->metrics->verified(rows_of(**here), !difference.empty());
   if (difference.empty()) {
     work(id).compared = term;
     attend(id);

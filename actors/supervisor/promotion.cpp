@@ -59,8 +59,8 @@ std::optional<checksum_view> rows_before_guard(node_parts& parts, sql_session& s
   auto read = view_checksum(session, parts.rules, catalog, account, parts.config.limits.guard);
   if (read)
     return std::move(*read);
-  spdlog::debug("account {}: its rows aren't read before its guard stands: {}", account.account,
-                read.error().what);
+  spdlog::warn("account {}: its rows can't be read before its guard stands: {}", account.account,
+               read.error().what);
   return std::nullopt;
 }
 
@@ -75,11 +75,11 @@ void note_rows(node_parts& parts, sql_session& session, const schema_catalog& ca
   }
   auto read =
       read_checksum(session, parts.rules, catalog, account, parts.config.limits.guard / share_for_comparing);
-  if (read)
-    leaving.at_cut = std::move(*read);
+  if (read && *read)
+    leaving.at_cut = std::move(**read);
   else
     spdlog::warn("account {}: its new primary can't compare its rows: {}", account.account,
-                 read.error().what);
+                 read ? "reading them takes too long" : read.error().what);
 }
 
 /// R11: an account that was enrolled before goes on behind its last number, whoever gave it.

@@ -168,7 +168,7 @@ private:
   void read_ahead(const account_state& account, const term_entry& pending);
   bool is_compared(const account_state& account, const term_entry& pending);
   void on_compared(const account_id& account, epoch term, const account_checksum& source,
-                   const result<account_checksum>& here);
+                   const result<std::optional<account_checksum>>& here);
   void release_guard(const account_state& account, bool end_waiters);
   void end_turn(const account_id& account);
   void become_replica(const account_state& account, const term_entry& active,

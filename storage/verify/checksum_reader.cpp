@@ -94,9 +94,11 @@ sql_result<std::set<std::size_t>> filled_tables(sql_session& session, const std:
 
 } // namespace
 
-result<account_checksum> read_checksum(sql_session& session, const std::shared_ptr<const profile>& rules,
-                                       const schema_catalog& catalog, const registered_account& account,
-                                       std::chrono::milliseconds limit) {
+result<std::optional<account_checksum>> read_checksum(sql_session& session,
+                                                      const std::shared_ptr<const profile>& rules,
+                                                      const schema_catalog& catalog,
+                                                      const registered_account& account,
+                                                      std::chrono::milliseconds limit) {
   const auto end = clock::now() + limit;
   const auto plan = plan_checksum(*rules, catalog, account);
   const auto here = mailstore_queries(session, rules).volumes();
@@ -106,9 +108,14 @@ result<account_checksum> read_checksum(sql_session& session, const std::shared_p
   for (const auto& volume : *here)
     volumes.emplace(std::to_string(volume.id), volume.name + '\0' + volume.path);
   session.doing(fmt::format("compare the rows of account {}", account.account));
+  const auto not_read = [](const auto& failed) -> result<std::optional<account_checksum>> {
+    if (failed.error().kind == sql_failure::interrupted)
+      return std::nullopt;
+    return passed_on(failed);
+  };
   const auto filled = filled_tables(session, plan, end);
   if (!filled)
-    return passed_on(filled);
+    return not_read(filled);
   account_checksum out;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     if (!filled->contains(i)) {
@@ -117,15 +124,17 @@ result<account_checksum> read_checksum(sql_session& session, const std::shared_p
     }
     auto table = read_table(session, plan[i], volumes, end);
     if (!table)
-      return passed_on(table);
+      return not_read(table);
     out.push_back(std::move(*table));
   }
-  return out;
+  return std::optional(std::move(out));
 }
 
-result<checksum_view> view_checksum(sql_session& session, const std::shared_ptr<const profile>& rules,
-                                    const schema_catalog& catalog, const registered_account& account,
-                                    std::chrono::milliseconds limit) {
+result<std::optional<checksum_view>> view_checksum(sql_session& session,
+                                                   const std::shared_ptr<const profile>& rules,
+                                                   const schema_catalog& catalog,
+                                                   const registered_account& account,
+                                                   std::chrono::milliseconds limit) {
   session.doing(fmt::format("open a read view of account {}", account.account));
   if (auto set = session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"); !set) // for the next one
     return passed_on(set);
@@ -133,16 +142,19 @@ result<checksum_view> view_checksum(sql_session& session, const std::shared_ptr<
   if (!place)
     return tl::make_unexpected(place.error());
   auto replica = logged_state(session).replica_of(account.account);
-  auto rows = replica ? read_checksum(session, rules, catalog, account, limit)
-                      : result<account_checksum>(tl::make_unexpected(replica.error()));
+  if (!replica)
+    return tl::make_unexpected(replica.error());
+  auto rows = read_checksum(session, rules, catalog, account, limit);
   if (auto ended = session.rollback(); !ended)
     return passed_on(ended);
   if (!rows)
     return tl::make_unexpected(rows.error());
-  checksum_view out{std::move(*place), std::nullopt, std::move(*rows)};
+  if (!*rows)
+    return std::nullopt;
+  checksum_view out{std::move(*place), std::nullopt, std::move(**rows)};
   if (*replica)
     out.applied = (*replica)->applied;
-  return out;
+  return std::optional(std::move(out));
 }
 
 } // namespace understudy

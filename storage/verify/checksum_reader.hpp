@@ -12,13 +12,15 @@
 
 namespace understudy {
 
-/// Of all tables that `catalog` knows of the account. `session` has standard_setup(). Outside a read view
-/// each table is read as it is now, so nobody may write to the account meanwhile (its guard stands, or it's a
-/// replica that has come to its fence). Blocking. A volume's number counts as the volume's
-/// name and path. Fails, retryable, above `limit`: 100,000 rows take about 100 ms.
-result<account_checksum> read_checksum(sql_session& session, const std::shared_ptr<const profile>& rules,
-                                       const schema_catalog& catalog, const registered_account& account,
-                                       std::chrono::milliseconds limit);
+/// Of all tables that `catalog` knows of the account; nothing if that takes longer than `limit` (100,000 rows
+/// take about 100 ms). `session` has standard_setup(). Outside a read view each table is read as it is now,
+/// so nobody may write to the account meanwhile (its guard stands, or it's a replica that has come to its
+/// fence). A volume's number counts as the volume's name and path. Blocking.
+result<std::optional<account_checksum>> read_checksum(sql_session& session,
+                                                      const std::shared_ptr<const profile>& rules,
+                                                      const schema_catalog& catalog,
+                                                      const registered_account& account,
+                                                      std::chrono::milliseconds limit);
 
 /// What an account's rows were at one moment while others may have been writing.
 struct checksum_view {
@@ -28,8 +30,10 @@ struct checksum_view {
 };
 
 /// The same under one read view. Ends whatever transaction the session is in.
-result<checksum_view> view_checksum(sql_session& session, const std::shared_ptr<const profile>& rules,
-                                    const schema_catalog& catalog, const registered_account& account,
-                                    std::chrono::milliseconds limit);
+result<std::optional<checksum_view>> view_checksum(sql_session& session,
+                                                   const std::shared_ptr<const profile>& rules,
+                                                   const schema_catalog& catalog,
+                                                   const registered_account& account,
+                                                   std::chrono::milliseconds limit);
 
 } // namespace understudy

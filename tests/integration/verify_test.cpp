@@ -13,12 +13,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-result<account_checksum> checksum_in(const sql_options& where, const std::shared_ptr<const profile>& rules,
-                                     std::chrono::milliseconds limit = 10s) {
+std::optional<account_checksum> checksum_in(const sql_options& where,
+                                            const std::shared_ptr<const profile>& rules,
+                                            std::chrono::milliseconds limit = 10s) {
   auto session = need(sql_session::open(where));
   const auto found = need(mailstore_queries(session, rules).find_by_id({replicated_pair::account()}));
   const auto catalog = need(read_catalog(session, account_databases(*rules, found.at(0).group)));
-  return read_checksum(session, rules, catalog, found.at(0), limit);
+  return need(read_checksum(session, rules, catalog, found.at(0), limit));
 }
 
 struct sides {
@@ -27,8 +28,8 @@ struct sides {
 };
 
 sides both(replicated_pair& pair) {
-  return {need(checksum_in(pair.source_sql(), pair.rules())),
-          need(checksum_in(pair.destination_sql(), pair.rules()))};
+  return {checksum_in(pair.source_sql(), pair.rules()).value(),
+          checksum_in(pair.destination_sql(), pair.rules()).value()};
 }
 
 /// Rows in all sorts of tables and types, of which some can be NULL, empty, or aren't UTF-8.
@@ -82,9 +83,9 @@ BOOST_AUTO_TEST_CASE(r29_equal_rows_have_equal_checksums_on_hosts_with_other_num
             "UPDATE zimbra.mailbox SET size_checkpoint=size_checkpoint-1 WHERE id=3"}}) {
     BOOST_TEST_CONTEXT(change) {
       pair.destination().query(change);
-      BOOST_TEST(difference_of(source, need(checksum_in(pair.destination_sql(), pair.rules()))) != "");
+      BOOST_TEST(difference_of(source, checksum_in(pair.destination_sql(), pair.rules()).value()) != "");
       pair.destination().query(back);
-      BOOST_TEST(difference_of(source, need(checksum_in(pair.destination_sql(), pair.rules()))) == "");
+      BOOST_TEST(difference_of(source, checksum_in(pair.destination_sql(), pair.rules()).value()) == "");
     }
   }
   // What each host keeps for itself, and a neighbour in the same tables.
@@ -102,9 +103,8 @@ BOOST_AUTO_TEST_CASE(r29_what_takes_too_long_is_given_up) {
   pair.source().query("INSERT INTO mboxgroup7.mail_item(mailbox_id,id,type,folder_id,date,size,mod_metadata,"
                       "mod_content,metadata) SELECT 7, 1000+seq, 5, 2, 0, 0, 0, 0, REPEAT('x',100) FROM "
                       "mboxgroup7.seq_1_to_60000");
-  const auto read = checksum_in(pair.source_sql(), pair.rules(), 1ms);
-  BOOST_TEST_REQUIRE(!read.has_value());
-  BOOST_TEST(read.error().retryable);
+  BOOST_TEST(!checksum_in(pair.source_sql(), pair.rules(), 1ms).has_value());
+  BOOST_TEST(checksum_in(pair.source_sql(), pair.rules()).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
