@@ -136,6 +136,44 @@ BOOST_AUTO_TEST_CASE(r2_whoever_commits_in_a_group_waits_for_all_of_it) {
   BOOST_TEST(eventually(5s, [&] { return returned(alone); }));
 }
 
+/// R4: what reads again for an account that was left out stands beside capture, and neither counts for MariaDB
+/// nor lets anybody go.
+BOOST_AUTO_TEST_CASE(r4_a_reader_beside_capture_is_no_second_replica_and_releases_no_commit) {
+  const private_mariadb server;
+  make_item(server);
+  auto options = options_for(server, true);
+  auto capture = open(options);
+  options.synchronous = false;
+  options.server_id = 1002;
+  auto beside = open(options);
+  auto commit = commit_in_background(server, 1);
+  const auto captured = next(*capture);
+  const auto again = next(*beside);
+  BOOST_TEST(again.id.text() == captured.id.text());
+  BOOST_TEST((again.end == captured.end));
+  BOOST_TEST(capture->synchronous());
+  BOOST_TEST(!beside->synchronous());
+  BOOST_TEST(!again.wants_ack);
+  const auto replicas = [&] {
+    return server.value("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS"
+                        " WHERE VARIABLE_NAME='Rpl_semi_sync_master_clients'");
+  };
+  BOOST_TEST(replicas() == "1");
+  BOOST_TEST(eventually(5s, [&] { return waiting(server) == 1; }));
+  BOOST_REQUIRE(beside->send_ack(again.end)); // does nothing
+  beside.reset();
+  const auto dumps = [&] {
+    return server.value("SELECT COUNT(*) FROM information_schema.processlist WHERE command='Binlog Dump'");
+  };
+  BOOST_TEST(eventually(5s, [&] { return dumps() == "1"; }));
+  BOOST_TEST(waiting(server) == 1u);
+  BOOST_TEST(replicas() == "1");
+  BOOST_TEST(!returned(commit));
+  BOOST_REQUIRE(capture->send_ack(captured.end));
+  BOOST_TEST(eventually(5s, [&] { return returned(commit); }));
+  commit.get();
+}
+
 BOOST_AUTO_TEST_CASE(r7_waiters_wait_over_a_reconnect_from_the_settled_gtid) {
   const private_mariadb server;
   make_item(server);
