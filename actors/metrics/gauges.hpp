@@ -31,6 +31,7 @@ struct gauges {
   unprotected_counts unprotected;
   std::uint64_t inflight_events = 0; ///< produced, and Kafka hasn't answered
   std::uint64_t parked_accounts = 0;
+  std::uint64_t left_out_accounts = 0; ///< Kafka lacks events of theirs that memory had no room for
   bool kafka_connected = false;
   /// Until this node's own lease ends; negative: so long ago. Empty: it never had one (shown as 0).
   std::optional<double> lease_remaining_seconds;

@@ -101,6 +101,8 @@ node_metrics::node_metrics(std::string version)
     , lag_max_(gauge("understudy_replication_lag_seconds_max", "The greatest lag of the last minute."))
     , inflight_(gauge("understudy_inflight_events", "Events produced that Kafka hasn't acknowledged."))
     , parked_(gauge("understudy_parked_accounts", "Accounts whose events are left in Kafka for now."))
+    , left_out_(gauge("understudy_left_out_accounts",
+                      "Accounts of which Kafka lacks events that memory had no room for."))
     , kafka_connected_(gauge("understudy_kafka_connected", "1: a broker can be reached."))
     , lease_remaining_(
           gauge("understudy_lease_remaining_seconds", "Until this node's lease ends; negative: ended."))
@@ -194,6 +196,7 @@ void node_metrics::refresh(const gauges& now) {
   refresh_messages(now);
   inflight_.Set(static_cast<double>(now.inflight_events));
   parked_.Set(static_cast<double>(now.parked_accounts));
+  left_out_.Set(static_cast<double>(now.left_out_accounts));
   kafka_connected_.Set(now.kafka_connected ? 1 : 0);
   lease_remaining_.Set(now.lease_remaining_seconds.value_or(0));
 }

@@ -110,6 +110,7 @@ private:
   prometheus::Gauge& lag_max_;
   prometheus::Gauge& inflight_;
   prometheus::Gauge& parked_;
+  prometheus::Gauge& left_out_;
   prometheus::Gauge& kafka_connected_;
   prometheus::Gauge& lease_remaining_;
   labelled accounts_;

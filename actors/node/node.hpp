@@ -51,6 +51,8 @@ private:
   result<void> start_gateway();
   void start_link();
   void expect_replicas(const std::vector<replica_record>& replicas);
+  /// What reads the same binlog again (R4).
+  void start_backlog(const capture::options& capture);
   void spawn_watch();
   void keep_checkpoint();
   void orderly_stop();

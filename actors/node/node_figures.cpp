@@ -38,6 +38,7 @@ gauges node::figures() const {
   now.lease_remaining_seconds = parts_->lease->remaining_seconds();
   const auto replicas = parts_->replicas->totals_now();
   now.parked_accounts = replicas.parked;
+  now.left_out_accounts = parts_->log->left_out_now().size();
   for (const auto& [actor, counts] : {std::pair{"supervisor", parts_->supervisor_messages},
                                       {"account", parts_->account_messages},
                                       {"replica", parts_->replica_messages}})

@@ -30,6 +30,15 @@ std::uint32_t second_dump_id(const node_config& config) {
   return dump_id(config) ^ 0x80000000U;
 }
 
+/// Of what reads again beside capture: far from both.
+std::uint32_t backlog_dump_id(const node_config& config) {
+  return dump_id(config) ^ 0xC0000000U;
+}
+
+/// The part of `[limits] memory` that may be on its way to Kafka of what is read again, in bytes of the
+/// binlog: in memory that is up to seven times as much.
+constexpr std::size_t backlog_share = 64;
+
 } // namespace
 
 result<void> node::start_log() {
@@ -149,6 +158,7 @@ result<void> node::start_capture() {
     const auto session = sql_session::open(local);
     return session ? result<void>{} : passed_on(session);
   };
+  start_backlog(options);
   options.stuck = [this](const error& why) { end_with(why); };
   parts_->source = std::make_shared<capture>(std::move(options));
   parts_->why_unprotected = [this] { return watch_->why_unprotected(); };
@@ -157,6 +167,20 @@ result<void> node::start_capture() {
     parts_->accounts->expect(std::move(account));
   expect_replicas(*replicas);
   return {};
+}
+
+void node::start_backlog(const capture::options& capture) {
+  backlog_reader::options options;
+  options.stream = capture.stream;
+  options.stream.server_id = backlog_dump_id(parts_->config);
+  options.routing = std::make_shared<profile_routing>(parts_->rules);
+  options.around = capture.around;
+  options.admitted = capture.admitted;
+  options.most_in_flight = parts_->config.limits.memory / backlog_share;
+  options.report = [](bool is_trouble, const std::string& text) {
+    spdlog::log(is_trouble ? spdlog::level::err : spdlog::level::info, "{}", text);
+  };
+  parts_->backlog = std::make_shared<backlog_reader>(std::move(options));
 }
 
 /// Whoever writes to a replica while no node runs here waits in its COMMIT, which capture reads first: before

@@ -41,6 +41,9 @@ void account_actor::on(const settle_unprotected&) {
 }
 
 void account_actor::on(const protect&) {
+  // Left out behind the question: a commit that is held would wait for the binlog to be read again (R3).
+  if (around_->log->leaves_out(account_))
+    return;
   protected_ = true;
   caf::anon_send(around_->supervisor, holds_again{account_, term_});
 }
@@ -86,7 +89,7 @@ void account_actor::produce(slice_captured& slice) {
                           around_->settle->delivered(check, {partition, outcome.offset, outcome.stamp});
                           around_->confirmed(account_, term, number);
                         },
-                        {slice.check->number, holds});
+                        {slice.check->number, holds, around_->settle.get()});
   // Behind produce(): whoever sees it settled finds it in the log, or among what the log lacks.
   if (!holds)
     around_->settle->release(slice.check, partition_);

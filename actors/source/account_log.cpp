@@ -250,58 +250,83 @@ void account_log::replace_producer() {
 
 void account_log::produce(partition_id partition, account_event_body body, on_delivery done,
                           captured_from from) {
+  outgoing event{partition, std::move(body), std::move(done), from, 0};
   incarnation life;
+  std::vector<outgoing> freed;
   {
     const std::lock_guard lock(mutex_);
-    if (leave_out_locked(body, from))
+    if (const auto* fence = std::get_if<fence_event>(&event.body))
+      freed = left_out_.break_off(fence->account, "its epoch ended");
+    if (hold_back_locked(event))
       return;
     life = life_;
   }
-  auto records = encode_body(body, life);
+  write_all(std::move(freed));
+  write(std::move(event), life);
+}
+
+/// What is missing must be made up for first, by the binlog or by a snapshot: nobody may meet a gap before.
+bool account_log::hold_back_locked(outgoing& event) {
+  const auto* transaction = std::get_if<transaction_event>(&event.body);
+  if (transaction == nullptr)
+    return false;
+  switch (left_out_.judge(event.partition, *transaction, event.from,
+                          has_room_locked(options_.most_waiting_bytes))) {
+  case left_out_events::verdict::written:
+    return false;
+  case left_out_events::verdict::left_out:
+    return true;
+  case left_out_events::verdict::behind:
+    break;
+  }
+  if (!event.from.holds_commit) {
+    const auto records = encode_body(event.body, life_);
+    event.bytes = memory_of(event.body, records ? size_of(*records) : records.error().size);
+  }
+  const auto account = transaction->account;
+  left_out_.wait_behind(account, std::move(event));
+  return true;
+}
+
+bool account_log::has_room_locked(std::size_t most) const {
+  return unheld_bytes_ + left_out_.bytes() <= most;
+}
+
+void account_log::write_all(std::vector<outgoing> events) {
+  for (auto& each : events)
+    write(std::move(each), life());
+}
+
+void account_log::write(outgoing event, incarnation life) {
+  auto records = encode_body(event.body, life);
   std::uint64_t number = 0;
   {
     const std::lock_guard lock(mutex_);
     number = next_number_++;
-    auto& event = pending_[number];
-    event.partition = partition;
-    event.outcome.account = account_id(key_of(body));
-    event.body = std::move(body);
-    event.from = from;
-    event.done = std::move(done);
-    event.since = std::chrono::steady_clock::now();
+    auto& kept = pending_[number];
+    kept.partition = event.partition;
+    kept.outcome.account = account_id(key_of(event.body));
+    kept.body = std::move(event.body);
+    kept.from = event.from;
+    kept.done = std::move(event.done);
+    kept.since = std::chrono::steady_clock::now();
     if (life != life_) // a new life began meanwhile
-      records = encode_body(event.body, life_);
+      records = encode_body(kept.body, life_);
     if (records || records.error().size > 0) {
-      event.bytes = records ? size_of(*records) : records.error().size;
-      pending_bytes_ += event.bytes;
-      if (!from.holds_commit) {
-        event.unheld_bytes = memory_of(event.body, event.bytes);
-        unheld_bytes_ += event.unheld_bytes;
+      kept.bytes = records ? size_of(*records) : records.error().size;
+      pending_bytes_ += kept.bytes;
+      if (!kept.from.holds_commit) {
+        kept.unheld_bytes = memory_of(kept.body, kept.bytes);
+        unheld_bytes_ += kept.unheld_bytes;
       }
       if (!records)
         doubt_locked(number, std::move(records.error()));
-      else if (!doubts_.contains(event.outcome.account))
+      else if (!doubts_.contains(kept.outcome.account))
         write_locked(number, std::move(*records));
       return;
     }
   }
   finish(number, records.error());
-}
-
-/// Once one is missing its replicas need the whole account anew, so nothing more is kept for them meanwhile.
-bool account_log::leave_out_locked(const account_event_body& body, const captured_from& from) {
-  const auto* transaction = std::get_if<transaction_event>(&body);
-  if (transaction == nullptr || from.holds_commit)
-    return false;
-  auto known = left_out_.find(transaction->account);
-  if (known == left_out_.end()) {
-    if (unheld_bytes_ <= options_.most_waiting_bytes)
-      return false;
-    known = left_out_.emplace(transaction->account, omission{from.transaction, {}, {}}).first;
-  }
-  known->second.term = transaction->term;
-  known->second.last = transaction->number;
-  return true;
 }
 
 tl::expected<account_log::encoded, account_log::unencodable>
@@ -498,18 +523,13 @@ std::optional<settlement::ticket> account_log::oldest_missing() const {
   };
   for (const auto& [number, event] : pending_)
     consider(event.from.transaction);
-  for (const auto& [account, omitted] : left_out_)
-    consider(omitted.first);
+  consider(left_out_.oldest().value_or(0));
   return oldest;
 }
 
 std::vector<left_out> account_log::left_out_now() const {
   const std::lock_guard lock(mutex_);
-  std::vector<left_out> all;
-  all.reserve(left_out_.size());
-  for (const auto& [account, omitted] : left_out_)
-    all.push_back({account, omitted.term, omitted.last});
-  return all;
+  return left_out_.all();
 }
 
 bool account_log::leaves_out(const account_id& account) const {
@@ -519,12 +539,62 @@ bool account_log::leaves_out(const account_id& account) const {
 
 bool account_log::has_room() const {
   const std::lock_guard lock(mutex_);
-  return unheld_bytes_ <= options_.most_waiting_bytes / 2;
+  return has_room_locked(options_.most_waiting_bytes / 2);
 }
 
 void account_log::resume(const account_id& account) {
+  give_up_missing(account, "nobody waits for it any more");
   const std::lock_guard lock(mutex_);
-  left_out_.erase(account);
+  left_out_.forget(account);
+}
+
+std::optional<gtid_position> account_log::follow_missing(const account_id& account) {
+  const std::lock_guard lock(mutex_);
+  return left_out_.follow(account);
+}
+
+void account_log::unfollow_missing(const account_id& account) {
+  const std::lock_guard lock(mutex_);
+  left_out_.unfollow(account);
+}
+
+result<std::optional<missing_event>> account_log::take_missing(const account_id& account, const gtid& id) {
+  const std::lock_guard lock(mutex_);
+  return left_out_.take(account, id);
+}
+
+result<void> account_log::missing_read_up_to(const account_id& account, const gtid& id) {
+  const std::lock_guard lock(mutex_);
+  return left_out_.read_up_to(account, id);
+}
+
+/// Only the thread that reads again writes of this account as long as something of it is known to be missing:
+/// so the order stands without the lock.
+bool account_log::make_up_for(const missing_event& missing, transaction_event event, on_delivery done) {
+  const auto account = event.account;
+  write({missing.partition, std::move(event), std::move(done), missing.from, 0}, life());
+  while (true) {
+    std::optional<outgoing> next;
+    incarnation life;
+    {
+      const std::lock_guard lock(mutex_);
+      next = left_out_.next_behind(account);
+      life = life_;
+      if (!next)
+        return !left_out_.contains(account);
+    }
+    write(std::move(*next), life);
+  }
+}
+
+void account_log::give_up_missing(const account_id& account, const std::string& why,
+                                  const std::optional<gtid>& at) {
+  std::vector<outgoing> held;
+  {
+    const std::lock_guard lock(mutex_);
+    held = at ? left_out_.break_off_at(account, *at, why) : left_out_.break_off(account, why);
+  }
+  write_all(std::move(held));
 }
 
 std::size_t account_log::in_flight() const {

@@ -1,7 +1,8 @@
 // What this node writes to understudy.accounts: one producer, its incarnations and shapes (R12, R14, R15),
 // and the events it hasn't seen confirmed yet. Thread-safe; never blocks.
 #pragma once
-#include "actors/source/settlement.hpp"
+#include "actors/source/delivery.hpp"
+#include "actors/source/left_out_events.hpp"
 #include "events/log/producer.hpp"
 #include "events/model/account_event.hpp"
 
@@ -14,30 +15,6 @@
 #include <unordered_map>
 
 namespace understudy {
-
-/// What became of one event.
-struct delivery_outcome {
-  account_id account;
-  kafka_offset offset; ///< of its last part
-  broker_time stamp;   ///< the latest of its parts
-  std::optional<error>
-      refused; ///< Kafka refused it for good: this account can't be protected any longer (R3)
-};
-
-/// The captured transaction that an event is of.
-struct captured_from {
-  settlement::ticket transaction = 0; ///< 0: of none
-  /// False: it settles without Kafka, so that what waits of its account is bounded by `most_waiting_bytes`
-  /// alone.
-  bool holds_commit = true;
-};
-
-/// An account of whose events some were left out of the log, for want of room (P7).
-struct left_out {
-  account_id account;
-  epoch term;
-  sequence last; ///< of those left out so far
-};
 
 class account_log {
 public:
@@ -59,9 +36,7 @@ public:
     std::function<void(double, std::size_t)> observe_ack;
   };
 
-  /// Called on the producer's threads, or librdkafka's own, when every part of an event is confirmed or one
-  /// was refused. Must not block.
-  using on_delivery = std::function<void(const delivery_outcome&)>;
+  using on_delivery = understudy::on_delivery;
 
   explicit account_log(options o);
   virtual ~account_log();
@@ -71,8 +46,9 @@ public:
   /// Produces the event behind everything produced before it to the same partition: first this life's
   /// incarnation record and the shapes it needs. Keeps it until confirmed and produces it again, in order,
   /// with a new producer if librdkafka gives up (case P01). A transaction that doesn't hold its commit is
-  /// left out while there's no room, and so are those of its account behind it until resume(): then `done` is
-  /// never called. Virtual for the test builds that report too early, or lose something (tests/tools).
+  /// left out while there's no room, and so are those of its account behind it, until they were made up for
+  /// or given up by resume(): then `done` is never called. Virtual for the test builds that report too early,
+  /// or lose something (tests/tools).
   virtual void produce(partition_id partition, account_event_body body, on_delivery done,
                        captured_from from = {});
 
@@ -96,8 +72,21 @@ public:
   bool leaves_out(const account_id& account) const;
   /// There is room again for what was left out before.
   bool has_room() const;
-  /// Control says that the account's replicas are made anew: its events are written again.
+  /// Control says that the account's replicas are made anew, or nobody waits for its events: they are written
+  /// again, behind those that were left out.
   void resume(const account_id& account);
+
+  // What was left out, as one thread reads it from the binlog again (see left_out_events).
+
+  std::optional<gtid_position> follow_missing(const account_id& account);
+  void unfollow_missing(const account_id& account);
+  result<std::optional<missing_event>> take_missing(const account_id& account, const gtid& id);
+  result<void> missing_read_up_to(const account_id& account, const gtid& id);
+  /// Produces an event that take_missing() gave, behind those before it. Behind the last one its account goes
+  /// on with what waited: gives whether it's in order now.
+  bool make_up_for(const missing_event& missing, transaction_event event, on_delivery done);
+  /// The binlog can't make up for what is missing. `at`: only if this transaction may lie there.
+  void give_up_missing(const account_id& account, const std::string& why, const std::optional<gtid>& at = {});
 
   std::size_t in_flight() const;
   std::size_t in_flight_bytes() const;
@@ -156,7 +145,11 @@ private:
   refusals write_again_locked();
   void write_or_refuse_locked(std::uint64_t number, bool may_doubt, refusals& refused);
   void finish_all(refusals refused);
-  bool leave_out_locked(const account_event_body& body, const captured_from& from);
+  using outgoing = left_out_events::event;
+  bool hold_back_locked(outgoing& event);
+  void write(outgoing event, incarnation life);
+  void write_all(std::vector<outgoing> events);
+  bool has_room_locked(std::size_t most) const;
   tl::expected<encoded, unencodable> encode_body(const account_event_body& body, incarnation life) const;
   void write_locked(std::uint64_t number, encoded records);
   void say_first_locked(partition_id partition, const account_event_body& body);
@@ -176,12 +169,7 @@ private:
   std::map<std::uint64_t, pending> pending_; ///< not confirmed yet, in the order of producing
   std::size_t pending_bytes_ = 0;
   std::size_t unheld_bytes_ = 0; ///< in memory, of events whose commits aren't held
-  struct omission {
-    settlement::ticket first = 0; ///< transaction
-    epoch term;
-    sequence last;
-  };
-  std::unordered_map<account_id, omission> left_out_;
+  left_out_events left_out_;
   std::deque<unsent> backlog_; ///< the producer's queue was full
   std::unordered_map<partition_id, partition_state> partitions_;
   bool has_room_ = false; ///< the producer takes records again, of which some wait

@@ -1,5 +1,7 @@
 #include "actors/source/known_accounts.hpp"
 
+#include "actors/source/slice_owners.hpp"
+
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
@@ -107,26 +109,7 @@ void known_accounts::on_registered(sliced_transaction& transaction) {
       caf::anon_send(around_->supervisor, account_renamed{row.account, row.name});
   }
   if (transaction.registry.size() > 1)
-    join_slices(transaction);
-}
-
-/// A mailbox that is deleted and created again in one transaction has two slices: one event tells of both, or
-/// a restart would take either for the other.
-void known_accounts::join_slices(sliced_transaction& transaction) const {
-  std::vector<sliced_transaction::slice> joined;
-  std::unordered_map<const entry*, std::size_t> first;
-  for (auto& slice : transaction.slices) {
-    const auto* account = by_mailbox(slice.mailbox);
-    const auto before = account == nullptr ? first.end() : first.find(account);
-    if (before != first.end()) {
-      std::ranges::move(slice.changes, std::back_inserter(joined[before->second].changes));
-      continue;
-    }
-    if (account != nullptr)
-      first.emplace(account, joined.size());
-    joined.push_back(std::move(slice));
-  }
-  transaction.slices = std::move(joined);
+    join_slices(transaction, [this](mailbox_id mailbox) { return std::as_const(*this).by_mailbox(mailbox); });
 }
 
 void known_accounts::on_unregistered(const sliced_transaction& transaction) {

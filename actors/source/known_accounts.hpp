@@ -164,7 +164,6 @@ private:
   static bool is_cut(const entry& account, const role_record& row);
   void on_role(const role_record& row, const binlog_place& place, caf::execution_unit* unit);
   void mark_changed(entry& account);
-  void join_slices(sliced_transaction& transaction) const;
 
   caf::actor_system& system_;
   std::shared_ptr<const account_surroundings> around_;

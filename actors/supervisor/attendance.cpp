@@ -261,6 +261,10 @@ void supervisor::send_snapshot(const account_state& account) {
   auto& doing = work(account.id);
   if (doing.snapshot_running)
     return;
+  if (parts_->log->leaves_out(account.id)) { // to those that follow, a marker ahead of the log is a gap
+    waiting_.insert(account.id);
+    return;
+  }
   if (const auto before = sent_.find(account.id); before != sent_.end())
     doing.snapshot_asked = std::max(doing.snapshot_asked, before->second);
   if (doing.snapshot_asked >= newest) {
@@ -288,8 +292,8 @@ void supervisor::send_snapshot(const account_state& account) {
   wanted.snapshot = doing.unmarked = new_uuid();
   wanted.answers = newest;
   wanted.partition = account.partition; // both topics have the same number of partitions
-  wanted.is_wanted = [control = parts_->control, id = account.id, newest] {
-    return control->ask([&](const control_state& state) {
+  wanted.is_wanted = [control = parts_->control, log = parts_->log, id = account.id, newest] {
+    return !log->leaves_out(id) && control->ask([&](const control_state& state) {
       const auto* now = state.account(id);
       return now != nullptr && !now->is_withdrawn && wanted_snapshot(*now) == newest;
     });

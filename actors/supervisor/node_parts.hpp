@@ -6,6 +6,7 @@
 #include "actors/metrics/node_metrics.hpp"
 #include "actors/replica/replica_side.hpp"
 #include "actors/snapshot/snapshot_sender.hpp"
+#include "actors/source/backlog_reader.hpp"
 #include "actors/source/capture.hpp"
 #include "actors/source/logged_fences.hpp"
 #include "actors/supervisor/divergence_report.hpp"
@@ -48,6 +49,7 @@ struct node_parts {
   std::shared_ptr<settlement> settle;
   std::shared_ptr<known_accounts> accounts; ///< as capture knows them
   std::shared_ptr<capture> source;
+  std::shared_ptr<backlog_reader> backlog; ///< of what the log left out
   std::shared_ptr<replica_side> replicas;
   std::shared_ptr<snapshot_sender> snapshots;
   /// A snapshot's marker goes to Kafka before its rows do; without one for so long behind them it got none

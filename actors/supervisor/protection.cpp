@@ -19,9 +19,11 @@ constexpr int uncovered_share = 100;
 void supervisor::attend_protection(const account_state& account, const term_entry& active) {
   auto& doing = work(account.id);
   const bool lost = patience_.is_lost(account.partition);
+  // Asked of the log itself, behind whatever it left out before commits were held.
+  const bool lacks_events = parts_->log->leaves_out(account.id);
   // A gap of the whole node holds back commits all the same, if the server waits at all: it leaves nothing
   // out of the log. One of this account's own, or of its partition, mustn't hold up the others (R3, R4).
-  const bool holds = account.is_protected() || (account.gap->missing == sequence{} && !lost);
+  const bool holds = account.is_protected() || (account.gap->missing == sequence{} && !lost && !lacks_events);
   const bool told = doing.protection_told.value_or(parts_->accounts->is_protected(account.id));
   doing.protection_told = holds;
   if (told != holds) {
@@ -47,8 +49,6 @@ void supervisor::attend_protection(const account_state& account, const term_entr
   const bool is_nodes = account.gap->missing == sequence{} && !account.gap->lacks_changes() && !lost;
   if (is_nodes && !node_gap_.empty() && account.gap->reason != node_gap_)
     say_unprotected(node_gap_);
-  // Asked of the log itself, behind whatever it left out before commits were held.
-  const bool lacks_events = parts_->log->leaves_out(account.id);
   if (!node_gap_.empty() || lost || lacks_events) {
     if (!holds)
       give_up_holding(account.id);

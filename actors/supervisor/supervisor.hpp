@@ -85,6 +85,15 @@ struct account_work {
   account_version refused_told; ///< at this version it was appended
 };
 
+/// An account of which the log leaves events out, as control is told.
+struct left_out_work {
+  std::string reading;     ///< why it isn't protected while the binlog is read again
+  account_version told_at; ///< at this version that was appended
+  /// Up to which number its events are given up, which is on its way to control; 0: they aren't.
+  sequence said;
+  std::string reason; ///< … for which
+};
+
 /// Capture waits: its accounts must have been told before it begins anew.
 struct lost_place {
   position_lost said;
@@ -182,7 +191,10 @@ private:
   void give_up_holding(const account_id& id);
   void look_at_partitions();
   void attend_left_out();
+  void say_reading(const account_state& account, const term_entry& active, left_out_work& doing);
+  void make_anew(const account_state& account, const left_out& missing, left_out_work& doing);
   void note_left_out(const account_change& change, bool applied);
+  void note_made_up_for(const std::vector<left_out>& found);
   void look_for_uncovered();
   /// With `watched`: its rows are replaced from the next marker on (see replica_side).
   void follow(const account_state& account, std::string why = {},
@@ -276,9 +288,7 @@ private:
   partition_patience patience_;
   /// The requests that snapshots answer which are whole in Kafka, until their replicas are ready.
   std::unordered_map<account_id, kafka_offset> sent_;
-  /// Accounts of which the log leaves events out: up to which number that is on its way to control; 0: it
-  /// isn't.
-  std::unordered_map<account_id, sequence> left_out_;
+  std::unordered_map<account_id, left_out_work> left_out_; ///< accounts of which the log leaves events out
   std::optional<lost_place> lost_;
   /// Where capture would have begun before commits were ended at the start: what became visible by that lies
   /// behind it, and is found (R35).

@@ -136,8 +136,8 @@ BOOST_AUTO_TEST_CASE(r2_whoever_commits_in_a_group_waits_for_all_of_it) {
   BOOST_TEST(eventually(5s, [&] { return returned(alone); }));
 }
 
-/// R4: what reads again for an account that was left out stands beside capture, and neither counts for MariaDB
-/// nor lets anybody go.
+/// R4: what reads again for an account that was left out stands beside capture, and neither counts for
+/// MariaDB nor lets anybody go.
 BOOST_AUTO_TEST_CASE(r4_a_reader_beside_capture_is_no_second_replica_and_releases_no_commit) {
   const private_mariadb server;
   make_item(server);

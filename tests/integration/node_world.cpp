@@ -89,13 +89,14 @@ mailstore::mailstore(unsigned number, const mailstore_options& options, const st
       "[node]\nname = \"{}\"\nlisten = \"{}\"\nadvertise = \"{}\"\nhttp = \"{}:{}\"\nstate_dir = \"{}\"\n"
       "[mariadb]\nsocket = \"{}\"\nuser = \"root\"\n"
       "[kafka]\nbrokers = \"{}\"\n"
-      "[cluster]\npartitions = {}\nreplication_factor = 1\nmin_insync_replicas = 1\n"
+      "[cluster]\npartitions = {}\nreplication_factor = 1\nmin_insync_replicas = 1\n{}\n"
       "[profile]\nfile = \"{}/config/profiles/carbonio.toml\"\n"
       "[limits]\nmemory = \"{}\"\n"
       "[tls]\nca = \"{}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
       name, listen, listen, http_host_, http_port_, state_dir.string(), db.socket().string(),
-      options.brokers.empty() ? brokers : options.brokers, options.partitions, UNDERSTUDY_SOURCE_DIR,
-      options.memory, material.ca.string(), material.certificate.string(), material.key.string());
+      options.brokers.empty() ? brokers : options.brokers, options.partitions, options.cluster,
+      UNDERSTUDY_SOURCE_DIR, options.memory, material.ca.string(), material.certificate.string(),
+      material.key.string());
 }
 
 void mailstore::start_node() {
@@ -166,7 +167,9 @@ boost::json::object mailstore::status(const std::string& account) const {
 }
 
 node_world::node_world(const world_options& options)
-    : kafka({.properties = options.kafka}) {
+    : kafka({.brokers = options.brokers, .controllers = 1, .properties = options.kafka}) {
+  if (options.prepare)
+    options.prepare(kafka);
   const auto tls = shared_material(dir_.path());
   for (unsigned number = 1; number <= options.mailstores; ++number)
     stores_.emplace_back(number, number == 1 ? options.first : mailstore_options{}, kafka.bootstrap(), tls);

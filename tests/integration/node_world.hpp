@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include <deque>
+#include <functional>
 #include <future>
 
 namespace understudy::testing {
@@ -35,6 +36,7 @@ struct mailstore_options {
   std::vector<std::string> mariadb{}; ///< further options of mariadbd
   std::string brokers{};              ///< instead of the world's
   std::string memory = "512MiB";      ///< of [limits]
+  std::string cluster{};              ///< further lines of [cluster]
   std::string program{};              ///< instead of understudyd
   bool starts = true;                 ///< the node is started at once
   unsigned partitions = 4;            ///< of [cluster]
@@ -84,7 +86,10 @@ private:
 struct world_options {
   unsigned mailstores = 2;
   std::vector<std::string> kafka{}; ///< further lines of server.properties
-  mailstore_options first{};        ///< of the first mailstore; the others take the defaults
+  unsigned brokers = 1;             ///< the first is the controller
+  /// Before any node starts: makes topics as they are to be.
+  std::function<void(const fixture::private_kafka&)> prepare{};
+  mailstore_options first{}; ///< of the first mailstore; the others take the defaults
 };
 
 /// What the comparison says about a record of clients' transactions and a MariaDB.
