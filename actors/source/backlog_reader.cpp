@@ -55,10 +55,11 @@ void backlog_reader::follow(const std::vector<account>& accounts) {
     const std::lock_guard lock(mutex_);
     followed_[each.id] = each.term;
     mailboxes_[each.mailbox] = each.id;
-    if (source_ && !lies_before(read_, *before)) {
-      again_ = true;
+    if (source_ && lies_before(read_, *before))
+      continue;
+    again_ = true; // at the latest when it is connected: its beginning may be known already
+    if (source_)
       source_->interrupt();
-    }
   }
   wake_.notify_all();
 }
@@ -192,6 +193,8 @@ void backlog_reader::take(sliced_transaction&& transaction) {
 std::vector<std::pair<account_id, std::vector<row_change>>>
 backlog_reader::slices_of(sliced_transaction& transaction) {
   const std::lock_guard lock(mutex_);
+  if (again_) // somebody's earlier ones aren't read yet
+    return {};
   read_.advance(transaction.id);
   for (const auto& row : transaction.registry)
     if (row.kind != change_kind::remove && followed_.contains(row.account))
@@ -258,11 +261,15 @@ void backlog_reader::give_up_at(const sliced_transaction& transaction) {
 void backlog_reader::look_for_what_didnt_come() {
   unlooked_ = 0;
   gtid_position read;
+  std::vector<std::pair<account_id, epoch>> all;
   {
     const std::lock_guard lock(mutex_);
+    if (again_) // somebody's weren't looked for there
+      return;
     read = read_;
+    all.assign(followed_.begin(), followed_.end());
   }
-  for (const auto& [id, term] : followed())
+  for (const auto& [id, term] : all)
     for (const auto& [domain, last] : read.domains())
       if (!options_.around->log->missing_read_up_to(id, last)) {
         forget(id);

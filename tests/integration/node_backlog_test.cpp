@@ -143,4 +143,77 @@ BOOST_AUTO_TEST_CASE(p1_p7_r4_what_was_left_out_is_read_from_the_binlog_without_
   BOOST_TEST(source.metric("understudy_errors_total{kind=\"left_out\"}") == 1);
 }
 
+/// Everything that a mail server does, of both accounts at once, also in one transaction (R17): read again it
+/// is cut and numbered like the first time.
+BOOST_AUTO_TEST_CASE(p1_p2_r17_a_mail_servers_work_is_read_again_as_it_was_captured) {
+  BOOST_REQUIRE(eventually(patience, [&] { return is_protected(); }));
+  auto load = world.deliver(0, "pair", {"--threads", "4", "--duration", "600", "--reconnect", "60"});
+  world.kafka.suspend(1);
+  BOOST_REQUIRE(eventually(patience, [&] { return !is_protected(); }));
+  auto many = write_large("fills the memory", 30'000, 300);
+  BOOST_REQUIRE((many.wait_for(patience) == std::future_status::ready));
+  BOOST_REQUIRE(eventually(patience, [&] { return left_out() == 2; }));
+  const auto written = source.last_written();
+  BOOST_REQUIRE(eventually(patience, [&] { return source.last_written() > written + 1000; }));
+  world.kafka.resume(1);
+  BOOST_TEST(eventually(patience, [&] { return left_out() == 0; })); // under load, too
+  load.stop();
+  becomes_whole_without_a_snapshot();
+  check_nothing_lost(world.compare(1, "pair"), 1000);
+}
+
+/// It is gone again while the binlog is read: the reader waits for it, says so, and goes on where it was.
+BOOST_AUTO_TEST_CASE(p8_r4_a_partition_that_goes_again_meanwhile_is_waited_for_and_shown) {
+  write_without_partition("twice", 30);
+  const auto before = begun();
+  world.kafka.resume(1);
+  BOOST_REQUIRE(eventually(patience, [&] { return begun() == before + 1; }));
+  world.kafka.suspend(1);
+  BOOST_TEST(
+      eventually(patience, [&] { return reason().starts_with("Kafka lacked its events from sequence"); }));
+  BOOST_TEST(left_out() == 1);
+  auto holds_nobody = write_async(source, world.id_of(one));
+  BOOST_TEST(eventually(patience, [&] { return ended(holds_nobody); }));
+  world.kafka.resume(1);
+  becomes_whole_without_a_snapshot();
+}
+
+/// What Kafka has of it by then is known by its GTID (R12), the rest is in the binlog.
+BOOST_AUTO_TEST_CASE(p1_r4_r12_a_node_killed_while_it_reads_again_loses_and_doubles_nothing) {
+  write_without_partition("killed", 30);
+  const auto before = begun();
+  const auto has = [&] {
+    return std::stoull(
+        destination.db.value("SELECT COUNT(*) FROM zimbra.mailbox_metadata WHERE section LIKE 'killed %'"));
+  };
+  world.kafka.resume(1);
+  BOOST_REQUIRE(eventually(patience, [&] { return begun() == before + 1 && has() > 250; }));
+  source.node.kill9();
+  BOOST_TEST_MESSAGE("killed when its replica had " << has() << " of 1000");
+  BOOST_TEST(has() < 1000U);
+  source.start_and_wait();
+  becomes_whole_without_a_snapshot();
+  BOOST_TEST(has() == 1000U);
+}
+
+/// As before there was a second reader: its replicas are made anew, and it says why.
+BOOST_AUTO_TEST_CASE(r4_where_the_binlog_was_purged_meanwhile_its_replica_is_made_anew) {
+  write_without_partition("purged", 10);
+  source.db.query("FLUSH BINARY LOGS");
+  write_once(source, world.id_of(two)); // capture reads on in the new file
+  write_once(source, world.id_of(one));
+  const auto newest = source.db.query("SHOW BINARY LOGS").back();
+  BOOST_REQUIRE(eventually(patience, [&] {
+    source.db.query("PURGE BINARY LOGS TO '" + *newest[0] + "'");
+    return source.db.query("SHOW BINARY LOGS").size() == 1U;
+  }));
+  world.kafka.resume(1);
+  BOOST_TEST(eventually(patience, [&] { return source.logged("the binlog can't make up for them"); }));
+  if (!eventually(patience, [&] { return is_protected(); }))
+    BOOST_FAIL("it isn't protected again: " << world.story());
+  BOOST_TEST(eventually(patience, [&] { return world.follows(e.names, 1, 0); }));
+  BOOST_TEST(world.become_same(e.names, 0, 1));
+  BOOST_TEST(destination.metric("understudy_snapshot_rows_total") > snapshot_rows);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -27,6 +27,7 @@ struct told {
   std::vector<marker_written> markers;
   std::vector<fence_written> fences;
   std::vector<account_refused> refusals;
+  unsigned holding = 0;
   template <class Pick>
   auto of(Pick pick) {
     const std::lock_guard lock(mutex);
@@ -48,15 +49,21 @@ caf::behavior listener(told& all) {
         const std::lock_guard lock(all.mutex);
         all.refusals.push_back(r);
       },
+      [&all](const holds_again&) {
+        const std::lock_guard lock(all.mutex);
+        ++all.holding;
+      },
   };
 }
 
 struct world {
-  explicit world(account_start start = {anna, epoch(1), sequence(0), {}, only, true}) {
+  explicit world(account_start start = {anna, epoch(1), sequence(0), {}, only, true},
+                 std::size_t most_waiting_bytes = 1'000'000) {
     account_log::options options;
     options.kafka = cluster.settings();
     options.node = node_name("ms1");
     options.first_life = incarnation(100);
+    options.most_waiting_bytes = most_waiting_bytes;
     options.report = [](const std::string&) {};
     log = std::make_shared<account_log>(std::move(options));
     BOOST_REQUIRE(log->start());
@@ -288,4 +295,20 @@ BOOST_AUTO_TEST_CASE(r20_a_closed_epoch_settles_what_waits_and_produces_no_more)
   w.capture();
   BOOST_REQUIRE(w.settled());
   BOOST_TEST(w.cluster.read().empty()); // not even a fence: control's new primary writes it (R31)
+}
+
+/// Its next COMMIT would wait for all that the binlog is read again for.
+BOOST_AUTO_TEST_CASE(r3_r4_an_account_of_which_events_were_left_out_holds_nobody_though_it_is_asked_to) {
+  world w({anna, epoch(1), sequence(0), {}, only, false}, 1);
+  w.cluster.go_away();
+  w.capture();
+  w.capture();
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.log->leaves_out(anna); }));
+  w.tell(protect{});
+  w.capture();
+  BOOST_TEST(eventually(deadline, [&] { return w.settle->settled().covers(id(3)); }));
+  BOOST_TEST(w.log->left_out_now().at(0).last.value == 3U);
+  w.log->resume(anna);
+  w.tell(protect{});
+  BOOST_TEST(eventually(deadline, [&] { return w.heard.of([](told& t) { return t.holding == 1; }); }));
 }

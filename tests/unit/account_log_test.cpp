@@ -306,3 +306,55 @@ BOOST_AUTO_TEST_CASE(p7_an_account_whose_events_were_left_out_is_written_again_o
   std::vector<std::uint64_t> expected{1, 1, 4};
   BOOST_TEST(numbers(w.cluster.read()) == expected, boost::test_tools::per_element());
 }
+
+/// R4: as the binlog is read again; what is captured meanwhile waits behind it.
+BOOST_AUTO_TEST_CASE(r4_what_was_left_out_is_made_up_for_in_its_place) {
+  world w;
+  const auto table = items();
+  w.produce(event_of("b", 1, table)); // the connection stands
+  BOOST_REQUIRE(w.all_told(1));
+  w.cluster.answer_next_produce(RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION); // so that it waits a moment
+  w.produce(event_of("a", 1, table, std::string(20'000, 'x')), {1, false});
+  w.produce(event_of("a", 2, table), {2, false});
+  w.produce(event_of("a", 3, table), {3, false});
+  BOOST_REQUIRE(w.log->leaves_out(account_id("a")));
+  BOOST_REQUIRE(w.all_told(2));
+  const account_id account("a");
+  BOOST_REQUIRE(w.log->follow_missing(account));
+  w.produce(event_of("a", 4, table), {4, false});
+  w.produce(event_of("a", 5, table), {5, false});
+  BOOST_TEST(w.log->in_flight() == 0U);
+  const auto read_again = [&](std::uint64_t number) {
+    const auto missing = w.log->take_missing(account, {0, 1, number});
+    BOOST_REQUIRE(missing);
+    BOOST_REQUIRE(*missing);
+    BOOST_TEST((*missing)->number.value == number);
+    return w.log->make_up_for(**missing, event_of("a", number, table),
+                              [&w](const delivery_outcome&) { ++w.confirmed; });
+  };
+  BOOST_TEST(!read_again(2));
+  BOOST_TEST(w.log->oldest_missing().value() == 2U); // a restart reads all of them again
+  BOOST_TEST(read_again(3));
+  BOOST_TEST(!w.log->leaves_out(account));
+  w.produce(event_of("a", 6, table), {6, false});
+  BOOST_REQUIRE(w.all_told(7));
+  BOOST_TEST(!w.log->oldest_missing());
+  std::vector<std::uint64_t> expected{1, 1, 2, 3, 4, 5, 6};
+  BOOST_TEST(numbers(w.cluster.read()) == expected, boost::test_tools::per_element());
+}
+
+/// R28: nothing of its epoch lies behind a fence that could still count.
+BOOST_AUTO_TEST_CASE(r28_r4_a_fence_ends_what_could_be_made_up_for) {
+  world w(1'000'000, "127.0.0.1:1");
+  const auto table = items();
+  for (std::uint64_t i = 1; i <= 100; ++i)
+    w.produce(event_of("a", i, table, std::string(1000, 'x')), {i, false});
+  const account_id account("a");
+  BOOST_REQUIRE(w.log->follow_missing(account));
+  const auto first = w.log->left_out_now().at(0).next.value;
+  BOOST_TEST(w.log->take_missing(account, {0, 1, first}).has_value());
+  w.produce(fence_event{account, epoch(2), kafka_offset(7), false, sequence(100), std::nullopt});
+  BOOST_TEST(!w.log->take_missing(account, {0, 1, first + 1}));
+  BOOST_TEST(!w.log->follow_missing(account));
+  BOOST_TEST(w.log->left_out_now().at(0).why_not == "its epoch ended");
+}

@@ -21,6 +21,8 @@ public:
   mock_cluster& operator=(const mock_cluster&) = delete;
 
   kafka_settings settings() const { return {rd_kafka_mock_cluster_bootstraps(cluster_), {}, "test", {}}; }
+  void go_away() { rd_kafka_mock_broker_set_down(cluster_, 1); }
+  void come_back() { rd_kafka_mock_broker_set_up(cluster_, 1); }
   void answer_next_produce(rd_kafka_resp_err_t code) {
     constexpr std::int16_t produce_request = 0;
     rd_kafka_mock_push_request_errors(cluster_, produce_request, 1, code);
