@@ -23,65 +23,74 @@ void supervisor::attend_left_out() {
   const auto found = parts_->log->left_out_now();
   note_made_up_for(found);
   if (found.empty())
-    return;
+    return waiting_before_.clear();
   const bool has_room = parts_->log->has_room();
-  const auto waiting = has_room ? std::map<partition_id, std::uint64_t>{} : parts_->log->oldest_unconfirmed();
+  auto waiting = parts_->log->oldest_unconfirmed();
+  // Another partition's events may fill the memory.
+  const auto takes_events = [&](partition_id partition) {
+    const auto now = waiting.find(partition);
+    const auto before = waiting_before_.find(partition);
+    return parts_->log->connected() && (has_room || now == waiting.end() ||
+                                        (before != waiting_before_.end() && before->second != now->second));
+  };
   std::vector<backlog_reader::account> readable;
   for (const auto& missing : found) {
-    const auto& id = missing.account;
-    const auto [doing, is_new] = left_out_.try_emplace(id);
-    if (is_new) {
-      parts_->metrics->error("left_out");
-      spdlog::error("account {}: {} (from sequence {} on): they are read from the binlog when there is room",
-                    id, no_room, missing.next);
-    }
-    const auto* account = state().account(id);
-    const auto* active = account == nullptr ? nullptr : account->terms.active();
-    if (active == nullptr || account->is_withdrawn || !is_self(active->primary) ||
-        active->term != missing.term) {
-      parts_->backlog->leave(id);
-      parts_->log->resume(id); // nobody waits for it any more
-      left_out_.erase(id);
+    const auto* account = whose_is(missing);
+    if (account == nullptr)
       continue;
-    }
+    auto& doing = left_out_.at(missing.account);
     // Behind a decision nobody may speak of this epoch; it ends, or is gone on with.
-    const bool may_speak = account->terms.current() == active;
+    const bool may_speak = account->terms.current() == account->terms.active();
     if (!missing.why_not.empty() || !is_followed(*account)) {
-      parts_->backlog->leave(id);
-      if (may_speak && has_room && missing.why_not.empty()) // looked at again when nothing of it is kept
-        parts_->log->give_up_missing(id, "none of its replicas goes on with its log");
-      else if (may_speak && has_room)
-        make_anew(*account, missing, doing->second);
-      continue;
-    }
-    const bool is_lost = patience_.is_lost(account->partition);
-    const bool takes_events = !is_lost && (has_room || !waiting.contains(account->partition));
-    if (parts_->backlog->follows(id)) {
-      if (is_lost)
-        parts_->backlog->leave(id);
-      else
-        say_reading(*account, *active, doing->second);
-    } else if (takes_events && may_speak && parts_->log->connected()) {
-      doing->second.reading = fmt::format(
+      parts_->backlog->leave(account->id);
+      if (may_speak && has_room)
+        make_anew(*account, missing, doing);
+    } else if (patience_.is_lost(account->partition)) {
+      parts_->backlog->leave(account->id);
+    } else if (parts_->backlog->follows(account->id)) {
+      if (may_speak)
+        say_reading(*account, doing);
+    } else if (may_speak && takes_events(account->partition)) {
+      doing.reading = fmt::format(
           "Kafka lacked its events from sequence {} on, which are read from the binlog", missing.next);
-      readable.push_back({id, parts_->accounts->mailbox_of(id), active->term});
+      readable.push_back({account->id, parts_->accounts->mailbox_of(account->id), missing.term});
     }
   }
+  waiting_before_ = std::move(waiting);
   parts_->backlog->follow(readable);
 }
 
+/// Null: nobody waits for it any more.
+const account_state* supervisor::whose_is(const left_out& missing) {
+  const auto& id = missing.account;
+  if (left_out_.try_emplace(id).second) {
+    parts_->metrics->error("left_out");
+    spdlog::error("account {}: {} (from sequence {} on): they are read from the binlog when there is room",
+                  id, no_room, missing.next);
+  }
+  const auto* account = state().account(id);
+  const auto* active = account == nullptr ? nullptr : account->terms.active();
+  if (active != nullptr && !account->is_withdrawn && is_self(active->primary) && active->term == missing.term)
+    return account;
+  parts_->backlog->leave(id);
+  parts_->log->resume(id);
+  left_out_.erase(id);
+  return nullptr;
+}
+
 /// What an account of which something is missing for good is told as, isn't altered by what is made up for.
-void supervisor::say_reading(const account_state& account, const term_entry& active, left_out_work& doing) {
+void supervisor::say_reading(const account_state& account, left_out_work& doing) {
   if (account.is_protected() || account.gap->lacks_changes() || !node_gap_.empty() ||
-      account.gap->reason == doing.reading || doing.told_at == account.version ||
-      account.terms.current() != &active)
+      account.gap->reason == doing.reading || doing.told_at == account.version)
     return;
   doing.told_at = account.version;
-  append_fact(account.id, unprotected{active.term, doing.reading,
+  append_fact(account.id, unprotected{account.terms.active()->term, doing.reading,
                                       parts_->accounts->confirmed_of(account.id).next(), true});
 }
 
 void supervisor::make_anew(const account_state& account, const left_out& missing, left_out_work& doing) {
+  if (missing.why_not.empty()) // looked at again when nothing of it waits in memory any more
+    return parts_->log->give_up_missing(account.id, "none of its replicas goes on with its log");
   if (doing.said != sequence{})
     return;
   doing.said = missing.last;

@@ -191,7 +191,8 @@ private:
   void give_up_holding(const account_id& id);
   void look_at_partitions();
   void attend_left_out();
-  void say_reading(const account_state& account, const term_entry& active, left_out_work& doing);
+  const account_state* whose_is(const left_out& missing);
+  void say_reading(const account_state& account, left_out_work& doing);
   void make_anew(const account_state& account, const left_out& missing, left_out_work& doing);
   void note_left_out(const account_change& change, bool applied);
   void note_made_up_for(const std::vector<left_out>& found);
@@ -289,6 +290,7 @@ private:
   /// The requests that snapshots answer which are whole in Kafka, until their replicas are ready.
   std::unordered_map<account_id, kafka_offset> sent_;
   std::unordered_map<account_id, left_out_work> left_out_; ///< accounts of which the log leaves events out
+  std::map<partition_id, std::uint64_t> waiting_before_;   ///< the oldest that Kafka hadn't confirmed then
   std::optional<lost_place> lost_;
   /// Where capture would have begun before commits were ended at the start: what became visible by that lies
   /// behind it, and is found (R35).
