@@ -84,7 +84,8 @@ struct settle_unprotected {
   std::string reason;
 };
 
-/// Slices hold their commits from here on; answered by holds_again.
+/// Slices hold their commits from here on; answered by holds_again. Not while the log lacks events of the
+/// account: whoever asked finds that out (R3).
 struct protect {};
 
 /// A view is about to be opened: hold what is captured from now on until its place is known (R16). Answered

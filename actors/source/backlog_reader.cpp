@@ -79,6 +79,8 @@ void backlog_reader::forget(const account_id& id) {
   const std::lock_guard lock(mutex_);
   followed_.erase(id);
   std::erase_if(mailboxes_, [&](const auto& each) { return each.second == id; });
+  if (followed_.empty() && source_)
+    source_->interrupt();
 }
 
 std::vector<std::pair<account_id, epoch>> backlog_reader::followed() const {

@@ -64,6 +64,7 @@ void supervisor::attend_left_out() {
 const account_state* supervisor::whose_is(const left_out& missing) {
   const auto& id = missing.account;
   if (left_out_.try_emplace(id).second) {
+    give_up_holding(id); // its actor may have been asked behind that, and doesn't answer then
     parts_->metrics->error("left_out");
     spdlog::error("account {}: {} (from sequence {} on): they are read from the binlog when there is room",
                   id, no_room, missing.next);

@@ -143,9 +143,9 @@ BOOST_AUTO_TEST_CASE(p1_p7_r4_what_was_left_out_is_read_from_the_binlog_without_
   BOOST_TEST(source.metric("understudy_errors_total{kind=\"left_out\"}") == 1);
 }
 
-/// Everything that a mail server does, of both accounts at once, also in one transaction (R17): read again it
-/// is cut and numbered like the first time.
-BOOST_AUTO_TEST_CASE(p1_p2_r17_a_mail_servers_work_is_read_again_as_it_was_captured) {
+/// Everything that a mail server does, of both accounts at once, also in one transaction (R17), and what is
+/// too large for one record (R13): read again it is cut and numbered like the first time.
+BOOST_AUTO_TEST_CASE(p1_p2_r13_r17_a_mail_servers_work_is_read_again_as_it_was_captured) {
   BOOST_REQUIRE(eventually(patience, [&] { return is_protected(); }));
   auto load = world.deliver(0, "pair", {"--threads", "4", "--duration", "600", "--reconnect", "60"});
   world.kafka.suspend(1);
@@ -153,6 +153,8 @@ BOOST_AUTO_TEST_CASE(p1_p2_r17_a_mail_servers_work_is_read_again_as_it_was_captu
   auto many = write_large("fills the memory", 30'000, 300);
   BOOST_REQUIRE((many.wait_for(patience) == std::future_status::ready));
   BOOST_REQUIRE(eventually(patience, [&] { return left_out() == 2; }));
+  auto in_parts = write_large("in parts", 2'500'000, 1); // R13
+  BOOST_REQUIRE((in_parts.wait_for(patience) == std::future_status::ready));
   const auto written = source.last_written();
   BOOST_REQUIRE(eventually(patience, [&] { return source.last_written() > written + 1000; }));
   world.kafka.resume(1);
