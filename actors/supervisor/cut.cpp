@@ -91,9 +91,11 @@ bool supervisor::is_compared(const account_state& account, const term_entry& pen
   auto& doing = work(account.id);
   if (doing.compared >= pending.term)
     return true;
-  if (doing.fence->at_cut.empty()) {
+  if (doing.fence->at_cut.empty() || !doing.fence->is_protected) {
     if (pending.origin == term_origin::planned && account.primary() != self_name())
-      say_not_compared(account.id, pending.term, "the fence doesn't say what they were");
+      say_not_compared(account.id, pending.term,
+                       doing.fence->is_protected ? "the fence doesn't say what they were"
+                                                 : "its log may lack some, and that was accepted");
     doing.compared = pending.term;
     return true;
   }
