@@ -149,11 +149,12 @@ result<std::optional<checksum_view>> view_checksum(sql_session& session,
     return passed_on(ended);
   if (!rows)
     return tl::make_unexpected(rows.error());
-  if (!*rows)
+  auto& found = *rows;
+  if (!found)
     return std::nullopt;
-  checksum_view out{std::move(*place), std::nullopt, std::move(**rows)};
-  if (*replica)
-    out.applied = (*replica)->applied;
+  checksum_view out{std::move(*place), std::nullopt, std::move(*found)};
+  if (const auto& row = *replica; row.has_value())
+    out.applied = row->applied;
   return std::optional(std::move(out));
 }
 
