@@ -50,6 +50,37 @@ void mariadb_watch::attached(bool is_attached, const std::string& why) {
   attached_ = is_attached;
   const std::lock_guard lock(mutex_);
   not_attached_ = why;
+  quiet_since_ = boot_now();
+}
+
+void mariadb_watch::probe_seen() {
+  committed_ = boot_now().value;
+  if (unmet_since_.exchange(0) != 0) {
+    const std::lock_guard lock(mutex_);
+    told_of_quiet_ = false;
+  }
+}
+
+void mariadb_watch::nothing_to_read(std::uint64_t read) {
+  const auto now = boot_now();
+  const auto lease = std::chrono::nanoseconds(options_.lease).count();
+  // Behind a group that we hold, the next one is written but locked: it waits for Kafka alone.
+  const bool holding = options_.oldest_hold && options_.oldest_hold() > std::chrono::nanoseconds::zero();
+  bool tell = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (read != std::exchange(read_, read) || holding)
+      quiet_since_ = now;
+    const auto written = unmet_since_.load();
+    if (written == 0 || now.value - std::max(written, quiet_since_.value) < lease)
+      return;
+    quiet_since_ = now;
+    tell = !std::exchange(told_of_quiet_, true);
+  }
+  if (tell)
+    options_.report("what is written to MariaDB doesn't come through the binlog that capture reads: capture "
+                    "connects anew (RESET MASTER does that, or a lock under which nothing commits)");
+  options_.reconnect();
 }
 
 std::string mariadb_watch::why_unprotected() const {
@@ -183,10 +214,13 @@ void mariadb_watch::probe() {
         continue;
       probe_socket_ = static_cast<int>(mysql_get_socket(session->native()));
     }
+    std::int64_t none = 0;
+    unmet_since_.compare_exchange_strong(none, boot_now().value);
     if (logged_state(*session).write_probe(++number)) {
       options_.mark->saw(number);
       committed_ = boot_now().value;
     } else {
+      unmet_since_ = 0;
       session.reset(); // the next one asks anew whose server this is: our tables may be gone
     }
   } while (pause());

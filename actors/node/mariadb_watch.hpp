@@ -25,6 +25,7 @@ public:
     sql_options local;
     sql_options logged;
     std::chrono::milliseconds heartbeat{500};
+    std::chrono::milliseconds lease{3000};
     bool synchronous = true;
     std::uint32_t dump_server_id = 0;
     bool logs_replica_updates = false; ///< what is replicated here is in the binlog as well
@@ -32,7 +33,8 @@ public:
     std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();
     /// How long the oldest captured transaction has waited for our own ACK; zero if none waits.
     std::function<std::chrono::steady_clock::duration()> oldest_hold{};
-    /// Semi-sync was switched on under a connection that isn't semi-synchronous: it must be made anew (S04).
+    /// Capture's connection must be made anew: semi-sync was switched on under one that isn't
+    /// semi-synchronous (S04), or nothing comes over it any more (see nothing_to_read()).
     std::function<void()> reconnect;
     std::function<void(const std::string&)> report;
     /// What isn't set as it should be, beside the reason that why_unprotected() gives; once as long as it
@@ -53,7 +55,11 @@ public:
   void attached(bool is_attached, const std::string& why);
   /// Capture met the probe row: the mailstore commits, even if the probe's own COMMIT still waits for us
   /// (R10).
-  void probe_seen() { committed_ = boot_now().value; }
+  void probe_seen();
+  /// Capture's thread: MariaDB says that it has nothing more to send, `read` events into this connection. If
+  /// it says so for a lease while a probe is written and nothing of ours waits, the connection reads a binlog
+  /// that isn't written to any more (RESET MASTER): it would get heartbeats, and every COMMIT wait, for ever.
+  void nothing_to_read(std::uint64_t read);
 
   /// Empty: commits here are protected; else why not, with the line to set (R5).
   std::string why_unprotected() const;
@@ -74,6 +80,7 @@ private:
   options options_;
   std::atomic<bool> attached_{false};
   std::atomic<std::int64_t> committed_{0};
+  std::atomic<std::int64_t> unmet_since_{0}; ///< a probe is written, but capture hasn't met it; 0: none
   std::atomic<int> probe_socket_{-1};
   unsigned looks_without_client_ = 0;
   bool misses_readers_ = false;                ///< others read a binlog that lacks something
@@ -85,6 +92,9 @@ private:
   std::string semi_sync_ = "unknown";
   std::uint64_t released_ = 0; ///< commits that the server released without an ACK, as last seen
   bool first_look_ = true;
+  std::uint64_t read_ = 0;     ///< by capture, as last told
+  boot_time quiet_since_{};    ///< since then capture was told of nothing to read, and of nothing else
+  bool told_of_quiet_ = false; ///< as long as no probe is met
   bool stopping_ = false;
   std::thread watcher_;
   std::thread prober_;

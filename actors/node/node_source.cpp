@@ -152,6 +152,7 @@ result<void> node::start_capture() {
       spdlog::warn("capture isn't attached to MariaDB: {}", why);
   };
   options.probe_seen = [this] { watch_->probe_seen(); };
+  options.nothing_to_read = [this](std::uint64_t read) { watch_->nothing_to_read(read); };
   options.lost_at_start = std::move(lost);
   options.tail = std::move(known->tail);
   options.admitted = [local = parts_->local]() -> result<void> {
@@ -213,6 +214,7 @@ void node::spawn_watch() {
   options.local = parts_->local;
   options.logged = parts_->logged;
   options.heartbeat = parts_->config.cluster.heartbeat;
+  options.lease = parts_->config.cluster.lease;
   options.synchronous = parts_->config.cluster.durability == durability_mode::synchronous;
   options.dump_server_id = dump_id(parts_->config);
   options.logs_replica_updates = parts_->config.mariadb.log_replica_updates;

@@ -53,8 +53,13 @@ void capture::reconnect() {
 void capture::acknowledge(const binlog_place& place) {
   const std::lock_guard lock(source_mutex_);
   // A failed write means that the connection is gone; the place is acknowledged again when it is back.
-  if (source_)
-    (void)source_->send_ack(place);
+  if (source_ && source_->send_ack(place))
+    acknowledged_ = place;
+}
+
+bool capture::is_acknowledged(const binlog_place& place) {
+  const std::lock_guard lock(source_mutex_);
+  return place <= acknowledged_;
 }
 
 void capture::run() {
@@ -123,17 +128,27 @@ result<void> capture::run_connection() {
   stream.start = resumption.start;
   if (use_second_id_)
     stream.server_id = options_.second_server_id;
-  auto opened = capture_source::open(stream, options_.routing,
-                                     [this, told = binlog_place{}](const binlog_place& idle) mutable {
-                                       if (std::exchange(told, idle) != idle)
-                                         options_.around->settle->idle_at(idle);
-                                     });
+  const capture_source* source_of_beats = nullptr; // a heartbeat comes within next_transaction()
+  auto opened =
+      capture_source::open(stream, options_.routing,
+                           [this, &source_of_beats, told = binlog_place{}](const binlog_place& idle) mutable {
+                             // Not once more than is needed: behind a RESET MASTER the server takes a place
+                             // of the file that is gone for one in the new file, and releases every commit up
+                             // to there.
+                             if (std::exchange(told, idle) != idle && !is_acknowledged(idle))
+                               options_.around->settle->idle_at(idle);
+                             const auto& counted = source_of_beats->counters();
+                             if (options_.nothing_to_read)
+                               options_.nothing_to_read(counted.events - counted.heartbeats);
+                           });
   if (!opened)
     return tl::make_unexpected(opened.error());
   capture_source* source = opened->get();
+  source_of_beats = source;
   {
     const std::lock_guard lock(source_mutex_);
     source_ = std::move(*opened);
+    acknowledged_ = {};
     if (stopping_)
       source_->interrupt();
   }

@@ -29,6 +29,9 @@ public:
     std::function<void(bool attached, const std::string& why)> attached;
     /// The node's own probe row came back through the binlog (R10).
     std::function<void()> probe_seen;
+    /// MariaDB says that it has nothing more to send, `read` events (heartbeats don't count) into this
+    /// connection. Capture's thread; may be absent.
+    std::function<void(std::uint64_t read)> nothing_to_read{};
     /// Capture can't go on: the binlog can't be read (B09).
     std::function<void(const error&)> stuck;
     /// Capture waits for restart_at() from the start: there's no checkpoint, or this isn't the server of it.
@@ -46,7 +49,7 @@ public:
   /// Stops reading; what was read stays with the account actors. Any thread, blocking until the thread ended.
   void stop();
 
-  /// Any thread. Ends the connection of the moment; a new one follows (S04).
+  /// Any thread. Ends the connection of the moment; a new one follows (S04, R10).
   void reconnect();
 
   /// Any thread, after `position_lost`: capture goes on from there. What was captured before and hasn't
@@ -59,6 +62,8 @@ public:
   void acknowledge(const binlog_place& place);
 
 private:
+  /// The server was told so over the connection of the moment.
+  bool is_acknowledged(const binlog_place& place);
   void run();
   result<void> run_connection();
   /// Tells the supervisor and waits for restart_at(), or for the end.
@@ -76,6 +81,7 @@ private:
   /// Numbers, encodes and produces slices: a COMMIT waits for that, and not for another thread to wake.
   own_thread_unit unit_;
   std::unique_ptr<capture_source> source_; ///< under source_mutex_
+  binlog_place acknowledged_;              ///< over source_; under source_mutex_
   std::mutex source_mutex_;
   std::condition_variable wake_;
   std::optional<position_lost> lost_; ///< capture's thread only

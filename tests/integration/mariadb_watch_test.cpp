@@ -114,6 +114,8 @@ struct world {
     options.local.setup = local_setup();
     options.logged.setup = standard_setup();
     options.heartbeat = 100ms;
+    options.lease = lease;
+    options.oldest_hold = [this] { return oldest_hold.load(); };
     options.dump_server_id = 1001;
     options.endings = endings;
     local = options.local;
@@ -175,6 +177,8 @@ struct world {
       }
   }
 
+  const std::chrono::milliseconds lease{400};
+  std::atomic<std::chrono::milliseconds> oldest_hold{0ms};
   private_mariadb server;
   std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();
   sql_options local;
@@ -254,6 +258,33 @@ BOOST_AUTO_TEST_CASE(s04_semi_sync_switched_off_and_on_is_said_and_holds_again) 
     BOOST_REQUIRE((commit.wait_for(patience) == std::future_status::ready));
     commit.get();
   }
+}
+
+/// As behind a RESET MASTER: the dump stays at the end of a file that is gone, and is told so for ever.
+BOOST_AUTO_TEST_CASE(r10_a_binlog_that_a_written_probe_does_not_come_through_is_read_anew) {
+  world w;
+  std::uint64_t read = 7;
+  const auto in_leases = [&](int leases, const auto& meanwhile) {
+    const auto end = std::chrono::steady_clock::now() + leases * w.lease;
+    BOOST_REQUIRE(eventually(patience, [&] {
+      meanwhile();
+      w.watch->nothing_to_read(read);
+      return std::chrono::steady_clock::now() > end;
+    }));
+    return w.capture->reconnects();
+  };
+  w.capture->hold();                                              // the probe waits in its COMMIT
+  BOOST_TEST(in_leases(3, [&] { w.watch->probe_seen(); }) == 0u); // for our ACK alone
+  w.capture->let_go();
+  w.capture->hold();                               // the next one
+  BOOST_TEST(in_leases(3, [&] { ++read; }) == 0u); // behind what is still to be read
+  w.oldest_hold = 1ms;
+  BOOST_TEST(in_leases(3, [] {}) == 0u); // behind what waits for Kafka
+  w.oldest_hold = 0ms;
+  const auto anew = in_leases(4, [] {});
+  BOOST_TEST(anew >= 1u);
+  BOOST_TEST(anew <= 4u);
+  BOOST_TEST(w.said().starts_with("what is written to MariaDB doesn't come through the binlog"), w.said());
 }
 
 BOOST_AUTO_TEST_CASE(p8_each_setting_that_is_not_as_it_should_be_is_told_once) {

@@ -114,6 +114,41 @@ BOOST_AUTO_TEST_CASE(r9_a_restored_backup_counts_as_dead_and_its_accounts_live_o
   BOOST_TEST(write.get() != "");
 }
 
+/// Nobody restarts anything: the dump would get heartbeats of the file that is gone, and commits hang, for
+/// ever.
+BOOST_AUTO_TEST_CASE(r9_r10_a_binlog_that_is_reset_under_its_node_is_another_history) {
+  const auto names = enrolled("reset", 1);
+  const auto account = world.id_of(names[0]);
+  for (int n = 0; n < 3; ++n)
+    write_once(source, account);
+  BOOST_REQUIRE(world.become_same(names, 0, 1));
+  // What waits for Kafka alone came through the binlog, however long it waits.
+  world.kafka.suspend();
+  auto held = write_async(source, account);
+  BOOST_REQUIRE(
+      eventually(patience, [&] { return source.metric("understudy_lease_remaining_seconds") < -3; }));
+  world.kafka.resume();
+  BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
+  BOOST_TEST(held.get() == "");
+  BOOST_TEST(!source.logged("doesn't come through the binlog that capture reads"));
+  BOOST_REQUIRE(world.become_same(names, 0, 1));
+  source.db.query("RESET MASTER");
+  auto write = write_async(source, account);
+  BOOST_REQUIRE(eventually(patience, [&] { return source.logged("count as dead here"); }));
+  BOOST_TEST(source.logged("doesn't come through the binlog that capture reads"));
+  BOOST_TEST(!ended(write));
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return world.at(1).cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0;
+  }));
+  BOOST_TEST(writes_there(world.at(1), account) == 4u);
+  BOOST_REQUIRE(eventually(patience, [&] { return ended(write); }));
+  BOOST_TEST(write.get() != "");
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  write_once(world.at(1), account);
+  BOOST_TEST(world.become_same(names, 1, 0));
+}
+
 /// Its replicas are all there is: they must not be asked to begin anew with what the empty server has.
 BOOST_AUTO_TEST_CASE(r9_an_emptied_mailstore_counts_as_dead_and_its_replicas_stay_whole) {
   const auto names = enrolled("emptied", 1);
