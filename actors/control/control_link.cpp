@@ -169,9 +169,26 @@ void control_link::read_leases() {
         std::holds_alternative<lease_incarnation>(record->body))
       leases_own_ = true;
     options_.lease->change([&](lease_view& view) { view.fold(*record, {raw.offset, raw.time, boot_now()}); });
+    compare_rules(*record);
   }
   caught_up_ = control_own_ && leases_own_;
   options_.on_leases();
+}
+
+void control_link::compare_rules(const lease_record& record) {
+  const auto* theirs = std::get_if<renewal>(&record.body);
+  // What lies before this life's own record may be of a configuration that is corrected by now.
+  if (theirs == nullptr || !theirs->lease || !leases_own_ || !options_.warn)
+    return;
+  const auto& own = options_.lease->rules();
+  const auto skew = theirs->skew.value_or(own.skew);
+  auto& told = told_rules_[record.from.node];
+  if (std::exchange(told, std::pair(*theirs->lease, skew)) == told || told == std::pair(own.lease, own.skew))
+    return;
+  options_.warn(fmt::format(
+      "{} has another `[cluster] lease` or `skew` than this node: {} and {} ms there, {} "
+      "and {} ms here; whoever takes over waits by the longer; set the same on all nodes",
+      record.from.node, theirs->lease->count(), skew.count(), own.lease.count(), own.skew.count()));
 }
 
 void control_link::read_control() {
@@ -236,6 +253,8 @@ void control_link::heartbeat() {
     body.number = ++renewals_;
     body.sent = boot_now();
     body.rules = rules_version;
+    body.lease = options_.lease->rules().lease;
+    body.skew = options_.lease->rules().skew;
     send_lease({{options_.node, life_}, body});
   }
   options_.on_leases();

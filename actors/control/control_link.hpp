@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -40,6 +41,8 @@ public:
     /// May this node renew (R21)? Asked at each heartbeat; control_read_to_end is filled in by the link.
     std::function<renewal_facts()> facts;
     std::function<void(const std::string&)> report;
+    /// What should be set otherwise but harms nobody, once. Link thread; may be absent.
+    std::function<void(const std::string&)> warn{};
     /// Link thread: what was decided can't be read on from where control is folded to. Nothing is renewed
     /// from then on; may be absent.
     std::function<void(const error&)> lost;
@@ -75,6 +78,7 @@ private:
   void begin_life();
   void read_control();
   void read_leases();
+  void compare_rules(const lease_record& record);
   void heartbeat();
   void check_control_end();
   void send_lease(const lease_record& record);
@@ -96,6 +100,8 @@ private:
   std::atomic<bool> stopping_{false};
   bool control_own_ = false; ///< own incarnation read; link thread
   bool leases_own_ = false;
+  /// Each node's lease and skew, as last compared with ours; link thread.
+  std::map<node_name, std::pair<std::chrono::milliseconds, std::chrono::milliseconds>> told_rules_;
   std::optional<boot_time> control_end_;
   std::string control_lost_;              ///< nothing else is read of control by this process; link thread
   std::atomic<std::int64_t> answered_{0}; ///< the last question that Kafka answered; 0: none yet

@@ -71,6 +71,7 @@ void node::start_link() {
   options.on_leases = [this] { caf::anon_send(supervisor_, leases_read{}); };
   options.facts = [this] { return watch_->facts(); };
   options.report = [](const std::string& text) { spdlog::error("{}", text); };
+  options.warn = [](const std::string& text) { spdlog::warn("{}", text); };
   options.lost = [this](const error& why) { end_with(why); }; // a new process waits for it
   parts_->link = std::make_shared<control_link>(std::move(options));
 }

@@ -2,7 +2,9 @@
 #pragma once
 #include "events/model/account_event.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -20,6 +22,8 @@ struct renewal {
   std::uint64_t number = 0;    ///< counts this process's renewals
   boot_time sent;              ///< by the holder's own clock; means nothing to others
   std::uint32_t rules = 1;     ///< the newest rules version that it knows (R26)
+  /// By which the holder judges itself: whoever takes over waits for it (R22). None: as the reader's own.
+  std::optional<std::chrono::milliseconds> lease{}, skew{};
   bool operator==(const renewal&) const = default;
 };
 

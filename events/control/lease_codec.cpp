@@ -16,6 +16,10 @@ struct body_writer {
     out["number"] = body.number;
     out["sent"] = body.sent.value;
     out["rules"] = body.rules;
+    if (body.lease)
+      out["lease"] = body.lease->count();
+    if (body.skew)
+      out["skew"] = body.skew->count();
   }
   void operator()(const claim& body) {
     out["type"] = "claim";
@@ -30,6 +34,12 @@ struct body_writer {
     out["reason"] = body.reason;
   }
 };
+
+std::optional<std::chrono::milliseconds> span(const json_fields& in, std::string_view key) {
+  if (!in.has(key))
+    return std::nullopt;
+  return std::chrono::milliseconds(in.number<std::uint32_t>(key));
+}
 
 } // namespace
 
@@ -56,8 +66,13 @@ result<lease_record> decode_lease_record(std::string_view json) {
   if (type == "incarnation")
     record.body = lease_incarnation{};
   else if (type == "renewal")
-    record.body = renewal{in.text("process"), in.integer("started"), in.number<std::uint64_t>("number"),
-                          in.read<boot_time>("sent"), in.number<std::uint32_t>("rules")};
+    record.body = renewal{in.text("process"),
+                          in.integer("started"),
+                          in.number<std::uint64_t>("number"),
+                          in.read<boot_time>("sent"),
+                          in.number<std::uint32_t>("rules"),
+                          span(in, "lease"),
+                          span(in, "skew")};
   else if (type == "claim")
     record.body = claim{node_name(in.text("against")), in.text("process"), in.read<boot_time>("sent"),
                         in.read<kafka_offset>("control")};

@@ -63,6 +63,8 @@ void lease_view::fold_renewal(const writer& from, const renewal& body, const lea
   peer.last_renewal = place.read;
   peer.resigned = false;
   peer.rules = body.rules;
+  peer.lease = body.lease.value_or(milliseconds::zero());
+  peer.skew = body.skew.value_or(milliseconds::zero());
   peer.process = body.process;
   if (from.node != self_)
     return;
@@ -92,6 +94,8 @@ void lease_view::fold_claim(const writer& from, const claim& body, const lease_p
   seen.control = body.control;
   if (const auto known = peers_.find(body.against); known != peers_.end()) {
     seen.last_renewal = known->second.last_renewal;
+    seen.lease = known->second.lease;
+    seen.skew = known->second.skew;
     seen.after_resignation = known->second.resigned;
   }
   claims_.push_back(std::move(seen));
@@ -222,14 +226,22 @@ claim_status lease_view::claim_against(const node_name& node, boot_time now) con
   if (!since || *since > newest->sent)
     return spoil("this node's own lease ran out since");
   const auto from = newest->last_renewal.value_or(newest->read);
-  const auto ready = newest->after_resignation ? newest->read : after(from, takeover_wait(rules_));
+  const auto wait = takeover_wait(longer(newest->lease, newest->skew));
+  const auto ready = newest->after_resignation ? newest->read : after(from, wait);
   status.stage = now >= ready && newest->judged ? claim_stage::ready : claim_stage::waiting;
   status.until = ready;
-  status.why = newest->after_resignation
-                   ? fmt::format("{} had resigned", node)
-                   : fmt::format("{} of {} waited", seconds(nanoseconds(now.value - from.value)),
-                                 seconds(takeover_wait(rules_)));
+  status.why =
+      newest->after_resignation
+          ? fmt::format("{} had resigned", node)
+          : fmt::format("{} of {} waited", seconds(nanoseconds(now.value - from.value)), seconds(wait));
   return status;
+}
+
+lease_rules lease_view::longer(milliseconds lease, milliseconds skew) const {
+  auto rules = rules_;
+  rules.lease = std::max(rules.lease, lease);
+  rules.skew = std::max(rules.skew, skew);
+  return rules;
 }
 
 bool lease_view::suspected(const node_name& node, boot_time now) const {
@@ -242,7 +254,8 @@ bool lease_view::suspected(const node_name& node, boot_time now) const {
   if (known->second.resigned)
     return true;
   const auto seen = std::max(*since, known->second.last_renewal.value_or(*since));
-  return after(seen, rules_.lease + rules_.skew) <= now;
+  const auto rules = longer(known->second.lease, known->second.skew);
+  return after(seen, rules.lease + rules.skew) <= now;
 }
 
 peer_lease lease_view::peer(const node_name& node) const {

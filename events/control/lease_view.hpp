@@ -106,9 +106,10 @@ private:
     std::string process;
     boot_time sent, read;
     kafka_offset control;
-    std::optional<boot_time> last_renewal; ///< when the claimed node's last renewal before it was read
-    bool after_resignation = false;        ///< the claimed node's last record before it is a resignation
-    bool judged = false, is_void = false;  ///< for good: control is folded as far as the claimer's was
+    std::optional<boot_time> last_renewal;     ///< when the claimed node's last renewal before it was read
+    std::chrono::milliseconds lease{}, skew{}; ///< that renewal's; zero: not known
+    bool after_resignation = false;            ///< the claimed node's last record before it is a resignation
+    bool judged = false, is_void = false;      ///< for good: control is folded as far as the claimer's was
   };
   struct release {
     kafka_offset claim, control;
@@ -118,6 +119,7 @@ private:
     std::optional<boot_time> last_renewal;
     bool resigned = false;
     std::uint32_t rules = 0;
+    std::chrono::milliseconds lease{}, skew{}; ///< of its last renewal; zero: not known
     std::string process;
     std::deque<release> returned;
   };
@@ -129,6 +131,8 @@ private:
   void judge_claims();
   void judge(seen_claim& which) const;
   bool stands(const seen_claim& which) const;
+  /// Of one's own and the other's the longer: two nodes may be configured differently, or be about to (R22).
+  lease_rules longer(std::chrono::milliseconds lease, std::chrono::milliseconds skew) const;
 
   node_name self_;
   std::string process_;

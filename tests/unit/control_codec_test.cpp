@@ -127,6 +127,8 @@ BOOST_AUTO_TEST_CASE(lease_records_survive_the_way_through_json) {
   const std::vector<lease_record> records{
       {{one, incarnation{1}}, lease_incarnation{}},
       {{one, incarnation{1}}, renewal{"uuid", 17, 5, boot_time{123456789}, 1}},
+      {{one, incarnation{1}},
+       renewal{"uuid", 17, 6, boot_time{123456789}, 1, std::chrono::seconds(5), std::chrono::seconds(0)}},
       {{one, incarnation{1}}, claim{two, "uuid", boot_time{5}, kafka_offset{9}}},
       {{one, incarnation{1}}, resignation{"uuid", "shutting down"}}};
   for (const auto& record : records) {

@@ -30,6 +30,11 @@ struct world {
   void other_renews(std::int64_t now, incarnation life = incarnation{1}) {
     read({{other, life}, renewal{"uuid-other", 900, 1, at(7), 1}}, now);
   }
+  void other_renews_with(std::int64_t now, std::int64_t lease, std::int64_t skew) {
+    read({{other, incarnation{1}},
+          renewal{"uuid-other", 900, 1, at(7), 1, milliseconds(lease), milliseconds(skew)}},
+         now);
+  }
   kafka_offset claims(const node_name& by, const node_name& against, std::int64_t now,
                       std::int64_t control = 0) {
     return read(
@@ -148,6 +153,27 @@ BOOST_FIXTURE_TEST_CASE(r22_a_claim_waits_from_reading_the_last_renewal_before_i
   BOOST_TEST((stage(4800) == claim_stage::ready));
 }
 
+/// Lease and skew are each node's configuration, and change one node after the other.
+BOOST_FIXTURE_TEST_CASE(r22_a_claim_waits_by_the_longer_of_two_leases, world) {
+  other_renews_with(1000, 6000, 900);
+  hold(1000, 2000);
+  claims(me, other, 2000);
+  hold(2500, 8500);
+  BOOST_TEST((stage(1000 + 6600 + 899) == claim_stage::waiting)); // `other` may acknowledge until 7000
+  BOOST_TEST((stage(1000 + 6600 + 900) == claim_stage::ready));
+  BOOST_TEST(view.claim_against(other, at(2500)).why == "1.5 s of 7.5 s waited");
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_a_claim_never_waits_by_less_than_the_own_lease, world) {
+  other_renews_with(1000, 1000, 0);
+  hold(1000, 2000);
+  claims(me, other, 2000);
+  other_renews_with(2100, 60000, 0); // behind the claim: a lease that doesn't count
+  hold(2500, 6000);
+  BOOST_TEST((stage(4799) == claim_stage::waiting));
+  BOOST_TEST((stage(4800) == claim_stage::ready));
+}
+
 BOOST_FIXTURE_TEST_CASE(r22_without_a_known_renewal_the_wait_runs_from_reading_the_claim, world) {
   hold(1000, 2000);
   claims(me, other, 2000);
@@ -239,6 +265,13 @@ BOOST_FIXTURE_TEST_CASE(suspicion_counts_from_the_start_of_the_own_lease, world)
   BOOST_TEST(view.suspected(other, at(12500)));
   other_renews(12600);
   BOOST_TEST(!view.suspected(other, at(12600)));
+}
+
+BOOST_FIXTURE_TEST_CASE(suspicion_waits_by_the_longer_of_two_leases, world) {
+  other_renews_with(1000, 6000, 900);
+  hold(1000, 8000);
+  BOOST_TEST(!view.suspected(other, at(7899)));
+  BOOST_TEST(view.suspected(other, at(7900)));
 }
 
 BOOST_AUTO_TEST_CASE(r21_only_a_node_that_reads_captures_and_commits_renews) {
