@@ -61,6 +61,7 @@ private:
     std::set<account_id> open;          ///< decided, its end not seen
     /// The operation whose decision the account stood at when it was decided: another winner is a rival.
     std::map<account_id, operation_id> decided_on;
+    std::map<account_id, unsigned> decided_again;        ///< how often, behind other commands
     std::set<std::string> records;                       ///< appended, not read back
     std::set<account_id> unread;                         ///< what was decided of them isn't read back
     std::map<node_name, boot_time> claims;               ///< when each was handed over
@@ -96,6 +97,7 @@ private:
   bool source_lives(const node_name& node) const;
   live_facts facts_for(operation& op) const;
   void on_own_change(operation& op, const account_change& change, const event_outcome& outcome);
+  bool may_decide_behind(operation& op, const account_id& id) const;
   // decided, and decided again (operation_decisions.cpp)
   void decide_now(operation& op);
   std::vector<command> commands_of(const operation& op) const;

@@ -322,7 +322,7 @@ event_outcome apply_account_change(control_state& state, const account_change& c
   const auto version = known ? known->version : account_version{};
   if (is_decision(change.body) && version != change.expected) {
     event_outcome outcome{false, {}, known && known->origin ? *known->origin : change_origin{}};
-    outcome.why = fmt::format("it was changed meanwhile: its version is {}, this was decided on version {}",
+    outcome.why = fmt::format("it was changed meanwhile (version {} instead of {}): run the command again",
                               version, change.expected);
     return outcome;
   }

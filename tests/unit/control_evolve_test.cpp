@@ -94,7 +94,7 @@ BOOST_FIXTURE_TEST_CASE(p10_why_a_decision_is_void_is_said_without_the_accounts_
   const auto version = at(anna).version;
   BOOST_TEST(
       void_of(anna, account_version{1}, paused{}) ==
-      fmt::format("it was changed meanwhile: its version is {}, this was decided on version 1", version));
+      fmt::format("it was changed meanwhile (version {} instead of 1): run the command again", version));
   BOOST_TEST(void_of(anna, version, destination_removed{one}) == "mailstore1 is not a destination of it");
   BOOST_TEST(void_of(anna, version, activated{epoch{9}, {}, {}, {}}) ==
              "it speaks of epoch 9, epoch 1 was decided");

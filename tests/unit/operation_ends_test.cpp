@@ -446,6 +446,41 @@ BOOST_FIXTURE_TEST_CASE(r25_what_comes_before_its_decision_doesnt_end_a_command,
   BOOST_TEST(outcome() == "its replicas are paused");
 }
 
+/// Somebody else's command came first, and nobody has to type this one again.
+BOOST_FIXTURE_TEST_CASE(r25_what_isnt_a_promotion_is_decided_again_behind_another_command, world) {
+  renew(one);
+  running->on_command({{},
+                       R"({"namespace": "ha", "command": "pauseReplicas", "operation": "ours",)"
+                       R"( "parameters": {"accounts": ["anna@x"]}})",
+                       [](const reply&) {}});
+  read_back_one(); // its start; decided by now
+  BOOST_REQUIRE(appended.size() == 1u);
+  change(two, anna, destination_set{two, 30}, theirs);
+  read_back_one();
+  BOOST_TEST(!account().is_paused);
+  BOOST_TEST(outcome() == "");
+  BOOST_TEST(account().is_paused);
+  BOOST_TEST(outcome() == "its replicas are paused");
+  BOOST_TEST(done());
+}
+
+BOOST_FIXTURE_TEST_CASE(r25_what_always_comes_too_late_is_to_be_typed_again, world) {
+  renew(one);
+  running->on_command({{},
+                       R"({"namespace": "ha", "command": "pauseReplicas", "operation": "ours",)"
+                       R"( "parameters": {"accounts": ["anna@x"]}})",
+                       [](const reply&) {}});
+  read_back_one();
+  for (std::uint32_t priority = 30; priority < 36; ++priority) {
+    BOOST_REQUIRE(appended.size() == 1u);
+    change(two, anna, destination_set{two, priority}, operation_id("theirs-" + std::to_string(priority)));
+    read_back_one();
+    running->on_tick();
+  }
+  BOOST_TEST(outcome().find("run the command again") != std::string::npos, outcome());
+  BOOST_TEST(!account().is_paused);
+}
+
 BOOST_FIXTURE_TEST_CASE(an_enrolment_doesnt_end_with_the_removal_of_another_destination, world) {
   change(two, anna, replica_reset{two, "foreign write"});
   start(ours, one, two, "setAccountDestination");
