@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -19,9 +20,40 @@ void on_signal(int) {
   stop_wanted = true;
 }
 
+/// The node makes it, and what it keeps there, at its first start.
+result<void> check_state_dir(const std::filesystem::path& dir) {
+  auto nearest = std::filesystem::absolute(dir); // that there is
+  std::error_code unknown;
+  while (!std::filesystem::exists(nearest, unknown) && nearest.has_relative_path())
+    nearest = nearest.parent_path();
+  const auto refused = [&](std::string_view why) {
+    return failure(
+        fmt::format("node.state_dir {} can't be written: {}: {}", dir.string(), nearest.string(), why),
+        "make it a directory of the user whom the node runs as");
+  };
+  if (!std::filesystem::is_directory(nearest, unknown))
+    return refused("it isn't a directory");
+  if (::access(nearest.c_str(), W_OK | X_OK) != 0)
+    return refused(std::generic_category().message(errno));
+  return {};
+}
+
+/// Empty: nobody but its owner and group can read the password.
+std::string why_no_secret(const std::filesystem::path& file) {
+  using std::filesystem::perms;
+  std::error_code unknown;
+  if (file.empty() ||
+      (std::filesystem::status(file, unknown).permissions() & perms::others_read) == perms::none)
+    return {};
+  return fmt::format("everybody on this host can read the password in {}: chmod o= {}", file.string(),
+                     file.string());
+}
+
 /// What the configuration names must be usable: said at once, and not behind the waiting for MariaDB and
 /// Kafka.
 result<void> check_files(const node_config& config) {
+  if (auto writable = check_state_dir(config.node.state_dir); !writable)
+    return writable;
   if (auto rules = load_profile(config.profile_file); !rules)
     return tl::make_unexpected(rules.error());
   if (!config.mariadb.password_file.empty())
@@ -65,11 +97,16 @@ int run_daemon(int argc, char** argv, node_variant variant) {
     return refuse(config.error());
   if (auto usable = check_files(*config); !usable)
     return refuse(usable.error());
+  const auto exposed = why_no_secret(config->mariadb.password_file);
   if (check) {
+    if (!exposed.empty())
+      std::fprintf(stderr, "understudyd: %s\n", exposed.c_str());
     std::printf("%s: good\n", config_file.c_str());
     return 0;
   }
   begin_log(config->level, config->format);
+  if (!exposed.empty())
+    spdlog::warn("{}", exposed);
   std::signal(SIGTERM, on_signal);
   std::signal(SIGINT, on_signal);
   std::signal(SIGPIPE, SIG_IGN);

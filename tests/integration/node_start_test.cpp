@@ -291,6 +291,43 @@ BOOST_AUTO_TEST_CASE(kafka_properties_that_librdkafka_or_the_rules_dont_allow_ar
   check("\"security.protocol\" = \"ssl\"\n\"ssl.ca.location\" = \"/not/there.pem\"", "ssl.ca.location");
 }
 
+BOOST_AUTO_TEST_CASE(a_state_dir_that_cant_be_made_and_a_password_that_all_can_read_are_said_by_check) {
+  std::ifstream in(first.db.dir() / "understudyd.toml");
+  const std::string good((std::istreambuf_iterator<char>(in)), {});
+  const auto file = world.dir() / "places.toml";
+  const auto check = [&](const std::string& text) {
+    std::ofstream(file) << text;
+    return fixture::run_process({UNDERSTUDYD, "--config", file.string(), "--check"}, 20s);
+  };
+  const auto with = [&](const std::string& key, const std::filesystem::path& value) {
+    auto text = good;
+    if (const auto at = text.find(key + " ="); at != std::string::npos)
+      text.erase(at, text.find('\n', at) - at);
+    const auto section = text.find(key == "state_dir" ? "[node]" : "[mariadb]");
+    text.insert(text.find('\n', section), "\n" + key + " = \"" + value.string() + "\"");
+    return text;
+  };
+  const auto no_place = check(with("state_dir", file / "state")); // beneath a file
+  BOOST_TEST_CONTEXT(no_place.output) {
+    BOOST_TEST(no_place.exit_code == 1);
+    BOOST_TEST(no_place.output.find("node.state_dir") != std::string::npos);
+    BOOST_TEST(no_place.output.find("it isn't a directory") != std::string::npos);
+  }
+  BOOST_TEST(check(with("state_dir", world.dir() / "not" / "yet")).exit_code == 0);
+
+  const auto secret = world.dir() / "password";
+  std::ofstream(secret) << "hush";
+  for (const bool open : {true, false}) {
+    std::filesystem::permissions(secret, std::filesystem::perms(open ? 0644 : 0640));
+    const auto done = check(with("password_file", secret));
+    BOOST_TEST_CONTEXT(done.output) {
+      BOOST_TEST(done.exit_code == 0);
+      BOOST_TEST((done.output.find("everybody on this host can read the password") != std::string::npos) ==
+                 open);
+    }
+  }
+}
+
 /// As MariaDB comes out of the package.
 BOOST_AUTO_TEST_CASE(o01_a_mariadb_without_a_binlog_is_said_once_with_the_line_to_set) {
   mailstore plain(8, {.mariadb = {"--skip-log-bin"}}, world.kafka.bootstrap(), world.dir());
