@@ -82,7 +82,8 @@ void supervisor::end_commits_at_start() {
         return [this, ended, before = std::move(before)] {
           before_ending_ = before;
           if (ended) {
-            spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
+            if (*ended > 0)
+              spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
             beginning_ = false;
             return begin();
           }

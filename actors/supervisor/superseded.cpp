@@ -56,7 +56,8 @@ void supervisor::on_commits_ended(kafka_offset claim, const result<std::uint64_t
     delayed_send(this, end_again, run_here{[this] { end_commits_now(); }});
     return;
   }
-  spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
+  if (*ended > 0)
+    spdlog::warn("{} connections that waited in a COMMIT were ended", *ended);
   if (end_again_)
     return end_commits_now();
   ending_ = false;
