@@ -2,6 +2,7 @@
 // before the account's guard stands, and once more where something was written since.
 #include "actors/supervisor/supervisor.hpp"
 #include "storage/snapshot/group_database.hpp"
+#include "storage/state/sql_fields.hpp"
 #include "storage/verify/checksum_difference.hpp"
 
 #include <spdlog/spdlog.h>
@@ -20,17 +21,15 @@ struct reading {
 result<reading> begin_reading(node_parts& parts, const account_id& id) {
   auto session = parts.sessions->borrow();
   if (!session)
-    return tl::make_unexpected(static_cast<const error&>(session.error()));
-  auto found = mailstore_queries(**session, parts.rules).find_by_id({id});
+    return passed_on(session);
+  auto found = mailstore_queries(**session, parts.rules).mailbox_of(id);
   if (!found)
     return tl::make_unexpected(found.error());
-  if (found->empty())
-    return failure("it has no mailbox in this mailstore");
-  auto databases = account_databases(*parts.rules, found->front().group);
+  auto databases = account_databases(*parts.rules, found->group);
   auto catalog = parts.catalogs.of(**session, databases);
   if (!catalog)
     return tl::make_unexpected(catalog.error());
-  return reading{std::move(*session), std::move(found->front()), std::move(databases), std::move(*catalog)};
+  return reading{std::move(*session), std::move(*found), std::move(databases), std::move(*catalog)};
 }
 
 result<std::optional<checksum_view>> read_in_view(node_parts& parts, const account_id& id) {

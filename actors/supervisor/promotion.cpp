@@ -1,7 +1,9 @@
 // How an account moves, as far as this node is concerned (R27–R31).
 #include "actors/source/own_lines.hpp"
 #include "actors/supervisor/supervisor.hpp"
+#include "storage/snapshot/group_database.hpp"
 #include "storage/state/mailstore_queries.hpp"
+#include "storage/state/sql_fields.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -10,16 +12,6 @@ namespace {
 
 /// Reading a partition for an account's numbers is given up after so long, and begun again.
 constexpr std::chrono::seconds reading_patience{60};
-
-result<registered_account> look_up(sql_session& session, const std::shared_ptr<const profile>& rules,
-                                   const account_id& account) {
-  auto found = mailstore_queries(session, rules).find_by_id({account});
-  if (!found)
-    return tl::make_unexpected(found.error());
-  if (found->empty())
-    return failure("it has no mailbox in this mailstore");
-  return std::move(found->front());
-}
 
 bool still_decided(const control_view& control, const account_id& id, epoch term) {
   return control.ask([&](const control_state& state) {
@@ -41,11 +33,6 @@ was_left left_before(node_parts& parts, const account_id& account, epoch term) {
   if (!role)
     return was_left::unknown;
   return *role && (*role)->term >= term ? was_left::yes : was_left::no;
-}
-
-template <class T, class E>
-tl::unexpected<error> no_session(const tl::expected<T, E>& failed) {
-  return tl::make_unexpected(static_cast<const error&>(failed.error()));
 }
 
 /// The comparison under the guard lengthens the account's pause: it gets this part of the guard's time.
@@ -112,8 +99,8 @@ void supervisor::begin_first_epoch(const account_state& account, const term_entr
                   const auto outcome = [&]() -> result<void> {
                     auto session = parts->sessions->borrow();
                     if (!session)
-                      return no_session(session);
-                    auto found = look_up(**session, parts->rules, id);
+                      return passed_on(session);
+                    auto found = mailstore_queries(**session, parts->rules).mailbox_of(id);
                     if (!found)
                       return tl::make_unexpected(found.error());
                     known_account known;
@@ -166,12 +153,12 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                       return failure(gone);
                     auto session = parts->sessions->borrow();
                     if (!session)
-                      return no_session(session);
-                    auto found = look_up(**session, parts->rules, id);
+                      return passed_on(session);
+                    auto found = mailstore_queries(**session, parts->rules).mailbox_of(id);
                     if (!found)
                       return tl::make_unexpected(found.error());
-                    auto catalog = parts->catalogs.of(**session, {parts->rules->group_database(found->group),
-                                                                  parts->rules->registry.table.database});
+                    auto catalog =
+                        parts->catalogs.of(**session, account_databases(*parts->rules, found->group));
                     if (!catalog)
                       return tl::make_unexpected(catalog.error());
                     guard_options limits;
@@ -316,8 +303,8 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
                   const auto outcome = [&]() -> result<void> {
                     auto session = parts->sessions->borrow();
                     if (!session)
-                      return no_session(session);
-                    auto found = look_up(**session, parts->rules, id);
+                      return passed_on(session);
+                    auto found = mailstore_queries(**session, parts->rules).mailbox_of(id);
                     if (!found)
                       return tl::make_unexpected(found.error());
                     replica_record row;

@@ -86,6 +86,15 @@ result<std::vector<registered_account>> mailstore_queries::find_by_id(const std:
   return out;
 }
 
+result<registered_account> mailstore_queries::mailbox_of(const account_id& id) {
+  auto found = find_by_id({id});
+  if (!found)
+    return tl::make_unexpected(found.error());
+  if (found->empty())
+    return failure("it has no mailbox in this mailstore");
+  return std::move(found->front());
+}
+
 result<std::vector<registered_account>> mailstore_queries::find(const std::vector<std::string>& names) {
   session_->doing("find accounts by their names");
   std::unordered_set<std::string> wanted;

@@ -45,6 +45,8 @@ public:
   result<void> each_account(const std::function<void(registered_account)>& each);
   /// Unknown ones are left out.
   result<std::vector<registered_account>> find_by_id(const std::vector<account_id>& ids);
+  /// Fails if it has none.
+  result<registered_account> mailbox_of(const account_id& id);
   /// By address (without case) or account id. One pass over the registry, which has no index on addresses,
   /// however many are looked for.
   result<std::vector<registered_account>> find(const std::vector<std::string>& names);

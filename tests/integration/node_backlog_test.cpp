@@ -72,15 +72,7 @@ struct with_world {
     return why == nullptr ? std::string() : std::string(why->as_string());
   }
   std::future<void> write_large(const std::string& section, unsigned bytes, unsigned times) {
-    return std::async(std::launch::async, [=, this] {
-      const auto mailbox = source.db.value(
-          fmt::format("SELECT id FROM zimbra.mailbox WHERE account_id='{}'", world.id_of(one)));
-      auto client = source.db.connect();
-      for (unsigned i = 0; i < times; ++i)
-        client.query(fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) "
-                                 "VALUES ({}, '{} {}', REPEAT('x', {}))",
-                                 mailbox, section, i, bytes));
-    });
+    return testing::write_large(source, world.id_of(one), section, bytes, times);
   }
   /// The partition is gone, and `megabytes` are written, of which memory keeps four.
   void write_without_partition(const std::string& section, unsigned megabytes) {

@@ -46,15 +46,7 @@ struct with_world {
 
   bool is_protected(const std::string& account) { return source.status(account).at("protected") == true; }
   std::future<void> write_large(const std::string& section, unsigned bytes, unsigned times = 1) {
-    return std::async(std::launch::async, [=, this] {
-      const auto mailbox = source.db.value(
-          fmt::format("SELECT id FROM zimbra.mailbox WHERE account_id='{}'", world.id_of(one)));
-      auto client = source.db.connect();
-      for (unsigned i = 0; i < times; ++i)
-        client.query(fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) "
-                                 "VALUES ({}, '{} {}', REPEAT('x', {}))",
-                                 mailbox, section, i, bytes));
-    });
+    return testing::write_large(source, world.id_of(one), section, bytes, times);
   }
   /// Account one isn't protected, and its commits aren't held: an event of it is missing from the log.
   void refuse_one(const std::string& section) {

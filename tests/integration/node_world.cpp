@@ -301,6 +301,18 @@ std::future<std::string> write_async(mailstore& host, const std::string& account
   });
 }
 
+std::future<void> write_large(mailstore& host, const std::string& account_id, const std::string& section,
+                              unsigned bytes, unsigned times) {
+  return std::async(std::launch::async, [=, &host] {
+    const auto where = box_of(host, account_id);
+    auto client = host.db.connect();
+    for (unsigned i = 0; i < times; ++i)
+      client.query(fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) "
+                               "VALUES ({}, '{} {}', REPEAT('x', {}))",
+                               where.id, section, i, bytes));
+  });
+}
+
 std::uint64_t writes_there(mailstore& host, const std::string& account_id) {
   return std::stoull(
       host.db.value(fmt::format("SELECT COUNT(*) FROM zimbra.mailbox_metadata WHERE mailbox_id={} "

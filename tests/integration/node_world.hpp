@@ -151,6 +151,9 @@ struct enrolled_world {
 void write_once(mailstore& host, const std::string& account_id);
 /// The same in the background: what its client was told, empty for OK.
 std::future<std::string> write_async(mailstore& host, const std::string& account_id);
+/// `times` rows of so many bytes, a transaction each, in the background; their sections are `section 0`, ….
+std::future<void> write_large(mailstore& host, const std::string& account_id, const std::string& section,
+                              unsigned bytes, unsigned times);
 /// How often write_once() was committed there.
 std::uint64_t writes_there(mailstore& host, const std::string& account_id);
 
