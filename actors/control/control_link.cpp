@@ -14,6 +14,9 @@ constexpr std::size_t records_a_poll = 2000;
 /// Kafka is asked at each heartbeat. A lease without an answer ends the lease; whoever waits for an election
 /// longer than for two can't reach it.
 constexpr int leases_unanswered = 2;
+/// Commits wait for a lease that isn't renewed, as at each start of a node: whether it may be is asked again
+/// soon, and after twice as long each time.
+constexpr std::chrono::milliseconds ask_again{20};
 
 boot_time after(boot_time from, std::chrono::milliseconds wait) {
   return boot_time(from.value + std::chrono::nanoseconds(wait).count());
@@ -23,7 +26,8 @@ boot_time after(boot_time from, std::chrono::milliseconds wait) {
 
 control_link::control_link(options o)
     : options_(std::move(o))
-    , life_(options_.first_life) {}
+    , life_(options_.first_life)
+    , ask_again_(ask_again) {}
 
 control_link::~control_link() {
   stop();
@@ -233,7 +237,7 @@ void control_link::check_control_end() {
 void control_link::heartbeat() {
   // A third of the lease: one lost renewal doesn't end it.
   const auto interval = std::min(options_.heartbeat, options_.lease->rules().lease / 3);
-  next_heartbeat_ = after(boot_now(), interval);
+  const auto begun = boot_now();
   check_control_end();
   auto facts = options_.facts();
   facts.control_read_to_end = caught_up_ ? control_end_ : std::nullopt;
@@ -256,6 +260,13 @@ void control_link::heartbeat() {
     body.lease = options_.lease->rules().lease;
     body.skew = options_.lease->rules().skew;
     send_lease({{options_.node, life_}, body});
+  }
+  if (may) {
+    next_heartbeat_ = after(begun, interval);
+    ask_again_ = ask_again;
+  } else {
+    next_heartbeat_ = after(boot_now(), std::min(interval, std::exchange(ask_again_, ask_again_ * 2)));
+    ask_again_ = std::min(ask_again_, interval);
   }
   options_.on_leases();
 }

@@ -38,7 +38,8 @@ public:
     std::function<void(std::vector<read_record>)> on_control;
     /// Link thread: something of the leases was read or a heartbeat went by.
     std::function<void()> on_leases;
-    /// May this node renew (R21)? Asked at each heartbeat; control_read_to_end is filled in by the link.
+    /// May this node renew (R21)? Asked at each heartbeat, and sooner again while it may not;
+    /// control_read_to_end is filled in by the link.
     std::function<renewal_facts()> facts;
     std::function<void(const std::string&)> report;
     /// What should be set otherwise but harms nobody, once. Link thread; may be absent.
@@ -106,6 +107,7 @@ private:
   std::string control_lost_;              ///< nothing else is read of control by this process; link thread
   std::atomic<std::int64_t> answered_{0}; ///< the last question that Kafka answered; 0: none yet
   boot_time next_heartbeat_;
+  std::chrono::milliseconds ask_again_; ///< from a heartbeat that might not renew to the next
   std::uint64_t renewals_ = 0;
   std::thread thread_;
 };

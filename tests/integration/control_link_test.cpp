@@ -61,6 +61,24 @@ BOOST_AUTO_TEST_CASE(r19_p5_a_node_has_caught_up_only_once_what_was_read_is_fold
   link.stop();
 }
 
+/// Commits wait for the lease at each start of a node: it isn't left to the next heartbeat.
+BOOST_AUTO_TEST_CASE(p8_a_lease_is_renewed_as_soon_as_it_may_be) {
+  create(topic::control);
+  create(topic::leases);
+  const auto rules = lease_rules{std::chrono::minutes(30)};
+  auto options = renewing("prompt", rules);
+  options.heartbeat = std::chrono::minutes(10); // nothing is renewed at a second one here
+  const auto lease = options.lease;
+  std::atomic<int> asked{0};
+  options.facts = [&asked] {
+    return renewal_facts{boot_now(), boot_now(), ++asked > 3}; // capture is attached a little later
+  };
+  control_link link(std::move(options));
+  BOOST_REQUIRE(link.start());
+  BOOST_TEST(fixture::eventually(deadline, [&] { return lease->holds(); }));
+  link.stop();
+}
+
 BOOST_AUTO_TEST_CASE(r22_nodes_with_other_leases_say_so_once) {
   create(topic::control);
   create(topic::leases);
