@@ -218,7 +218,7 @@ void control_link::read_control() {
       const std::lock_guard lock(mutex_);
       std::erase_if(not_read_back_, [&](const control_record& sent) { return sent.id == record->id; });
     }
-    batch.push_back({raw.offset, std::move(record)});
+    batch.push_back({raw.offset, raw.time, std::move(record)});
   }
   options_.on_control(std::move(batch));
   caught_up_ = control_own_ && leases_own_;

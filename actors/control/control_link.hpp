@@ -22,6 +22,7 @@ public:
   /// A record of understudy.control as it was read.
   struct read_record {
     kafka_offset offset;
+    std::optional<broker_time> appended; ///< as the broker says
     result<control_record> record;
   };
 

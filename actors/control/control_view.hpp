@@ -15,9 +15,10 @@ public:
   explicit control_view(node_name self)
       : self_(std::move(self)) {}
   /// The supervisor only.
-  evolution fold(const control_record& record, kafka_offset offset) {
+  evolution fold(const control_record& record, kafka_offset offset, std::optional<broker_time> appended) {
     const std::unique_lock lock(mutex_);
     auto outcome = evolve(state_, record, offset);
+    appended_ = appended;
     folded_more_.notify_all();
     return outcome;
   }
@@ -28,6 +29,9 @@ public:
   }
   /// The supervisor only, before anybody else reads: what was stored.
   control_state& restore() { return state_; }
+  /// The same: when the last record that was folded in was appended.
+  void restore_appended(std::optional<broker_time> at) { appended_ = at; }
+  std::optional<broker_time> appended() const { return appended_; }
   /// The supervisor only: it alone writes, so it reads without the lock.
   const control_state& own() const { return state_; }
   /// Any thread; the answer must not point into the state.
@@ -56,6 +60,7 @@ private:
   mutable std::shared_mutex mutex_;
   mutable std::condition_variable_any folded_more_;
   control_state state_;
+  std::optional<broker_time> appended_; ///< of the record before state_.next(), if the broker says so
 };
 
 } // namespace understudy

@@ -45,6 +45,31 @@ result<topics_ready> make_ready(topic_admin& admin, const std::vector<topic_plan
   return ready;
 }
 
+/// How the log of control differs from the one that was folded up to `folded`, whose last record was
+/// `appended` then; empty: it doesn't, as far as is to be seen.
+result<std::string> unlike_folded(partition_reader& reader, kafka_offset folded,
+                                  std::optional<broker_time> appended) {
+  constexpr partition_id only_partition{0};
+  const auto marks = reader.watermarks_of(only_partition, kafka_patience);
+  if (!marks)
+    return tl::make_unexpected(marks.error());
+  if (marks->high < folded)
+    return fmt::format("ends at {}, and this node has read it up to {}", marks->high, folded);
+  const kafka_offset last{folded.value - 1};
+  if (!appended || last < marks->low)
+    return std::string{};
+  if (auto added = reader.add(only_partition, last); !added)
+    return tl::make_unexpected(added.error());
+  const auto found = reader.poll(1, kafka_patience);
+  reader.remove(only_partition);
+  if (found.records.empty())
+    return failure(fmt::format("offset {} of {} could not be read", last, topic::control));
+  const auto& there = found.records.front();
+  if (there.offset == last && there.time == appended)
+    return std::string{};
+  return fmt::format("has another record at offset {} than this node has read there", last);
+}
+
 /// What takes its whole patience when nobody answers runs beside this thread. Nothing: the node is to stop
 /// first; the process ends without the rest.
 template <class T>
@@ -153,6 +178,7 @@ result<void> node::restore_control() {
     if (!read)
       return read;
   state.set_next((*position)->next);
+  parts_->control->restore_appended((*position)->appended);
   parts_->server->saw((*position)->next);
   // The claims that nodes came back from are told by control alone: what is folded isn't read again (R22).
   parts_->lease->change([&](lease_view& view) {
@@ -163,8 +189,9 @@ result<void> node::restore_control() {
   return outcome;
 }
 
-/// A Kafka that holds less of control than this node has folded of it is another one, or has lost records:
-/// what was decided since isn't to be known there, and what is written there may never be read by others.
+/// A Kafka that holds less of control than this node has folded of it, or another record where it folded the
+/// last one, is another one, or has lost records: what was decided since isn't to be known there, and what is
+/// written there may never be read by others.
 result<void> node::wait_for_known_control() {
   const auto folded = parts_->control->ask([](const control_state& state) { return state.next(); });
   if (folded == kafka_offset{})
@@ -172,21 +199,21 @@ result<void> node::wait_for_known_control() {
   auto opened = partition_reader::open(parts_->kafka, topic::control);
   if (!opened)
     return tl::make_unexpected(opened.error());
-  const auto ask = [reader = std::shared_ptr<partition_reader>(std::move(*opened))] {
-    return reader->watermarks_of(partition_id{0}, kafka_patience);
+  const auto ask = [reader = std::shared_ptr<partition_reader>(std::move(*opened)), folded,
+                    appended = parts_->control->appended()] {
+    return unlike_folded(*reader, folded, appended);
   };
   while (true) {
-    const auto marks = unless<result<watermarks>>([this] { return stopping(); }, ask);
-    if (marks && *marks && (*marks)->high >= folded)
+    const auto unlike = unless<result<std::string>>([this] { return stopping(); }, ask);
+    if (unlike && *unlike && (*unlike)->empty())
       return {};
-    if (marks && *marks)
+    if (unlike && *unlike)
+      waiting_for(fmt::format("{} at {} {}: records were lost, or it is another Kafka (nothing is "
+                              "acknowledged; name the Kafka that has them in [kafka] brokers)",
+                              topic::control, parts_->kafka.brokers, **unlike));
+    else if (unlike)
       waiting_for(
-          fmt::format("{} at {} ends at {}, and this node has read it up to {}: records were lost, or it "
-                      "is another Kafka (nothing is acknowledged; name the Kafka that has them in [kafka] "
-                      "brokers)",
-                      topic::control, parts_->kafka.brokers, (*marks)->high, folded));
-    else if (marks)
-      waiting_for(fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, marks->error().what));
+          fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, unlike->error().what));
     if (!pause())
       return failure("stopped while waiting for Kafka");
   }

@@ -96,7 +96,7 @@ void supervisor::on_control(const control_read& batch) {
       spdlog::error("understudy.control, offset {}: {}", read.offset, read.record.error().what);
       continue;
     }
-    const auto outcome = parts_->control->fold(*read.record, read.offset);
+    const auto outcome = parts_->control->fold(*read.record, read.offset, read.appended);
     on_evolution(*read.record, outcome);
     held_.erase(read.record->id);
     touched.insert(outcome.accounts.begin(), outcome.accounts.end());
@@ -302,7 +302,7 @@ void supervisor::on_tick() {
 /// What has changed since it was stored last, as it is now.
 control_changes supervisor::as_folded(const unstored_ids& changed) const {
   control_changes all;
-  all.position = {state().next(), rules_version};
+  all.position = {state().next(), rules_version, parts_->control->appended()};
   for (const auto& id : changed.accounts)
     all.accounts[id] = encode_account(*state().account(id));
   for (const auto& name : changed.nodes)

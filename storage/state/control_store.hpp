@@ -18,6 +18,8 @@ namespace understudy {
 struct control_position {
   kafka_offset next{0};            ///< of understudy.control: everything below is folded in
   std::uint32_t rules_version = 0; ///< of the rules it was folded by (R26)
+  /// When the broker appended the last record that is folded in: another log has another record there.
+  std::optional<broker_time> appended{};
   bool operator==(const control_position&) const = default;
 };
 

@@ -59,7 +59,7 @@ std::vector<std::string> own_schema_statements() {
             " at BIGINT NOT NULL)"),
       table("sent_snapshot(account_id VARCHAR(127) PRIMARY KEY, request BIGINT NOT NULL)"),
       table("control(id TINYINT UNSIGNED PRIMARY KEY, next_offset BIGINT NOT NULL,"
-            " rules_version INT UNSIGNED NOT NULL)"),
+            " rules_version INT UNSIGNED NOT NULL, appended BIGINT)"),
       table("control_account(account_id VARCHAR(127) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
       table("control_node(name VARCHAR(255) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
       table("control_operation(id VARCHAR(64) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
@@ -164,6 +164,8 @@ result<void> ensure_own_schema(sql_session& local, const node_name& self) {
                                        "ADD COLUMN read_file VARCHAR(512) NOT NULL DEFAULT '', "
                                        "ADD COLUMN read_place BIGINT UNSIGNED NOT NULL DEFAULT 0");
       !added)
+    return added;
+  if (auto added = add_missing_columns(local, "control", "appended", "ADD COLUMN appended BIGINT"); !added)
     return added;
   if (auto made = ensure_rows(local); !made)
     return made;

@@ -1,5 +1,6 @@
 // A Kafka that comes back without what it held: wiped, restored from a backup, or another one under its
 // address.
+#include "events/log/producer.hpp"
 #include "tests/integration/node_world.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -34,6 +35,15 @@ struct lost_log_world : enrolled_world {
     std::filesystem::rename(from, data);
     world.kafka.restart();
   }
+  /// What others wrote there meanwhile.
+  void lengthen_control() {
+    const auto writing = producer::start({world.kafka.bootstrap(), {}, "others", {}}, {},
+                                         {[](delivery&&) {}, [](const error&) {}, {}})
+                             .value();
+    for (std::uint64_t record = 0; record < 200; ++record)
+      BOOST_REQUIRE(writing->produce("understudy.control", partition_id{0}, "key", "{}", record));
+    writing->stop(patience);
+  }
 };
 
 } // namespace
@@ -58,6 +68,8 @@ BOOST_FIXTURE_TEST_CASE(p1_r21_nothing_is_acknowledged_on_a_kafka_that_lost_what
   source.start_node();
   BOOST_TEST(eventually(patience, [&] { return source.logged("and this node has read it up to"); }));
   BOOST_TEST(source.get("/readyz").find("and this node has read it up to") != std::string::npos);
+  lengthen_control();
+  BOOST_TEST(eventually(patience, [&] { return source.logged("has another record at offset"); }));
   BOOST_TEST(!eventually(too_long_for_a_commit, [&] { return ended(write); }));
   BOOST_TEST(writes_there(source, account) == before);
 

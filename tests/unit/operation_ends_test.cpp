@@ -52,7 +52,7 @@ struct world {
   const account_state& account() const { return *state().account(anna); }
 
   void fold(control_record record) {
-    const auto outcome = parts->control->fold(record, state().next());
+    const auto outcome = parts->control->fold(record, state().next(), std::nullopt);
     running->on_evolution(record, outcome);
   }
   void say(const node_name& node, std::vector<control_event> events, const operation_id& by = {}) {

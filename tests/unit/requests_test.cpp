@@ -114,9 +114,9 @@ BOOST_AUTO_TEST_CASE(what_others_said_is_judged_by_control_as_they_knew_it) {
                             [&] { return view.wait_until_folded(kafka_offset{2}, std::chrono::minutes(1)); });
   control_record nothing;
   nothing.id = "one/1";
-  view.fold(nothing, kafka_offset{0});
+  view.fold(nothing, kafka_offset{0}, std::nullopt);
   BOOST_TEST((waiting.wait_for(std::chrono::seconds(0)) == std::future_status::timeout));
   nothing.id = "one/2";
-  view.fold(nothing, kafka_offset{1});
+  view.fold(nothing, kafka_offset{1}, std::nullopt);
   BOOST_TEST(waiting.get());
 }
