@@ -167,12 +167,13 @@ boost::json::object mailstore::status(const std::string& account) const {
 }
 
 node_world::node_world(const world_options& options)
-    : kafka({.brokers = options.brokers, .controllers = 1, .properties = options.kafka}) {
-  if (options.prepare)
-    options.prepare(kafka);
+    : kafka({.brokers = options.brokers, .controllers = 1, .properties = options.kafka, .waits = false}) {
   const auto tls = shared_material(dir_.path());
   for (unsigned number = 1; number <= options.mailstores; ++number)
     stores_.emplace_back(number, number == 1 ? options.first : mailstore_options{}, kafka.bootstrap(), tls);
+  kafka.wait_until_up(); // while it came up, the MariaDBs did
+  if (options.prepare)
+    options.prepare(kafka);
   if (options.first.starts)
     for (auto& store : stores_)
       store.start_node();
