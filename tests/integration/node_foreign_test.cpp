@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(r35_a_foreign_write_while_the_node_is_down_is_found_when_it
 
 BOOST_AUTO_TEST_CASE(
     r35_what_was_acknowledged_before_a_death_is_no_foreign_write_when_the_mailstore_returns) {
-  node_world world;
+  node_world world({.cluster = short_lease});
   auto& source = world.at(0);
   auto& other = world.at(1);
   const auto names = world.create_accounts(0, "tail", 1);
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(
 }
 
 BOOST_AUTO_TEST_CASE(r35_nor_is_it_when_the_mailstore_returns_before_its_successor_is_active) {
-  node_world world;
+  node_world world({.cluster = short_lease});
   auto& source = world.at(0);
   auto& other = world.at(1);
   const auto names = world.create_accounts(0, "early", 1);
@@ -252,7 +252,7 @@ bool ends_commits_at_start(mailstore& at) {
 }
 
 BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_ok) {
-  node_world world;
+  node_world world({.cluster = short_lease});
   auto& source = world.at(0);
   auto& other = world.at(1);
   const auto names = world.create_accounts(0, "returns", 1);
@@ -282,7 +282,7 @@ BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_
 
 /// What the mailstore doesn't get back is over there as well.
 BOOST_AUTO_TEST_CASE(r19_r20_a_start_behind_an_epoch_that_was_lost_for_good_ends_no_commits_twice) {
-  node_world world({.mailstores = 3});
+  node_world world({.mailstores = 3, .cluster = short_lease});
   auto& source = world.at(0);
   auto& other = world.at(1);
   const auto names = world.create_accounts(0, "gone", 1);
@@ -306,7 +306,7 @@ BOOST_AUTO_TEST_CASE(r19_r20_a_start_behind_an_epoch_that_was_lost_for_good_ends
 /// A machine that stood still for longer than its lease: control's word that the account moved may be read
 /// before the claim that it rests on, and the commit that waits is captured about then.
 BOOST_AUTO_TEST_CASE(p5_r8_nor_is_one_whose_node_only_stood_still) {
-  node_world world;
+  node_world world({.cluster = short_lease});
   auto& source = world.at(0);
   auto& other = world.at(1);
   const auto names = world.create_accounts(0, "still", 4);
@@ -363,7 +363,7 @@ struct lost_without_a_checkpoint {
     BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
     BOOST_TEST(held.get() != "");
   }
-  node_world world;
+  node_world world{{.cluster = short_lease}};
   mailstore& source = world.at(0);
   const std::vector<std::string> names = world.create_accounts(0, "young", 1);
   const std::string account = enrolled_without_a_checkpoint(world, names);

@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(r28_a_source_that_was_killed_behind_its_role_row_takes_noth
 }
 
 BOOST_AUTO_TEST_CASE(r24_behind_a_declined_epoch_another_is_promoted_while_the_old_source_lives) {
-  node_world world({.mailstores = 3});
+  node_world world({.mailstores = 3, .cluster = short_lease});
   const auto names = world.create_accounts(0, "user", 1);
   const auto id = world.id_of(names.front());
   world.enrol(names, 0, 1, 10);
@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(f06_threads_bounds_how_many_accounts_move_at_once) {
 }
 
 BOOST_AUTO_TEST_CASE(r25_an_operation_goes_on_when_the_node_that_took_it_dies) {
-  node_world world({.mailstores = 3});
+  node_world world({.mailstores = 3, .cluster = short_lease});
   const auto names = world.create_accounts(0, "user", 4);
   world.enrol(names, 0, 1, 10);
   world.enrol(names, 0, 2, 20);

@@ -11,7 +11,7 @@ using fixture::eventually;
 namespace {
 
 struct place_world {
-  node_world world;
+  node_world world{{.cluster = short_lease}};
   mailstore& source = world.at(0);
 
   std::vector<std::string> enrolled(const std::string& prefix, unsigned count) {
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(r9_r10_a_binlog_that_is_reset_under_its_node_is_another_his
   world.kafka.suspend();
   auto held = write_async(source, account);
   BOOST_REQUIRE(
-      eventually(patience, [&] { return source.metric("understudy_lease_remaining_seconds") < -3; }));
+      eventually(patience, [&] { return source.metric("understudy_lease_remaining_seconds") < -2; }));
   world.kafka.resume();
   BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
   BOOST_TEST(held.get() == "");

@@ -169,8 +169,11 @@ boost::json::object mailstore::status(const std::string& account) const {
 node_world::node_world(const world_options& options)
     : kafka({.brokers = options.brokers, .controllers = 1, .properties = options.kafka, .waits = false}) {
   const auto tls = shared_material(dir_.path());
-  for (unsigned number = 1; number <= options.mailstores; ++number)
-    stores_.emplace_back(number, number == 1 ? options.first : mailstore_options{}, kafka.bootstrap(), tls);
+  for (unsigned number = 1; number <= options.mailstores; ++number) {
+    auto own = number == 1 ? options.first : mailstore_options{};
+    own.cluster += options.cluster;
+    stores_.emplace_back(number, own, kafka.bootstrap(), tls);
+  }
   kafka.wait_until_up(); // while it came up, the MariaDBs did
   if (options.prepare)
     options.prepare(kafka);

@@ -16,6 +16,8 @@ namespace understudy::testing {
 
 /// Longer than anything that a test waits for takes on a busy machine with two cores.
 inline constexpr std::chrono::seconds patience{40};
+/// Lines of [cluster] for tests that wait for claims again and again: 2.5 s instead of 3.8 s each.
+inline const std::string short_lease = "lease = \"2s\"\nheartbeat = \"250ms\"\nskew = \"250ms\"\n";
 /// Three of a node's checkpoints.
 inline constexpr std::chrono::milliseconds too_long_for_a_checkpoint{1500};
 
@@ -90,6 +92,7 @@ struct world_options {
   /// Before any node starts: makes topics as they are to be.
   std::function<void(const fixture::private_kafka&)> prepare{};
   mailstore_options first{}; ///< of the first mailstore; the others take the defaults
+  std::string cluster{};     ///< further lines of [cluster], of all mailstores
 };
 
 /// What the comparison says about a record of clients' transactions and a MariaDB.
