@@ -9,6 +9,7 @@
 #include <caf/io/all.hpp>
 #include <caf/openssl/all.hpp>
 
+#include <atomic>
 #include <set>
 
 namespace understudy {
@@ -28,6 +29,8 @@ struct gateway_client::implementation {
   caf::actor_system system;
   caf::scoped_actor self;
   caf::actor gateway;
+  /// The connection has ended. CAF drops without a word what is sent after that.
+  std::shared_ptr<std::atomic<bool>> lost = std::make_shared<std::atomic<bool>>(false);
   std::string place;
   std::string node;
 };
@@ -85,6 +88,7 @@ result<std::unique_ptr<gateway_client>> gateway_client::connect(const host_port&
                                tls.certificate.string(), gateway.error().what),
                    "check that a node listens there, and that its CA is that of --config", true);
   held->gateway = std::move(*gateway);
+  held->gateway->attach_functor([lost = held->lost](const caf::error&) { *lost = true; });
   std::string problem;
   std::uint32_t version = 0;
   held->self->request(held->gateway, left_until(end), hello{})
@@ -105,6 +109,8 @@ result<std::unique_ptr<gateway_client>> gateway_client::connect(const host_port&
 
 result<reply> gateway_client::request(std::string command_json, std::chrono::milliseconds deadline) {
   using namespace std::chrono;
+  if (*held_->lost)
+    return failure(fmt::format("the connection to {} has ended", held_->place), "connect again", true);
   auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
   auto signed_request = held_->signer.sign(std::move(command_json), held_->node, now);
   if (!signed_request)

@@ -88,6 +88,18 @@ BOOST_AUTO_TEST_CASE(a_signed_command_reaches_the_handler_with_its_sender) {
   BOOST_TEST(got->body == R"(admin {"command":"x"})");
 }
 
+/// Who kept it connects anew at once, instead of waiting for an answer first.
+BOOST_AUTO_TEST_CASE(o04_a_kept_connection_whose_node_has_ended_says_so) {
+  start(echo);
+  auto client = connect();
+  BOOST_TEST(client->request("{}", 5s).has_value());
+  server.reset();
+  BOOST_TEST(eventually([&] {
+    const auto got = client->request("{}", 100ms);
+    return !got && got.error().what.find("has ended") != std::string::npos;
+  }));
+}
+
 BOOST_AUTO_TEST_CASE(a_large_command_and_a_large_reply_pass) {
   start(echo);
   auto client = connect();
