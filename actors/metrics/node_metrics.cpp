@@ -120,6 +120,9 @@ node_metrics::node_metrics(std::string version)
   for (const auto kind : {promotion_kind::planned, promotion_kind::unplanned})
     for (const auto outcome : {promotion_outcome::done, promotion_outcome::failed})
       promotions_.Add({{"kind", word(kind)}, {"outcome", word(outcome)}});
+  for (const std::string kind : {"apply", "binlog_position", "capture", "epoch", "left_out", "partition",
+                                 "produce", "snapshot", "verify"})
+    error_kinds_.emplace(kind, &errors_.Add({{"kind", kind}}));
   for (const auto* const state : {"synchronous", "off", "asynchronous", "unknown"})
     semi_sync_.add({{"state", state}}, 0);
   refresh({});
