@@ -79,6 +79,11 @@ void read_node(config_file& file, node_section& node) {
   });
 }
 
+bool names_a_port(std::string_view text) {
+  const auto digits = text.find_last_not_of("0123456789");
+  return digits != std::string_view::npos && digits + 1 < text.size() && text[digits] == ':';
+}
+
 void read_mariadb(config_file& file, mariadb_section& mariadb) {
   file.section("mariadb", [&](section_reader& in) {
     in.read("socket", mariadb.socket, file.base());
@@ -88,6 +93,8 @@ void read_mariadb(config_file& file, mariadb_section& mariadb) {
     in.read("log_replica_updates", mariadb.log_replica_updates);
     if (mariadb.socket.empty())
       in.problem("socket", "must not be empty: capture needs MariaDB's socket");
+    else if (names_a_port(mariadb.socket.filename().string()))
+      in.problem("socket", "is the path of MariaDB's Unix socket, not a host and port");
   });
 }
 

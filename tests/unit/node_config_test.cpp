@@ -115,6 +115,8 @@ BOOST_AUTO_TEST_CASE(problems_are_named_with_line_and_key) {
   refused(named + "[cluster]\nlease = 3\n", "line 4: cluster.lease must be a text in quotes");
   refused(named + "[cluster]\npartitions = 0\n", "cluster.partitions must be a whole number from 1 to 10000");
   refused(named + "[limits]\nmemory = \"12 apples\"\n", "limits.memory \"12 apples\" isn't a size");
+  refused(named + "[mariadb]\nsocket = \"127.0.0.1:3306\"\n",
+          "line 4: mariadb.socket is the path of MariaDB's Unix socket, not a host and port");
   refused(named + "[kafka]\nbrokers = \"a:1,,b:2\"\n", "kafka.brokers entry 2");
   refused(named + "[kafka]\nbrokers = \"a:1,a:1\"\n", "named twice");
   refused(named + "[kafka.properties]\nsecurity.protocol = \"ssl\"\n", "quote names with dots");
