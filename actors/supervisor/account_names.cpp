@@ -137,7 +137,7 @@ std::string shared_address(const account_home& one, const account_home& other) {
 
 std::string no_mailstore_has_it(const registries_asked& asked) {
   if (asked.silent.empty())
-    return "no mailstore has this account";
+    return "no mailstore has this account (one mailbox is meant: a distribution list has none)";
   return fmt::format("no mailstore that answers has this account ({} didn't answer)",
                      fmt::join(asked.silent, ", "));
 }
