@@ -30,11 +30,13 @@ void supervisor::on_foreign(const foreign_write& written) {
   if (write.logged && !parts_->fences_at_start->cut(write.account, account->terms, *write.logged))
     return; // this node's own, before its epoch ended: every replica has it
   parts_->metrics->foreign_write();
-  spdlog::error(
-      "account {}: transaction {} changed {} rows here, but {} is its primary; they are kept in {} and "
-      "go nowhere else",
-      write.account, write.id.text(), write.rows->size(), account->primary(),
-      parts_->divergence->file().string());
+  if (const auto hidden = foreign_lines_.admit(std::chrono::steady_clock::now()))
+    spdlog::error(
+        "account {}: transaction {} changed {} rows here, but {} is its primary; they are kept in {} and "
+        "go nowhere else{}",
+        write.account, write.id.text(), write.rows->size(), account->primary(),
+        parts_->divergence->file().string(),
+        *hidden == 0 ? "" : fmt::format(" ({} more such lines weren't shown)", *hidden));
   in_background(*parts_->sql, [parts = parts_, write]() -> std::function<void()> {
     const auto kept = parts->divergence->add(divergence_lines(write, wall_ms()));
     return [kept] {

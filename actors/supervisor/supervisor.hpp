@@ -13,6 +13,7 @@
 #include "actors/supervisor/operations.hpp"
 #include "actors/supervisor/turns.hpp"
 #include "actors/support/counted_actor.hpp"
+#include "events/log/log_throttle.hpp"
 #include "storage/guard/guard.hpp"
 #include "storage/state/control_store.hpp"
 #include "storage/state/logged_state.hpp"
@@ -274,6 +275,7 @@ private:
   /// don't.
   std::unordered_map<account_id, boot_time> handed_over_;
   unstored_ids unstored_;
+  log_throttle foreign_lines_; ///< clients may go on writing to where an account was
   /// Why this whole node's commits aren't protected, as its accounts were told.
   std::string node_gap_;
   std::optional<boot_time> held_lease_; ///< when it was last seen to run

@@ -61,6 +61,10 @@ BOOST_AUTO_TEST_CASE(r35_foreign_writes_are_kept_set_right_once_and_then_park_th
   write_once(other, account); // counted and kept, nothing else
   BOOST_TEST(eventually(patience, [&] { return report_of(other).size() == 3; }));
   BOOST_TEST(writes_there(other, account) == 2u);
+  for (int more = 0; more < 12; ++more)
+    write_once(other, account);
+  BOOST_TEST(eventually(patience, [&] { return report_of(other).size() == 15; }));
+  BOOST_TEST(other.times_logged("go nowhere else") < 15u); // O01: the log isn't flooded
 
   // Over a restart it stays so; an administrator's way out is to remove the destination and set it again.
   BOOST_REQUIRE(other.node.stop());

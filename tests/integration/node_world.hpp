@@ -71,6 +71,13 @@ public:
   /// A metric's value, by its name with labels as /metrics prints them; -1 if it isn't there.
   double metric(const std::string& name) const;
   bool logged(std::string_view part) const { return node.log_text().find(part) != std::string::npos; }
+  std::size_t times_logged(std::string_view part) const {
+    const auto text = node.log_text();
+    std::size_t found = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size()))
+      ++found;
+    return found;
+  }
   /// The number of the last transaction in its binlog.
   std::uint64_t last_written() const;
   /// … in the place that its node stored.
