@@ -4,6 +4,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <fstream>
+
 using namespace understudy;
 using namespace understudy::testing;
 using fixture::eventually;
@@ -76,6 +78,33 @@ BOOST_AUTO_TEST_CASE(o07_a_node_without_its_own_tables_finds_its_accounts_again)
   write_once(source, account);
   BOOST_TEST(world.become_same(names, 0, 1));
   BOOST_TEST(sequence_of(names[0]) == number + 1);
+}
+
+/// What the error says to do.
+BOOST_AUTO_TEST_CASE(b09_behind_a_damaged_event_capture_goes_on_once_its_place_is_deleted) {
+  const auto names = enrolled("damaged", 1);
+  const auto account = world.id_of(names[0]);
+  write_once(source, account);
+  BOOST_REQUIRE(world.become_same(names, 0, 1));
+  BOOST_REQUIRE(source.node.stop());
+  source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+  write_once(source, account);
+  source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=ON");
+  const auto end = source.db.query("SHOW MASTER STATUS").at(0);
+  std::fstream file(source.db.dir() / "data" / *end[0], std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(std::stoll(*end[1]) - 6).put('!'); // before the checksum
+  file.close();
+  source.start_node();
+  BOOST_TEST(eventually(patience, [&] { return !source.node.running(); }));
+  BOOST_TEST(source.logged("checksum doesn't fit: the event is damaged (event type 16 at " + *end[0]));
+  auto held = write_async(source, account);
+  source.db.set_up("DELETE FROM understudy.capture");
+  source.start_and_wait();
+  BOOST_TEST(eventually(patience, [&] { return ended(held); }));
+  BOOST_TEST(held.get() == "");
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 0); }));
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(writes_there(world.at(1), account) == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(r9_a_restored_backup_counts_as_dead_and_its_accounts_live_on_elsewhere) {
