@@ -209,7 +209,8 @@ result<void> node::wait_for_known_control() {
       return {};
     if (unlike && *unlike)
       waiting_for(fmt::format("{} at {} {}: records were lost, or it is another Kafka (nothing is "
-                              "acknowledged; name the Kafka that has them in [kafka] brokers)",
+                              "acknowledged; name the Kafka that has them in [kafka] brokers; if it is gone "
+                              "for good: docs/recovery.md)",
                               topic::control, parts_->kafka.brokers, **unlike));
     else if (unlike)
       waiting_for(

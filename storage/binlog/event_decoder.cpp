@@ -42,13 +42,12 @@ bool read_header(byte_span event, event_header& out) {
 }
 
 error event_decoder::at_place(const event_header& header, std::string what) const {
-  return error{
-      fmt::format("{} (event type {} at {}:{}, {} bytes)", what, header.type, file_, position_,
-                  header.length),
-      "nothing can be captured before this place is behind us: look at it with mariadb-binlog; `SET "
-      "sql_log_bin=0; DELETE FROM understudy.capture` in this MariaDB and a start of understudyd then "
-      "begin at the binlog's end, with new replicas of the accounts that are written here",
-      false};
+  return error{fmt::format("{} (event type {} at {}:{}, {} bytes)", what, header.type, file_, position_,
+                           header.length),
+               "commits wait: look at this place with mariadb-binlog, run `SET sql_log_bin=0; DELETE FROM "
+               "understudy.capture` in this MariaDB, and start understudyd; it goes on at the binlog's end, "
+               "with new replicas of the accounts that are written here",
+               false};
 }
 
 result<byte_span> event_decoder::check(const event_header& header, byte_span event) {

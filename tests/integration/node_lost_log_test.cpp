@@ -82,6 +82,41 @@ BOOST_FIXTURE_TEST_CASE(p1_r21_nothing_is_acknowledged_on_a_kafka_that_lost_what
   BOOST_TEST(world.become_same(names, 0, 1));
 }
 
+/// What the message says to do when nobody has its records any more.
+BOOST_FIXTURE_TEST_CASE(a_kafka_that_is_lost_for_good_is_left_by_enrolling_anew, lost_log_world) {
+  const auto account = world.id_of(names[0]);
+  write_once(source, account);
+  BOOST_REQUIRE(source.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0);
+  write_once(other, account);
+  BOOST_REQUIRE(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  source.node.kill9();
+  other.node.kill9();
+  world.kafka.stop();
+  for (const auto& there : std::filesystem::directory_iterator(data))
+    if (there.path().filename().string().starts_with("understudy."))
+      std::filesystem::remove_all(there.path());
+  world.kafka.restart();
+  source.start_node();
+  BOOST_REQUIRE(eventually(patience, [&] { return source.logged("and this node has read it up to"); }));
+  BOOST_REQUIRE(source.node.stop());
+  for (auto* host : {&source, &other}) {
+    host->db.set_up(
+        "DELETE FROM understudy.replica WHERE account_id IN (SELECT account_id FROM understudy.role "
+        "WHERE role='source')");
+    for (const auto* table :
+         {"control", "control_account", "control_node", "control_operation", "capture", "capture_account",
+          "capture_partition", "reader", "stopped", "sent_snapshot", "role"})
+      host->db.set_up(fmt::format("DELETE FROM understudy.{}", table));
+  }
+  for (auto* host : {&source, &other})
+    host->start_and_wait();
+  world.enrol(names, 1, 0); // its home is where it was promoted to
+  write_once(other, account);
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_TEST(world.become_same(names, 1, 0));
+  BOOST_TEST(writes_there(source, account) == 3u);
+}
+
 /// Control says who has copies; only what they lack is gone.
 BOOST_FIXTURE_TEST_CASE(c01_copies_are_made_anew_where_the_accounts_events_alone_are_gone, lost_log_world) {
   const auto account = world.id_of(names[0]);
