@@ -48,6 +48,7 @@ BOOST_AUTO_TEST_CASE(when_the_last_record_was_appended_is_kept_also_in_an_older_
     need(store.store({at, {}, {}, {}, {}}));
     BOOST_TEST((need(store.position()) == at));
   }
+  need(store.clear());
 }
 
 BOOST_AUTO_TEST_CASE(a_role_keeps_what_the_rows_were_also_in_an_older_program_s_table) {
