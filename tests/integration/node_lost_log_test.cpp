@@ -35,6 +35,13 @@ struct lost_log_world : enrolled_world {
     std::filesystem::rename(from, data);
     world.kafka.restart();
   }
+  void lose_topics(std::string_view prefix) {
+    world.kafka.stop();
+    for (const auto& there : std::filesystem::directory_iterator(data))
+      if (there.path().filename().string().starts_with(prefix))
+        std::filesystem::remove_all(there.path());
+    world.kafka.restart();
+  }
   /// What others wrote there meanwhile.
   void lengthen_control() {
     const auto writing = producer::start({world.kafka.bootstrap(), {}, "others", {}}, {},
@@ -91,11 +98,7 @@ BOOST_FIXTURE_TEST_CASE(a_kafka_that_is_lost_for_good_is_left_by_enrolling_anew,
   BOOST_REQUIRE(eventually(patience, [&] { return world.follows(names, 0, 1); }));
   source.node.kill9();
   other.node.kill9();
-  world.kafka.stop();
-  for (const auto& there : std::filesystem::directory_iterator(data))
-    if (there.path().filename().string().starts_with("understudy."))
-      std::filesystem::remove_all(there.path());
-  world.kafka.restart();
+  lose_topics("understudy.");
   source.start_node();
   BOOST_REQUIRE(eventually(patience, [&] { return source.logged("and this node has read it up to"); }));
   BOOST_REQUIRE(source.node.stop());
@@ -124,11 +127,7 @@ BOOST_FIXTURE_TEST_CASE(c01_copies_are_made_anew_where_the_accounts_events_alone
     write_once(source, account);
   BOOST_REQUIRE(eventually(patience, [&] { return source.last_stored() >= source.last_written() - 1; }));
   source.node.kill9();
-  world.kafka.stop();
-  for (const auto& there : std::filesystem::directory_iterator(data))
-    if (there.path().filename().string().starts_with("understudy.accounts-"))
-      std::filesystem::remove_all(there.path());
-  world.kafka.restart();
+  lose_topics("understudy.accounts-");
   source.start_and_wait();
   write_once(source, account);
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 0); }));
