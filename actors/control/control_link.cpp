@@ -261,13 +261,8 @@ void control_link::heartbeat() {
     body.skew = options_.lease->rules().skew;
     send_lease({{options_.node, life_}, body});
   }
-  if (may) {
-    next_heartbeat_ = after(begun, interval);
-    ask_again_ = ask_again;
-  } else {
-    next_heartbeat_ = after(boot_now(), std::min(interval, std::exchange(ask_again_, ask_again_ * 2)));
-    ask_again_ = std::min(ask_again_, interval);
-  }
+  next_heartbeat_ = may ? after(begun, interval) : after(boot_now(), std::min(interval, ask_again_));
+  ask_again_ = may ? ask_again : std::min(interval, ask_again_ * 2);
   options_.on_leases();
 }
 

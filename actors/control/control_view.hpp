@@ -31,8 +31,9 @@ public:
   control_state& restore() { return state_; }
   /// The same: when the last record that was folded in was appended.
   void restore_appended(std::optional<broker_time> at) { appended_ = at; }
-  std::optional<broker_time> appended() const { return appended_; }
   /// The supervisor only: it alone writes, so it reads without the lock.
+  std::optional<broker_time> appended() const { return appended_; }
+  /// The same.
   const control_state& own() const { return state_; }
   /// Any thread; the answer must not point into the state.
   template <class Question>

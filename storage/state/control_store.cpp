@@ -92,8 +92,7 @@ sql_result<void> store_position(sql_session& session, const control_position& po
   return session
       .execute(fmt::format(
           "INSERT INTO understudy.control(id, next_offset, rules_version, appended) VALUES (1, {}, {}, {}) "
-          "ON "
-          "DUPLICATE KEY UPDATE next_offset=VALUES(next_offset), rules_version=VALUES(rules_version), "
+          "ON DUPLICATE KEY UPDATE next_offset=VALUES(next_offset), rules_version=VALUES(rules_version), "
           "appended=VALUES(appended)",
           position.next, position.rules_version,
           position.appended ? fmt::to_string(position.appended->value) : "NULL"))
