@@ -22,13 +22,25 @@ mariadb_watch::~mariadb_watch() {
 
 void mariadb_watch::start() {
   watcher_ = named_thread("mariadb-watch", [this] { watch(); });
+  {
+    const std::lock_guard lock(mutex_);
+    probes_ = probing_ = true;
+  }
   prober_ = named_thread("mariadb-probe", [this] { probe(); });
+}
+
+void mariadb_watch::stop_probing(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  probes_ = false;
+  wake_.notify_all();
+  wake_.wait_for(lock, limit, [this] { return !probing_; });
 }
 
 void mariadb_watch::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    probes_ = false;
   }
   wake_.notify_all();
   // The probe may wait in a COMMIT. Its socket is shut down on our side alone: ending it on the server's
@@ -44,6 +56,11 @@ void mariadb_watch::stop() {
 bool mariadb_watch::pause() {
   std::unique_lock lock(mutex_);
   return !wake_.wait_for(lock, options_.heartbeat, [this] { return stopping_; });
+}
+
+bool mariadb_watch::pause_of_probe() {
+  std::unique_lock lock(mutex_);
+  return !wake_.wait_for(lock, options_.heartbeat, [this] { return !probes_; });
 }
 
 void mariadb_watch::attached(bool is_attached, const std::string& why) {
@@ -223,7 +240,10 @@ void mariadb_watch::probe() {
       unmet_since_ = 0;
       session.reset(); // the next one asks anew whose server this is: our tables may be gone
     }
-  } while (pause());
+  } while (pause_of_probe());
+  const std::lock_guard lock(mutex_);
+  probing_ = false;
+  wake_.notify_all();
 }
 
 } // namespace understudy

@@ -49,6 +49,10 @@ public:
   explicit mariadb_watch(options o);
   ~mariadb_watch();
   void start();
+  /// No probe is written from here on. Returns once none waits in its COMMIT, or after `limit`: one that
+  /// waits when nobody reads any more stays in the server, with its lock on our table, until a node is there
+  /// again.
+  void stop_probing(std::chrono::milliseconds limit);
   void stop();
 
   /// Any thread. Capture (at)tached or not.
@@ -76,6 +80,7 @@ private:
   void look_at_readers(const std::vector<server_check>& checks);
   void look_at_settings(const std::vector<server_check>& checks, std::string_view reason);
   bool pause();
+  bool pause_of_probe();
 
   options options_;
   std::atomic<bool> attached_{false};
@@ -96,6 +101,8 @@ private:
   boot_time quiet_since_{};    ///< since then capture was told of nothing to read, and of nothing else
   bool told_of_quiet_ = false; ///< as long as no probe is met
   bool stopping_ = false;
+  bool probes_ = false;  ///< the prober may write
+  bool probing_ = false; ///< it hasn't ended
   std::thread watcher_;
   std::thread prober_;
 };

@@ -182,7 +182,9 @@ void node::orderly_stop() {
   if (!ends_within(drain_limit, [replicas = parts_->replicas] { replicas->stop(); }))
     spdlog::warn("a replica's COMMIT waits for Kafka: what isn't stored of its place is read again");
   parts_->backlog->stop();
-  if (!parts_->log->drain(drain_limit))
+  if (parts_->log->drain(drain_limit))
+    watch_->stop_probing(drain_limit);
+  else
     spdlog::warn("{} events aren't confirmed by Kafka: they are read again from the binlog at the next start",
                  parts_->log->in_flight());
   parts_->source->stop();

@@ -64,6 +64,20 @@ BOOST_AUTO_TEST_CASE(o07_r16_a_purged_position_initialises_replicas_anew_and_num
   BOOST_TEST(sequence_of(names[0]) == number + 1); // R11: the held one alone was captured
 }
 
+/// It would keep its lock on the probe's table, so that nobody could drop that before a node is there again.
+BOOST_AUTO_TEST_CASE(a_clean_stop_leaves_no_commit_of_the_node_behind) {
+  node_world busy{{.mailstores = 1, .cluster = "lease = \"2s\"\nheartbeat = \"10ms\"\nskew = \"250ms\"\n"}};
+  auto& store = busy.at(0);
+  for (int stops = 0; stops < 10; ++stops) {
+    BOOST_REQUIRE(store.node.stop());
+    BOOST_TEST(store.db
+                   .query("SELECT INFO FROM information_schema.PROCESSLIST WHERE "
+                          "STATE LIKE 'Waiting for semi-sync ACK%'")
+                   .empty());
+    store.start_and_wait();
+  }
+}
+
 BOOST_AUTO_TEST_CASE(o07_a_node_without_its_own_tables_finds_its_accounts_again) {
   const auto names = enrolled("tables", 1);
   const auto account = world.id_of(names[0]);
