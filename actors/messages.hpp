@@ -27,7 +27,7 @@ struct slice_captured {
   gtid id;
   binlog_place end;
   std::int64_t captured_us = 0;
-  std::shared_ptr<const std::vector<row_change>> changes;
+  std::shared_ptr<std::vector<row_change>> changes; ///< null: more than may be kept in memory (P7)
 };
 
 /// The role row of this account was met in the binlog: everything before it was sent (R11, R29).
@@ -181,7 +181,7 @@ struct account_renamed {
 struct foreign_write {
   account_id account;
   gtid id;
-  std::shared_ptr<const std::vector<row_change>> rows;
+  std::shared_ptr<const std::vector<row_change>> rows; ///< null: more than may be kept in memory
   /// Where Kafka has it; none: nobody wrote it there as the account's.
   std::optional<logged_place> logged{};
 };

@@ -141,6 +141,7 @@ result<void> node::start_capture() {
   options.second_server_id = second_dump_id(config);
   options.stream.synchronous = synchronous;
   options.stream.heartbeat = config.cluster.heartbeat;
+  options.stream.most_kept_bytes = config.limits.memory / 4;
   options.routing = std::make_shared<profile_routing>(parts_->rules);
   options.around = around;
   options.accounts = parts_->accounts;

@@ -1,5 +1,7 @@
 #include "actors/source/account.hpp"
 
+#include "storage/binlog/sliced_transaction.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -74,7 +76,11 @@ void account_actor::produce(slice_captured& slice) {
   last_ = last_.next();
   last_id_ = slice.id;
   last_end_ = slice.end;
-  transaction_event event{account_, term_, last_, slice.id, slice.captured_us, *slice.changes};
+  if (!slice.changes) {
+    slice_refused refused{slice.check, last_, why_too_large(slice.id)};
+    return on(refused);
+  }
+  transaction_event event{account_, term_, last_, slice.id, slice.captured_us, std::move(*slice.changes)};
   const bool holds = protected_;
   if (holds) {
     forget_settled();

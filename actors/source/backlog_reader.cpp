@@ -187,12 +187,12 @@ result<void> backlog_reader::read_on(capture_source& source) {
 void backlog_reader::take(sliced_transaction&& transaction) {
   give_up_at(transaction);
   auto slices = slices_of(transaction);
-  for (auto& [id, changes] : slices)
-    take_slice(id, transaction, std::move(changes), transaction.bytes / slices.size());
+  for (auto& [id, slice] : slices)
+    take_slice(id, transaction, std::move(slice), transaction.bytes / slices.size());
 }
 
 /// As capture does: see known_accounts.
-std::vector<std::pair<account_id, std::vector<row_change>>>
+std::vector<std::pair<account_id, sliced_transaction::slice>>
 backlog_reader::slices_of(sliced_transaction& transaction) {
   const std::lock_guard lock(mutex_);
   if (again_) // somebody's earlier ones aren't read yet
@@ -207,10 +207,10 @@ backlog_reader::slices_of(sliced_transaction& transaction) {
   };
   if (transaction.registry.size() > 1)
     join_slices(transaction, owner_of);
-  std::vector<std::pair<account_id, std::vector<row_change>>> all;
+  std::vector<std::pair<account_id, sliced_transaction::slice>> all;
   for (auto& slice : transaction.slices)
     if (auto owner = owner_of(slice.mailbox); owner != account_id{})
-      all.emplace_back(std::move(owner), std::move(slice.changes));
+      all.emplace_back(std::move(owner), std::move(slice));
   for (const auto& row : transaction.registry)
     if (row.kind == change_kind::remove)
       mailboxes_.erase(row.mailbox);
@@ -218,8 +218,10 @@ backlog_reader::slices_of(sliced_transaction& transaction) {
 }
 
 void backlog_reader::take_slice(const account_id& id, const sliced_transaction& transaction,
-                                std::vector<row_change>&& changes, std::size_t bytes) {
+                                sliced_transaction::slice&& slice, std::size_t bytes) {
   const auto& around = options_.around;
+  if (slice.too_large)
+    around->log->give_up_missing(id, why_too_large(transaction.id), transaction.id);
   const auto missing = around->log->take_missing(id, transaction.id);
   if (!missing)
     return forget(id); // the log knows why
@@ -227,8 +229,12 @@ void backlog_reader::take_slice(const account_id& id, const sliced_transaction& 
     return;
   const auto& [partition, term, number, from, is_last] = **missing;
   // When it was captured nobody knows any more; it was committed a moment before.
-  transaction_event event{
-      id, term, number, transaction.id, std::int64_t{transaction.timestamp} * 1'000'000, std::move(changes)};
+  transaction_event event{id,
+                          term,
+                          number,
+                          transaction.id,
+                          std::int64_t{transaction.timestamp} * 1'000'000,
+                          std::move(slice.changes)};
   auto done = [around, window = window_, id, term = term, number = number,
                charged = window_->take(id, bytes + beside_its_rows)](const delivery_outcome& outcome) {
     window->give_back(id, charged);

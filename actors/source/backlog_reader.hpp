@@ -55,8 +55,8 @@ private:
   std::optional<gtid_position> where_to_begin();
   void take(sliced_transaction&& transaction);
   void take_slice(const account_id& account, const sliced_transaction& transaction,
-                  std::vector<row_change>&& changes, std::size_t bytes);
-  std::vector<std::pair<account_id, std::vector<row_change>>> slices_of(sliced_transaction& transaction);
+                  sliced_transaction::slice&& slice, std::size_t bytes);
+  std::vector<std::pair<account_id, sliced_transaction::slice>> slices_of(sliced_transaction& transaction);
   void give_up_at(const sliced_transaction& transaction);
   void look_for_what_didnt_come();
   void give_up_all(const std::string& why);

@@ -194,9 +194,13 @@ result<bool> capture::read_before(const sliced_transaction& transaction, std::de
 }
 
 std::string capture::check_tail(const sliced_transaction& transaction) {
-  // Rows that couldn't be read, or an XA COMMIT of what was prepared before the settled position: no proof.
-  if (!transaction.unseen.empty())
+  // Rows that couldn't be read or kept, or an XA COMMIT of what was prepared before the settled position: no
+  // proof.
+  if (!transaction.unseen.empty() ||
+      std::ranges::any_of(transaction.slices, &sliced_transaction::slice::too_large)) {
+    options_.tail.pass_over(transaction.id);
     return {};
+  }
   tail_check::slices changed;
   for (const auto& [account, changes] : options_.accounts->changes_in(transaction))
     changed[account] = changes;

@@ -14,6 +14,11 @@ std::int64_t wall_us() {
       .count();
 }
 
+/// Null: there were more than may be kept.
+std::shared_ptr<std::vector<row_change>> kept_changes(sliced_transaction::slice& slice) {
+  return slice.too_large ? nullptr : std::make_shared<std::vector<row_change>>(std::move(slice.changes));
+}
+
 /// Nobody but the caller refers to it, so nothing is on its way to it or back, and it holds nothing.
 bool is_at_rest(const account_handle& account) {
   auto* control = caf::actor_cast<caf::actor_control_block*>(account);
@@ -135,20 +140,20 @@ std::shared_ptr<const void> known_accounts::on_slices(sliced_transaction& transa
   met_.advance(transaction.id);
   met_end_ = transaction.end;
   const bool unseen = changes_unseen(transaction);
-  std::vector<std::pair<entry*, std::vector<row_change>*>> own;
+  std::vector<std::pair<entry*, sliced_transaction::slice*>> own;
   for (auto& slice : transaction.slices) {
     auto* account = by_mailbox(slice.mailbox);
     if (account == nullptr)
       continue;
     if (account->is_written())
-      own.emplace_back(account, &slice.changes);
+      own.emplace_back(account, &slice);
     else if (account->term != epoch{} && account->role != account_role::none)
-      report_foreign(*account, transaction.id, std::move(slice.changes));
+      report_foreign(*account, transaction.id, kept_changes(slice));
   }
   const auto slices = static_cast<std::uint32_t>(own.size()) + (unseen ? 1 : 0);
   const auto number =
       around_->settle->begin(transaction.id, transaction.end, slices, transaction.bytes, transaction.group);
-  for (const auto& [account, changes] : own) {
+  for (const auto& [account, slice] : own) {
     auto check = std::make_shared<settlement::slice>(settlement::slice{number});
     account->written_up_to = {transaction.end.file_number(), transaction.end.offset};
     if (settle_known(*account, transaction.id, check) ||
@@ -159,8 +164,7 @@ std::shared_ptr<const void> known_accounts::on_slices(sliced_transaction& transa
     account->captured = true;
     account->sent = account->sent.next();
     tell(actor,
-         slice_captured{std::move(check), transaction.id, transaction.end, wall_us(),
-                        std::make_shared<const std::vector<row_change>>(std::move(*changes))},
+         slice_captured{std::move(check), transaction.id, transaction.end, wall_us(), kept_changes(*slice)},
          unit);
   }
   if (!unseen)
@@ -170,8 +174,9 @@ std::shared_ptr<const void> known_accounts::on_slices(sliced_transaction& transa
   return {held, [settle = around_->settle, last = std::move(last)](const void*) { settle->release(last); }};
 }
 
-void known_accounts::report_foreign(const entry& account, const gtid& id, std::vector<row_change> changes) {
-  foreign_write write{*account.id, id, std::make_shared<const std::vector<row_change>>(std::move(changes))};
+void known_accounts::report_foreign(const entry& account, const gtid& id,
+                                    std::shared_ptr<const std::vector<row_change>> changes) {
+  foreign_write write{*account.id, id, std::move(changes)};
   if (const auto event = former_.take(*account.id, id))
     write.logged = logged_place{account.term, event->where.offset};
   caf::anon_send(around_->supervisor, std::move(write));

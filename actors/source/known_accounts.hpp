@@ -156,7 +156,8 @@ private:
   entry* by_mailbox(mailbox_id mailbox);
   const entry* by_mailbox(mailbox_id mailbox) const;
   const account_handle& wake(entry& account);
-  void report_foreign(const entry& account, const gtid& id, std::vector<row_change> changes);
+  void report_foreign(const entry& account, const gtid& id,
+                      std::shared_ptr<const std::vector<row_change>> changes);
   bool settle_known(entry& account, const gtid& id, const settlement::slice_ptr& check);
   bool refuse_left_out(entry& account, const gtid& id, const settlement::slice_ptr& check,
                        caf::execution_unit* unit);

@@ -19,7 +19,9 @@ void join_slices(sliced_transaction& transaction, OwnerOf owner_of) {
     const auto account = owner_of(slice.mailbox);
     const auto before = account == owner{} ? first.end() : first.find(account);
     if (before != first.end()) {
-      std::ranges::move(slice.changes, std::back_inserter(joined[before->second].changes));
+      auto& whole = joined[before->second];
+      whole.too_large = whole.too_large || slice.too_large;
+      std::ranges::move(slice.changes, std::back_inserter(whole.changes));
       continue;
     }
     if (account != owner{})

@@ -25,6 +25,8 @@ public:
   /// Each transaction that is read from the settled position on, in the binlog's order, with the rows that it
   /// changed of each account. Why this isn't the history in Kafka; empty: it is so far.
   std::string read(const gtid& id, const slices& changed);
+  /// The next one in that order is this, whose rows can't be told.
+  void pass_over(const gtid& id);
 
   bool done() const { return expected_.empty(); }
 

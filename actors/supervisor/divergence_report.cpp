@@ -75,12 +75,22 @@ result<void> write_all(int file, std::string_view text) {
 
 std::string divergence_lines(const foreign_write& write, std::int64_t found_ms) {
   std::string lines;
-  for (const auto& row : *write.rows) {
+  const auto begin = [&] {
     json_writer out(lines);
     out.open('{');
     out.field("found", time_text(found_ms));
     out.field("account", write.account.value);
     out.field("gtid", write.id.text());
+    return out;
+  };
+  if (!write.rows) {
+    auto out = begin();
+    out.field("not_kept", "its rows are more than [limits] memory allows");
+    out.close('}');
+    return lines + '\n';
+  }
+  for (const auto& row : *write.rows) {
+    auto out = begin();
     out.field("table", row.table->table);
     out.field("kind", name_of(row.kind));
     write_image(out, "key", row.before, *row.table);

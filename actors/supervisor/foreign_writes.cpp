@@ -13,6 +13,8 @@ constexpr std::chrono::seconds probe_interval{5};
 
 /// Every host removes rows of some tables by itself: that is nobody's write.
 foreign_write without_pruning(const foreign_write& write, const profile& rules) {
+  if (!write.rows)
+    return write;
   auto rows = std::make_shared<std::vector<row_change>>();
   for (const auto& row : *write.rows)
     if (!rules.is_self_pruned(row.table->table))
@@ -25,16 +27,17 @@ foreign_write without_pruning(const foreign_write& write, const profile& rules) 
 void supervisor::on_foreign(const foreign_write& written) {
   const auto* account = state().account(written.account);
   const auto write = without_pruning(written, *parts_->rules);
-  if (account == nullptr || account->is_withdrawn || write.rows->empty())
+  if (account == nullptr || account->is_withdrawn || (write.rows && write.rows->empty()))
     return;
   if (write.logged && !parts_->fences_at_start->cut(write.account, account->terms, *write.logged))
     return; // this node's own, before its epoch ended: every replica has it
   parts_->metrics->foreign_write();
   if (const auto hidden = foreign_lines_.admit(std::chrono::steady_clock::now()))
     spdlog::error(
-        "account {}: transaction {} changed {} rows here, but {} is its primary; they are kept in {} and "
-        "go nowhere else{}",
-        write.account, write.id.text(), write.rows->size(), account->primary(),
+        "account {}: transaction {} changed {} rows here, but {} is its primary; {} {} and go nowhere else{}",
+        write.account, write.id.text(), write.rows ? std::to_string(write.rows->size()) : "too many",
+        account->primary(),
+        write.rows ? "they are kept in" : "they are more than [limits] memory allows to keep in",
         parts_->divergence->file().string(),
         *hidden == 0 ? "" : fmt::format(" ({} more such lines weren't shown)", *hidden));
   in_background(*parts_->sql, [parts = parts_, write]() -> std::function<void()> {

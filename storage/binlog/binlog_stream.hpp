@@ -34,6 +34,9 @@ struct stream_options {
   /// Longest event accepted, in bytes; longer ones are a clear error, not a reconnect loop (case B01).
   /// MariaDB's own limit is 1 GiB (max_allowed_packet), events may exceed it a little.
   std::size_t max_event_bytes = (std::size_t{1} << 30) + (std::size_t{1} << 20);
+  /// What may be kept in memory of a transaction's rows, and once more of all that are prepared (P7, case
+  /// P06).
+  std::size_t most_kept_bytes = std::size_t{128} << 20;
 };
 
 /// One event as it came, without the semi-sync header; `bytes` is valid until the next call of next().

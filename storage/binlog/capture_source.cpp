@@ -6,10 +6,10 @@
 namespace understudy {
 
 struct capture_source::parts {
-  parts(std::unique_ptr<binlog_stream> s, std::shared_ptr<const table_routing> routing,
+  parts(std::unique_ptr<binlog_stream> s, std::shared_ptr<const table_routing> routing, std::size_t most_kept,
         std::function<void(const binlog_place&)> idle)
       : stream(std::move(s))
-      , slicer(std::move(routing))
+      , slicer(std::move(routing), most_kept)
       , on_idle(std::move(idle)) {}
 
   /// Counts an event; the transaction that it ends, if it does.
@@ -47,8 +47,8 @@ capture_source::open(const stream_options& options, std::shared_ptr<const table_
   auto stream = binlog_stream::connect(options);
   if (!stream)
     return tl::make_unexpected(stream.error());
-  return std::unique_ptr<capture_source>(new capture_source(
-      std::make_unique<parts>(std::move(*stream), std::move(routing), std::move(on_idle))));
+  return std::unique_ptr<capture_source>(new capture_source(std::make_unique<parts>(
+      std::move(*stream), std::move(routing), options.most_kept_bytes, std::move(on_idle))));
 }
 
 result<std::optional<sliced_transaction>> capture_source::next_transaction() {

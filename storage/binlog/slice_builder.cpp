@@ -64,6 +64,29 @@ void warn_unreadable(const prepared_table& t, std::string why, sliced_transactio
                                  !t.route.is_self_pruned});
 }
 
+/// Of what lies outside the value itself.
+struct heap_bytes {
+  std::size_t operator()(const text_value& v) const { return of(v.utf8); }
+  std::size_t operator()(const bytes_value& v) const { return of(v.bytes); }
+  std::size_t operator()(const literal_value& v) const { return of(v.text); }
+  std::size_t operator()(const auto&) const { return 0; }
+  static std::size_t of(const std::string& text) {
+    constexpr std::size_t within_itself = 15;
+    return text.size() > within_itself ? text.size() + 1 : 0;
+  }
+};
+
+/// About what it takes.
+std::size_t memory_of(const row_change& change) {
+  auto bytes = sizeof(row_change);
+  for (const auto* cells : {&change.before, &change.after}) {
+    bytes += cells->capacity() * sizeof(cell);
+    for (const auto& each : *cells)
+      bytes += std::visit(heap_bytes{}, each.content);
+  }
+  return bytes;
+}
+
 enum class mailbox_state : std::uint8_t { known, none, unknown };
 
 /// NULL or out of range: the row is nobody's. Absent: can't be told.
@@ -123,6 +146,7 @@ result<void> slice_builder::add_own(const rows& event, const prepared_table& t, 
     out.ours = true;
     out.slices.clear();
     slice_of_.clear();
+    kept_ = 0;
   }
   if (t.own != prepared_table::own_kind::role || event.kind == change_kind::remove)
     return {};
@@ -223,7 +247,7 @@ result<void> slice_builder::add_change(const rows& event, const prepared_table& 
   // Only columns that don't travel changed: nothing happened to the account.
   if (kind == change_kind::update && change.after.empty())
     return {};
-  slice(mailbox, out).push_back(std::move(change));
+  keep(std::move(change), slice_of(mailbox, out));
   return {};
 }
 
@@ -247,28 +271,52 @@ result<void> slice_builder::add_registry_row(const prepared_table& t, change_kin
   return {};
 }
 
-std::vector<row_change>& slice_builder::slice(mailbox_id mailbox, sliced_transaction& out) {
+sliced_transaction::slice& slice_builder::slice_of(mailbox_id mailbox, sliced_transaction& out) {
   if (!out.slices.empty() && out.slices.back().mailbox == mailbox)
-    return out.slices.back().changes;
+    return out.slices.back();
   const auto [place, added] = slice_of_.try_emplace(mailbox.value, out.slices.size());
   if (added)
     out.slices.push_back({mailbox, {}});
-  return out.slices[place->second].changes;
+  return out.slices[place->second];
+}
+
+void slice_builder::keep(row_change&& change, sliced_transaction::slice& slice) {
+  if (slice.too_large)
+    return;
+  const auto bytes = memory_of(change);
+  if (kept_ + bytes > most_kept_) {
+    kept_ -= slice.bytes;
+    give_up(slice);
+    return;
+  }
+  kept_ += bytes;
+  slice.bytes += bytes;
+  slice.changes.push_back(std::move(change));
+}
+
+void slice_builder::give_up(sliced_transaction::slice& slice) {
+  slice = {slice.mailbox, {}, 0, true};
 }
 
 slice_builder::mark slice_builder::here(const sliced_transaction& out) {
   mark m{out.ours, {}, out.roles.size(), out.registry.size(), out.own_tables.size(), out.unseen.size()};
   for (const auto& s : out.slices)
-    m.changes.push_back(s.changes.size());
+    m.slices.push_back({s.changes.size(), s.bytes});
   return m;
 }
 
 void slice_builder::back_to(const mark& where, sliced_transaction& out) {
   // A mark of ours stands: what it hid before can't be brought back, and ours stays ours.
   if (!out.ours) {
+    // What a slice had before it was given up is gone: it stays so.
+    out.slices.resize(std::min(out.slices.size(), where.slices.size()));
+    kept_ = 0;
     for (std::size_t i = 0; i < out.slices.size(); ++i)
-      out.slices[i].changes.resize(i < where.changes.size() ? where.changes[i] : 0);
-    std::erase_if(out.slices, [](const auto& s) { return s.changes.empty(); });
+      if (auto& s = out.slices[i]; !s.too_large) {
+        s.changes.resize(where.slices[i].changes);
+        s.bytes = where.slices[i].bytes;
+        kept_ += s.bytes;
+      }
     slice_of_.clear();
     for (std::size_t i = 0; i < out.slices.size(); ++i)
       slice_of_.emplace(out.slices[i].mailbox.value, i);

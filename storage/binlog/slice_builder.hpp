@@ -14,13 +14,18 @@ namespace understudy {
 
 class slice_builder {
 public:
-  explicit slice_builder(std::shared_ptr<const table_routing> routing)
-      : tables_(std::move(routing)) {}
+  slice_builder(std::shared_ptr<const table_routing> routing, std::size_t most_kept)
+      : tables_(std::move(routing))
+      , most_kept_(most_kept) {}
 
   /// How much a transaction had at a SAVEPOINT.
   struct mark {
     bool ours = false;
-    std::vector<std::size_t> changes; ///< of each slice
+    struct slice {
+      std::size_t changes = 0;
+      std::size_t bytes = 0;
+    };
+    std::vector<slice> slices;
     std::size_t roles = 0;
     std::size_t registry = 0;
     std::size_t own_tables = 0;
@@ -28,11 +33,16 @@ public:
   };
 
   /// Forgets the transaction before.
-  void begin() { slice_of_.clear(); }
+  void begin() {
+    slice_of_.clear();
+    kept_ = 0;
+  }
   /// Adds one rows event's changes. Errors: damaged rows, or a role row that can't be read.
   result<void> add(const rows& event, sliced_transaction& out);
   static mark here(const sliced_transaction& out);
   void back_to(const mark& where, sliced_transaction& out);
+  /// Frees its rows: they are more than may be kept.
+  static void give_up(sliced_transaction::slice& slice);
 
   /// Routes are asked anew.
   void reroute() { tables_.forget(); }
@@ -48,12 +58,15 @@ private:
   result<void> add_change(const rows& event, const prepared_table& t, change_kind kind, mailbox_id mailbox,
                           sliced_transaction& out);
   bool read_images(const rows& event, byte_reader& in);
-  std::vector<row_change>& slice(mailbox_id mailbox, sliced_transaction& out);
+  sliced_transaction::slice& slice_of(mailbox_id mailbox, sliced_transaction& out);
+  void keep(row_change&& change, sliced_transaction::slice& slice);
 
   prepared_tables tables_;
   row_image before_;
   row_image after_;
-  std::unordered_map<std::uint32_t, std::size_t> slice_of_;
+  std::unordered_map<std::uint32_t, std::size_t> slice_of_; ///< index of each mailbox's
+  std::size_t most_kept_;
+  std::size_t kept_ = 0; ///< bytes of memory, of this transaction
   std::uint64_t rows_read_ = 0;
 };
 

@@ -17,6 +17,8 @@ struct sliced_transaction {
   struct slice {
     mailbox_id mailbox;
     std::vector<row_change> changes;
+    std::size_t bytes = 0;  ///< of memory that they take, about
+    bool too_large = false; ///< more than may be kept (P7): `changes` is empty
   };
 
   /// After image of a row of `understudy.role`: the account's role here changes at this place (R11).
@@ -81,6 +83,11 @@ struct sliced_transaction {
 inline bool changes_unseen(const sliced_transaction& transaction) {
   return std::any_of(transaction.unseen.begin(), transaction.unseen.end(),
                      [](const auto& warning) { return warning.rows_may_have_changed; });
+}
+
+/// What is said of a slice that is `too_large`.
+inline std::string why_too_large(const gtid& id) {
+  return "transaction " + id.text() + " changed more rows than [limits] memory allows to keep";
 }
 
 } // namespace understudy

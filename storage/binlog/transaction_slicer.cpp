@@ -12,6 +12,15 @@ namespace {
 // The mail server uses no XA; whoever leaves so many prepared gets `lost_xa` for the rest.
 constexpr std::size_t most_prepared = 1000;
 
+void move_changes(sliced_transaction& from, sliced_transaction& to) {
+  to.ours = std::exchange(from.ours, false);
+  to.slices = std::exchange(from.slices, {});
+  to.roles = std::exchange(from.roles, {});
+  to.registry = std::exchange(from.registry, {});
+  to.unseen = std::exchange(from.unseen, {});
+  to.own_tables = std::exchange(from.own_tables, {});
+}
+
 } // namespace
 
 result<std::optional<sliced_transaction>> transaction_slicer::feed(const binlog_event& event,
@@ -111,35 +120,31 @@ transaction_slicer::finished transaction_slicer::finish_rolled_back() {
 }
 
 transaction_slicer::finished transaction_slicer::finish_prepared() {
-  if (prepared_.size() < most_prepared)
-    prepared_[xid_] = *open_;
-  auto& out = *open_;
-  out.ours = false;
-  out.slices.clear();
-  out.roles.clear();
-  out.registry.clear();
-  out.unseen.clear();
-  out.own_tables.clear();
+  sliced_transaction changes;
+  move_changes(*open_, changes);
+  if (prepared_.size() < most_prepared) {
+    for (auto& slice : changes.slices) {
+      if (prepared_bytes_ + slice.bytes > most_kept_)
+        slice_builder::give_up(slice);
+      prepared_bytes_ += slice.bytes;
+    }
+    prepared_[xid_] = std::move(changes);
+  }
   return finish();
 }
 
 transaction_slicer::finished transaction_slicer::finish_xa(std::string_view statement) {
   using warning = sliced_transaction::warning;
   auto held = prepared_.extract(xid_);
+  if (held)
+    for (const auto& slice : held.mapped().slices)
+      prepared_bytes_ -= slice.bytes;
   const auto words = statement_words(statement, 2);
   const bool committed = words.size() < 2 || (words[1].text != "ROLLBACK" && words[1].text != "rollback");
-  auto& out = *open_;
-  if (committed && held.empty()) {
-    out.unseen.push_back({warning::kind::lost_xa, std::string(statement.substr(0, 500)), {}, {}, true});
-  } else if (committed) {
-    auto& was = held.mapped();
-    out.ours = was.ours;
-    out.slices = std::move(was.slices);
-    out.roles = std::move(was.roles);
-    out.registry = std::move(was.registry);
-    out.unseen = std::move(was.unseen);
-    out.own_tables = std::move(was.own_tables);
-  }
+  if (committed && !held)
+    open_->unseen.push_back({warning::kind::lost_xa, std::string(statement.substr(0, 500)), {}, {}, true});
+  else if (committed)
+    move_changes(held.mapped(), *open_);
   return finish();
 }
 

@@ -16,8 +16,10 @@ namespace understudy {
 
 class transaction_slicer {
 public:
-  explicit transaction_slicer(std::shared_ptr<const table_routing> routing)
-      : builder_(std::move(routing)) {}
+  /// `most_kept`: see stream_options::most_kept_bytes.
+  transaction_slicer(std::shared_ptr<const table_routing> routing, std::size_t most_kept)
+      : builder_(std::move(routing), most_kept)
+      , most_kept_(most_kept) {}
 
   /// `file` as the decoder stood in after the event. Gives the transaction that the event ends.
   /// A transaction that was rolled back comes out without changes; one prepared by XA PREPARE comes out
@@ -28,7 +30,7 @@ public:
   /// Routes are asked anew from the next statement on.
   void reroute() { builder_.reroute(); }
   std::uint64_t rows_read() const { return builder_.rows_read(); }
-  /// Bytes of the transaction that is being read: bounded by nothing here.
+  /// In the binlog, of the transaction that is being read; 0: none is.
   std::size_t open_bytes() const { return open_ ? open_->bytes : 0; }
 
 private:
@@ -47,6 +49,8 @@ private:
   void go_back_to(const std::string& name);
 
   slice_builder builder_;
+  std::size_t most_kept_;
+  std::size_t prepared_bytes_ = 0; ///< of memory, of `prepared_`
   std::optional<sliced_transaction> open_;
   bool standalone_ = false;
   bool completes_xa_ = false;

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
+#include <fstream>
+
 using namespace understudy;
 using namespace understudy::testing;
 using fixture::eventually;
@@ -47,6 +49,23 @@ struct with_world {
   bool is_protected(const std::string& account) { return source.status(account).at("protected") == true; }
   std::future<void> write_large(const std::string& section, unsigned bytes, unsigned times = 1) {
     return testing::write_large(source, world.id_of(one), section, bytes, times);
+  }
+  /// So many rows of account one in one transaction.
+  std::future<void> write_rows(unsigned rows) {
+    const auto box =
+        source.db.query("SELECT group_id, id FROM zimbra.mailbox WHERE account_id='" + world.id_of(one) + "'")
+            .at(0);
+    const auto sql = fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) "
+                                 "SELECT {}, CONCAT('row ', seq), REPEAT('x', 100) FROM zimbra.seq_1_to_{}",
+                                 *box[1], rows);
+    return std::async(std::launch::async, [this, sql] { source.db.query(sql); });
+  }
+  int peak_memory_mb() {
+    std::ifstream status(fmt::format("/proc/{}/status", source.node.pid()));
+    for (std::string line; std::getline(status, line);)
+      if (line.starts_with("VmHWM:"))
+        return std::stoi(line.substr(6)) / 1024;
+    return 0;
   }
   /// Account one isn't protected, and its commits aren't held: an event of it is missing from the log.
   void refuse_one(const std::string& section) {
@@ -198,6 +217,22 @@ BOOST_AUTO_TEST_CASE(p7_r3_what_an_unprotected_account_writes_without_kafka_is_b
   auto held = write_async(source, world.id_of(one));
   BOOST_TEST(eventually(patience, [&] { return ended(held); }));
   BOOST_TEST(follows_again());
+}
+
+/// What its rows take is bounded, whatever its size; a snapshot, which goes in pieces, brings them instead.
+BOOST_AUTO_TEST_CASE(p06_p7_a_transaction_larger_than_memory_is_its_accounts_trouble_alone_and_heals) {
+  const auto errors = source.metric("understudy_errors_total{kind=\"produce\"}");
+  auto large = write_rows(200'000);
+  BOOST_REQUIRE((large.wait_for(patience) == std::future_status::ready));
+  large.get();
+  BOOST_TEST(source.logged("changed more rows than [limits] memory allows to keep"));
+  BOOST_TEST(source.metric("understudy_errors_total{kind=\"produce\"}") == errors + 1);
+  auto other = write_async(source, world.id_of(two));
+  BOOST_TEST(eventually(patience, [&] { return ended(other); }));
+  BOOST_TEST(is_protected(two));
+  BOOST_TEST(eventually(patience, [&] { return is_protected(one); }));
+  BOOST_TEST(follows_again());
+  BOOST_TEST(peak_memory_mb() < 100);
 }
 
 /// Its commits returned while its events were in the node's memory alone: the binlog still has them.

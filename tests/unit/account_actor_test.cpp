@@ -92,11 +92,14 @@ struct world {
   }
 
   void capture() {
+    capture(
+        std::make_shared<std::vector<row_change>>(std::vector<row_change>{insert(table, captured + 1, "x")}));
+  }
+  void capture_too_large() { capture(nullptr); }
+  void capture(std::shared_ptr<std::vector<row_change>> rows) {
     ++captured;
     const auto check = std::make_shared<settlement::slice>(
         settlement::slice{settle->begin(id(captured), place(captured), 1, 100)});
-    auto rows = std::make_shared<const std::vector<row_change>>(
-        std::vector<row_change>{insert(table, captured, "x")});
     tell(slice_captured{check, id(captured), place(captured), 0, std::move(rows)});
   }
   /// What the view must follow, as the account says.
@@ -254,6 +257,21 @@ BOOST_AUTO_TEST_CASE(r3_what_kafka_refuses_holds_its_commit_until_control_says_u
   w.tell(settle_unprotected{"refused"});
   BOOST_REQUIRE(w.settled());
   w.capture(); // settles without Kafka, and is produced all the same
+  BOOST_REQUIRE(w.settled());
+  BOOST_TEST(numbers(w.cluster.read()) == (list{1, 3}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(p06_r3_a_slice_too_large_to_keep_uses_up_its_number_and_waits_for_controls_word) {
+  world w;
+  w.capture();
+  w.capture_too_large();
+  BOOST_REQUIRE(eventually(deadline, [&] {
+    return w.heard.of([](told& t) { return t.refusals.size() == 1 && t.refusals[0].since == sequence(2); });
+  }));
+  w.capture();
+  BOOST_REQUIRE(eventually(deadline, [&] { return w.log->in_flight() == 0; }));
+  BOOST_TEST(w.settle->unsettled() == 2U); // it, and the one behind it
+  w.tell(settle_unprotected{"refused"});
   BOOST_REQUIRE(w.settled());
   BOOST_TEST(numbers(w.cluster.read()) == (list{1, 3}), boost::test_tools::per_element());
 }

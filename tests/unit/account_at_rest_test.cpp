@@ -71,9 +71,8 @@ struct world {
     const binlog_place place{"binlog.000001", captured};
     const auto check =
         std::make_shared<settlement::slice>(settlement::slice{around->settle->begin(id, place, 1, 100)});
-    tell(account,
-         slice_captured{check, id, place, 0,
-                        std::make_shared<const std::vector<row_change>>(std::vector<row_change>(1))});
+    tell(account, slice_captured{check, id, place, 0,
+                                 std::make_shared<std::vector<row_change>>(std::vector<row_change>(1))});
   }
   void wait_for(const std::atomic<std::size_t>& count, std::size_t wanted) {
     BOOST_REQUIRE(fixture::eventually(std::chrono::seconds(20), [&] { return count == wanted; }));

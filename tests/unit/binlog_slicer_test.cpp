@@ -225,6 +225,36 @@ BOOST_AUTO_TEST_CASE(xa_prepared_before_our_start_is_said) {
   BOOST_TEST(run.transactions.front().unseen[0].rows_may_have_changed);
 }
 
+/// Over savepoints, rollbacks and XA as well: of what isn't kept it's known whose it was.
+BOOST_AUTO_TEST_CASE(p06_p7_what_is_kept_of_a_transaction_is_bounded_and_nobodys_rows_are_forgotten) {
+  const auto whole = slice_file("groups.binlog");
+  std::size_t kept = 0, given_up = 0;
+  for (const std::size_t most : {0, 300, 500, 800, 2000}) {
+    const auto bounded = slice_file("groups.binlog", most);
+    BOOST_REQUIRE(bounded.size() == whole.size());
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      const auto& all = whole[i].slices;
+      const auto& some = bounded[i].slices;
+      BOOST_TEST_CONTEXT(whole[i].id.text() << " within " << most) {
+        BOOST_REQUIRE(some.size() == all.size());
+        std::size_t bytes = 0;
+        for (std::size_t s = 0; s < all.size(); ++s) {
+          BOOST_TEST(some[s].mailbox.value == all[s].mailbox.value);
+          if (some[s].too_large)
+            BOOST_TEST(some[s].changes.empty());
+          else
+            BOOST_TEST((some[s].changes == all[s].changes));
+          bytes += some[s].bytes;
+          ++(some[s].too_large ? given_up : kept);
+        }
+        BOOST_TEST(bytes <= most);
+      }
+    }
+  }
+  BOOST_TEST(kept > 30U);
+  BOOST_TEST(given_up > 30U);
+}
+
 BOOST_AUTO_TEST_CASE(a_transaction_cut_by_a_crash_is_dropped) {
   const auto events = recorded("restarted_1.binlog");
   run_of_events run;

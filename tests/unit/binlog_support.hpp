@@ -71,8 +71,9 @@ inline std::vector<bytes> recorded(const std::string& name) {
 
 /// Runs events through decoder and slicer; stops at the first error.
 struct run_of_events {
-  explicit run_of_events(std::shared_ptr<const table_routing> routing = std::make_shared<small_routing>())
-      : slicer(std::move(routing)) {}
+  explicit run_of_events(std::shared_ptr<const table_routing> routing = std::make_shared<small_routing>(),
+                         std::size_t most_kept = std::size_t{1} << 30)
+      : slicer(std::move(routing), most_kept) {}
 
   bool feed(const bytes& event, bool wants_ack = false) {
     auto decoded = decoder.decode(event);
@@ -102,8 +103,9 @@ struct run_of_events {
   unsigned skipped_events = 0;
 };
 
-inline std::vector<sliced_transaction> slice_file(const std::string& name) {
-  run_of_events run;
+inline std::vector<sliced_transaction> slice_file(const std::string& name,
+                                                  std::size_t most_kept = std::size_t{1} << 30) {
+  run_of_events run(std::make_shared<small_routing>(), most_kept);
   run.feed_file(name);
   BOOST_REQUIRE_MESSAGE(!run.failed, run.failed->what);
   return std::move(run.transactions);

@@ -60,6 +60,12 @@ BOOST_AUTO_TEST_CASE(r35_a_foreign_write_is_reported_row_by_row) {
   BOOST_TEST(!rows[2].contains("row"));
 }
 
+BOOST_AUTO_TEST_CASE(r35_p7_a_foreign_write_too_large_to_keep_is_one_line_that_says_so) {
+  const auto line = divergence_lines({account_id("acc"), gtid{0, 1, 42}, nullptr}, 1'700'000'000'123);
+  BOOST_TEST(line == "{\"found\":\"2023-11-14T22:13:20.123Z\",\"account\":\"acc\",\"gtid\":\"0-1-42\","
+                     "\"not_kept\":\"its rows are more than [limits] memory allows\"}\n");
+}
+
 BOOST_AUTO_TEST_CASE(r35_the_report_grows_and_only_its_owner_reads_it) {
   const fixture::temp_dir dir;
   divergence_report report(dir.path() / "divergence.jsonl");
