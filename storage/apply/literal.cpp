@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 namespace understudy {
@@ -86,6 +87,20 @@ std::size_t member_index(const column& source, const std::string& member) {
   return found == source.members.end() ? 0 : static_cast<std::size_t>(found - source.members.begin()) + 1;
 }
 
+/// A SET's value as its members, for a comparison: to MariaDB the number of one with a 64th member equals
+/// nothing (T06). Nothing if it isn't a SET, or has more members than the shape knows.
+std::optional<std::string> members_text(const column& source, const value& content) {
+  const auto* mask = std::get_if<std::uint64_t>(&content);
+  const auto known = source.members.size();
+  if (source.type != column_type::set || mask == nullptr || (known < 64 && *mask >> known != 0))
+    return std::nullopt;
+  std::string out;
+  for (std::size_t i = 0; i < known; ++i)
+    if ((*mask >> i & 1) != 0)
+      out += (out.empty() ? "" : ",") + source.members[i];
+  return out;
+}
+
 /// Also UUID and INET6, which the binlog brings as BINARY in network order: such bytes are stored as they
 /// are.
 void append_bytes(std::string& out, const column& source, const std::string& bytes) {
@@ -122,14 +137,19 @@ void append_literal(std::string& out, const column& source, const value& content
 
 void append_key_literal(std::string& out, const column& source, const destination_column& target,
                         const value& content) {
-  if (!is_text(source) || target.collation.empty() || source.type == column_type::enumeration ||
-      source.type == column_type::set || std::holds_alternative<null_value>(content)) {
+  const auto members = members_text(source, content);
+  const bool is_number = source.type == column_type::enumeration || source.type == column_type::set;
+  const bool is_compared_as_text =
+      members || (is_text(source) && !is_number && !std::holds_alternative<null_value>(content));
+  const bool converts = is_compared_as_text && !target.collation.empty();
+  if (converts)
+    out += "CONVERT(";
+  if (members)
+    append_text(out, *members);
+  else
     append_literal(out, source, content);
-    return;
-  }
-  out += "CONVERT(";
-  append_literal(out, source, content);
-  out += " USING " + target.charset + ") COLLATE " + target.collation;
+  if (converts)
+    out += " USING " + target.charset + ") COLLATE " + target.collation;
 }
 
 void append_exact_match(std::string& out, const std::string& sql_column, const column& source,
@@ -138,9 +158,9 @@ void append_exact_match(std::string& out, const std::string& sql_column, const c
   const auto* bytes = std::get_if<bytes_value>(&content);
   switch (source.type) {
   case column_type::enumeration:
-  case column_type::set:
+  case column_type::set: // whose sum would be negative with a 64th member (T06)
   case column_type::bit:
-    out += '(' + sql_column + " + 0) <=> ";
+    out += "CAST(" + sql_column + " AS UNSIGNED) <=> ";
     append_literal(out, source, content);
     return;
   case column_type::date:

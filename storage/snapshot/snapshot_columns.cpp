@@ -31,8 +31,9 @@ std::string expression(const snapshot_table& table, std::uint16_t index) {
   case column_type::bit:
   case column_type::year:
   case column_type::enumeration:
-  case column_type::set:
     return name + " + 0";
+  case column_type::set: // whose sum is negative with a 64th member (T06)
+    return fmt::format("CAST({} AS UNSIGNED)", name);
   default:
     return name;
   }

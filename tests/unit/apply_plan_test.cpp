@@ -75,6 +75,26 @@ BOOST_AUTO_TEST_CASE(t06_members_go_by_number_and_the_error_value_needs_a_lenien
   BOOST_TEST((members_of("enum('a','b,''','')") == about.members));
 }
 
+BOOST_AUTO_TEST_CASE(t06_a_set_of_64_members_is_compared_by_its_members_or_unsigned) {
+  auto about = column_of(column_type::set, "utf8mb4");
+  for (int i = 1; i <= 64; ++i)
+    about.members.push_back("s" + std::to_string(i));
+  constexpr std::uint64_t first_and_last = 0x8000000000000001U;
+  const auto key = [&](std::uint64_t mask) {
+    std::string out;
+    append_key_literal(out, about, {}, mask);
+    return out;
+  };
+  BOOST_TEST(literal(about, first_and_last) == "9223372036854775809");
+  BOOST_TEST(key(first_and_last) == "'s1,s64'");
+  BOOST_TEST(key(0) == "''");
+  std::string image;
+  append_exact_match(image, "`s`", about, first_and_last);
+  BOOST_TEST(image == "CAST(`s` AS UNSIGNED) <=> 9223372036854775809");
+  about.members.resize(3);
+  BOOST_TEST(key(9) == "9"); // of a member that nobody knows
+}
+
 BOOST_AUTO_TEST_CASE(a10_an_image_is_compared_byte_by_byte_and_null_safe) {
   std::string out;
   append_exact_match(out, "`ids`", column_of(column_type::blob, "utf8mb3"), text_value{"A"});

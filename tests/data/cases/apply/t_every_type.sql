@@ -1,5 +1,10 @@
--- Cases T02 to T07: every type at its limits, as a value and as a key.
+-- Cases T02 to T07: every type at its limits, as a value and as a key; then again through a compressed binlog (B04).
 -- both
+SET @members=(SELECT GROUP_CONCAT(QUOTE(ELT(LEAST(seq,6),'m1','a,b','it''s','ümläut','',CONCAT('m',seq))) ORDER BY seq) FROM seq_1_to_300);
+SET @bits=(SELECT GROUP_CONCAT(QUOTE(CONCAT('s',seq)) ORDER BY seq) FROM seq_1_to_64);
+EXECUTE IMMEDIATE CONCAT('CREATE TABLE members(mailbox_id INT UNSIGNED NOT NULL, k INT NOT NULL, e ENUM(',@members,'), s SET(',@bits,'), PRIMARY KEY(mailbox_id,k)) CHARACTER SET utf8mb4');
+EXECUTE IMMEDIATE CONCAT('CREATE TABLE members_as_key(mailbox_id INT UNSIGNED NOT NULL, s SET(',@bits,') CHARACTER SET latin1, e ENUM(',@members,') CHARACTER SET utf8mb4, n INT, PRIMARY KEY(mailbox_id,s,e))');
+EXECUTE IMMEDIATE CONCAT('CREATE TABLE members_without_key(mailbox_id INT UNSIGNED NOT NULL, s SET(',@bits,'), e ENUM(',@members,'), KEY(mailbox_id)) CHARACTER SET utf8mb4');
 CREATE TABLE numbers(mailbox_id INT UNSIGNED NOT NULL, k BIGINT UNSIGNED NOT NULL, t TINYINT UNSIGNED, s SMALLINT UNSIGNED, m MEDIUMINT UNSIGNED, i INT UNSIGNED,
  ts TINYINT, ss SMALLINT, ms MEDIUMINT, `is` INT, bs BIGINT, b1 BIT(1), b9 BIT(9), b64 BIT(64), n DECIMAL(65,30), z DECIMAL(10,2) ZEROFILL, f FLOAT, d DOUBLE, y YEAR, PRIMARY KEY(mailbox_id,k));
 CREATE TABLE padded(mailbox_id INT UNSIGNED NOT NULL, k BINARY(16), c CHAR(5) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, PRIMARY KEY(mailbox_id,k));
@@ -40,4 +45,28 @@ INSERT INTO shapes(mailbox_id,k,u,i6,i4,p,g,x,bc,inv,upd,j) VALUES (7,1,'6ccd780
 UPDATE shapes SET x='plain', upd=upd WHERE mailbox_id=7 AND k IN (1,3);
 UPDATE shapes SET u='6ccd780c-baba-1026-9564-5b8c65602400', inv=8, upd='2003-03-03 03:03:03' WHERE mailbox_id=7 AND k=2;
 INSERT INTO zero VALUES (7,0,1),(7,5,NULL);
+INSERT IGNORE INTO members VALUES (7,1,1,'s1'),(7,2,255,'s9'),(7,3,256,'s64'),(7,4,300,''),(7,5,5,'s1,s9,s64'),(7,6,'nonsense','s63,s64'),(7,7,'ümläut',NULL),(7,8,NULL,'s8,s9');
+UPDATE members SET e=MOD(e,300)+1 WHERE mailbox_id=7 AND k<5;
+UPDATE IGNORE members SET e='nonsense', s='s2,s64' WHERE mailbox_id=7 AND k=5;
+UPDATE members SET e='' , s='s1,s64' WHERE mailbox_id=7 AND k=6;
+DELETE FROM members WHERE mailbox_id=7 AND e=256;
+INSERT INTO members_as_key VALUES (7,'s64',255,1),(7,'s1,s64',255,1),(7,'s1,s63',256,1),(7,'s63',256,1),(7,'',5,1),(7,'s2',300,1),(7,'s2',1,1);
+UPDATE members_as_key SET n=2 WHERE mailbox_id=7;
+UPDATE members_as_key SET s='s64,s9' WHERE mailbox_id=7 AND s='s64';
+DELETE FROM members_as_key WHERE mailbox_id=7 AND s IN ('s1,s64','s63','');
+INSERT INTO members_without_key VALUES (7,'s64',255),(7,'s1,s64',255),(7,'s1,s64',256),(7,'s1,s64',255),(7,NULL,300),(7,'',5);
+DELETE FROM members_without_key WHERE mailbox_id=7 AND s='s1,s64' AND e=255 LIMIT 1;
+DELETE FROM members_without_key WHERE mailbox_id=7 AND (s='s64' OR e='');
+-- sync
+-- S
+SET GLOBAL log_bin_compress=ON, log_bin_compress_min_len=10;
+UPDATE numbers SET t=t-1, b9=b9-1 WHERE mailbox_id=7 AND t>0;
+DELETE FROM numbers WHERE mailbox_id=7 AND k=1;
+UPDATE members SET e=MOD(e,300)+1, s='s64' WHERE mailbox_id=7 AND e>0;
+INSERT INTO texts(mailbox_id,k,u4,b,v) VALUES (7,'5 B','12345',x'0000000000',x'00'),(7,'1 KB',REPEAT('abcd',256),REPEAT(x'FF',1024),''),(7,'5 MB',REPEAT('0123456789',500000),REPEAT(x'00FF',2500000),NULL);
+UPDATE texts SET u4=CONCAT('changed ',u4) WHERE mailbox_id=7 AND k LIKE '%B';
+ALTER TABLE texts COMMENT='a statement long enough that it is compressed in the binlog, too';
+DELETE FROM texts WHERE mailbox_id=7 AND k='1 KB';
+UPDATE shapes SET u=UUID(), upd=upd WHERE mailbox_id=7;
+INSERT INTO zero VALUES (7,6,6),(7,16,NULL);
 -- sync
