@@ -1,6 +1,7 @@
 // The decoder over damaged, unknown and wrapped events: an error or the truth, never a crash or an over-read.
 #include "tests/unit/binlog_support.hpp"
 
+#include <sys/resource.h>
 #include <zlib.h>
 
 #include <cstring>
@@ -220,6 +221,71 @@ BOOST_AUTO_TEST_CASE(table_ids_begin_anew_after_a_restart_m01) {
   const std::vector<std::string> wanted{"7 insert mboxgroup/item [] {n=n:1 v=n:10}",
                                         "7 insert mboxgroup/item [] {n=n:2 v=n:20}"};
   BOOST_TEST(all == wanted, boost::test_tools::per_element());
+}
+
+bool is_compressed(const bytes& event) {
+  return event[4] >= 165 && event[4] <= 171;
+}
+
+/// Where the compressed part begins: its header byte, with the length's bytes behind it.
+std::size_t compressed_part(const bytes& event) {
+  constexpr std::size_t fixed = event_header::size;
+  if (type_of(event) == event_type::query_compressed) { // status variables, database and its NUL
+    const std::size_t status = event[fixed + 11] + 256U * event[fixed + 12];
+    return fixed + 13 + status + event[fixed + 8] + 1;
+  }
+  const bool two_images = type_of(event) == event_type::update_rows_compressed_v1;
+  return fixed + 8 + 1 + (two_images ? 2 : 1); // id and flags, number of columns, bitmaps of four columns
+}
+
+/// As if it had been written so: with a length and a checksum that fit.
+void check_refused(const bytes& map, bytes event) {
+  seal(event);
+  auto decoder = begun();
+  if (!map.empty())
+    BOOST_REQUIRE(decoder.decode(map).has_value());
+  const auto decoded = decoder.decode(event);
+  BOOST_TEST(!decoded.has_value(), "type " << int(event[4]) << ", " << event.size() << " bytes");
+}
+
+BOOST_AUTO_TEST_CASE(b04_compressed_events_that_are_cut_or_lie_about_their_length_are_errors) {
+  const auto memory_taken = [] { // kB at most so far
+    rusage used{};
+    ::getrusage(RUSAGE_SELF, &used);
+    return used.ru_maxrss;
+  };
+  const auto before = memory_taken();
+  std::set<int> types;
+  bytes map;
+  for (auto event : recorded("compressed.binlog")) {
+    put32(event, 13, 0);
+    seal(event);
+    if (type_of(event) == event_type::table_map)
+      map = event;
+    if (!is_compressed(event))
+      continue;
+    types.insert(event[4]);
+    const auto at = compressed_part(event);
+    const bool is_query = type_of(event) == event_type::query_compressed;
+    BOOST_REQUIRE((event[at] & 0xF8) == 0x80);
+    for (std::size_t kept = at; kept + 4 < event.size(); ++kept) {
+      auto cut = event;
+      cut.resize(kept + 4); // a checksum again
+      check_refused(is_query ? bytes{} : map, std::move(cut));
+    }
+    const std::size_t width = event[at] & 7;
+    for (const auto& claim : {bytes{0}, bytes{1}, bytes{0xFF, 0xFF}, bytes{0x3F, 0xFF, 0xFF, 0xFF},
+                              bytes{0xFF, 0xFF, 0xFF, 0xFF}}) {
+      auto lying = event;
+      lying[at] = static_cast<std::uint8_t>(0x80 | claim.size());
+      const auto begin = lying.begin() + static_cast<std::ptrdiff_t>(at) + 1;
+      lying.erase(begin, begin + static_cast<std::ptrdiff_t>(width));
+      lying.insert(lying.begin() + static_cast<std::ptrdiff_t>(at) + 1, claim.begin(), claim.end());
+      check_refused(is_query ? bytes{} : map, std::move(lying));
+    }
+  }
+  BOOST_TEST((types == std::set<int>{165, 166, 167, 168}));
+  BOOST_TEST(memory_taken() - before < 100'000);
 }
 
 /// Every cut and many single-byte changes of every recorded event, with a checksum that fits: the decoder and
