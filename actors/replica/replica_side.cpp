@@ -59,6 +59,10 @@ void replica_side::resume(const account_id& account) {
   parts_->services->pause(account, false);
 }
 
+void replica_side::schema_changed() {
+  parts_->services->pool().refresh_schema();
+}
+
 void replica_side::control_folded(kafka_offset) {
   parts_->services->control_folded();
 }

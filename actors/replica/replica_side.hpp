@@ -132,6 +132,8 @@ public:
   void pause(const account_id& account);
   /// Goes on after pause(); heals an account that stopped (restartReplicas): what failed is tried again.
   void resume(const account_id& account);
+  /// The mailstore's tables aren't what they were, or may have got triggers: they are looked up again.
+  void schema_changed();
   /// The decision source can answer for everything below `next`. The first call begins the reading.
   void control_folded(kafka_offset next);
 

@@ -137,6 +137,8 @@ void supervisor::on_stopped(const replica_stopped& stopped) {
 }
 
 void supervisor::on_unseen(const rows_unseen& unseen) {
+  // A trigger would go unnoticed: it adds to replicated rows without an error (A06).
+  parts_->replicas->schema_changed();
   const auto first_line = unseen.what.substr(0, unseen.what.find('\n'));
   if (!unseen.rows_may_have_changed) { // a table or group database was made: ordinary (facts §1)
     spdlog::debug("the mailstore's structure changed: {}", first_line);
