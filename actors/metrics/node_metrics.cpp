@@ -92,6 +92,8 @@ node_metrics::node_metrics(std::string version)
     , unplanned_seconds_(promotion_histogram(registry_, word(promotion_kind::unplanned)))
     , divergent_(counter("understudy_divergent_transactions_total",
                          "Transactions that changed an account here while it's another mailstore's."))
+    , unconfirmed_(counter("understudy_unconfirmed_commits_total",
+                           "Commits whose wait ended without Kafka's confirmation."))
     , snapshot_rows_(counter("understudy_snapshot_rows_total", "Rows of snapshots that were loaded here."))
     , verified_rows_(counter("understudy_verified_rows_total",
                              "Rows of replicas here that were compared with their source's."))

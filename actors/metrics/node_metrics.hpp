@@ -59,6 +59,8 @@ public:
   void error(std::string_view kind);
   /// One transaction with a foreign write (R35).
   void foreign_write() { divergent_.Increment(); }
+  /// Commits whose wait ended without our ACK (R5).
+  void unconfirmed(std::uint64_t commits) { unconfirmed_.Increment(static_cast<double>(commits)); }
   /// Rows of snapshots that were loaded here.
   void snapshot_rows(std::uint64_t rows) { snapshot_rows_.Increment(static_cast<double>(rows)); }
 
@@ -102,6 +104,7 @@ private:
   prometheus::Histogram& planned_seconds_;
   prometheus::Histogram& unplanned_seconds_;
   prometheus::Counter& divergent_;
+  prometheus::Counter& unconfirmed_;
   prometheus::Counter& snapshot_rows_;
   prometheus::Counter& verified_rows_;
   prometheus::Counter& verify_differences_;

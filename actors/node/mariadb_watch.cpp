@@ -186,12 +186,14 @@ void mariadb_watch::look(sql_session& session) {
     first_look_ = false;
     released_ = status->released;
   }
-  if (grown > 0)
-    options_.report(
-        fmt::format("MariaDB told {} clients OK without Kafka's confirmation: somebody ended their "
-                    "wait (KILL, shutdown) or semi-sync was switched off; they are captured and "
-                    "produced all the same",
-                    grown));
+  if (grown == 0)
+    return;
+  if (options_.unconfirmed)
+    options_.unconfirmed(grown);
+  options_.report(fmt::format("MariaDB let {} commits go without Kafka's confirmation: somebody ended their "
+                              "wait (KILL) or semi-sync was switched off; their clients were told OK, or cut "
+                              "off, and they are captured and produced all the same",
+                              grown));
 }
 
 void mariadb_watch::look_at_readers(const std::vector<server_check>& checks) {

@@ -37,6 +37,8 @@ public:
     /// semi-synchronous (S04), or nothing comes over it any more (see nothing_to_read()).
     std::function<void()> reconnect;
     std::function<void(const std::string&)> report;
+    /// So many commits returned, or lost their client, without our ACK (R5).
+    std::function<void(std::uint64_t)> unconfirmed{};
     /// What isn't set as it should be, beside the reason that why_unprotected() gives; once as long as it
     /// stays so.
     std::function<void(const std::string&)> advise{};

@@ -223,6 +223,7 @@ void node::spawn_watch() {
   options.oldest_hold = [settle = parts_->settle] { return settle->oldest_wait(); };
   options.reconnect = [this] { parts_->source->reconnect(); };
   options.report = [](const std::string& text) { spdlog::error("{}", text); };
+  options.unconfirmed = [metrics = parts_->metrics](std::uint64_t commits) { metrics->unconfirmed(commits); };
   options.advise = [](const std::string& text) { spdlog::warn("{}", text); };
   options.mark = parts_->server;
   options.another_server = [this](const error& why) { end_with(why); };

@@ -75,6 +75,7 @@ BOOST_AUTO_TEST_CASE(every_metric_is_there_before_anything_happened) {
                                  "understudy_promotions_total",
                                  "understudy_promotion_seconds",
                                  "understudy_divergent_transactions_total",
+                                 "understudy_unconfirmed_commits_total",
                                  "understudy_accounts_unprotected",
                                  "understudy_snapshot_rows_total",
                                  "understudy_verified_rows_total",
