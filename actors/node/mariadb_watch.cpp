@@ -160,6 +160,9 @@ void mariadb_watch::look(sql_session& session) {
     return;
   look_at_readers(*checks);
   std::string gap = options_.synchronous ? "" : "durability is asynchronous";
+  if (!options_.synchronous && status->on && status->clients == 0)
+    gap +=
+        ", but MariaDB holds each COMMIT for an ACK that nobody sends: set rpl_semi_sync_master_enabled=OFF";
   std::string_view reason;
   if (options_.synchronous)
     for (const auto& check : *checks)

@@ -60,6 +60,31 @@ struct with_world {
                                  *box[1], rows);
     return std::async(std::launch::async, [this, sql] { source.db.query(sql); });
   }
+  /// The node ends, and another life of it has that durability.
+  void restart_as(const std::string& durability) {
+    BOOST_REQUIRE(source.node.stop());
+    const auto file = source.db.dir() / "understudyd.toml";
+    std::string text;
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);)
+      if (!line.starts_with("durability"))
+        text += line + "\n" + (line == "[cluster]" ? "durability = \"" + durability + "\"\n" : "");
+    std::ofstream(file) << text;
+    source.start_node();
+    BOOST_REQUIRE(eventually(patience, [&] { return source.answers(); }));
+  }
+  /// So many small transactions of the mailbox, as fast as MariaDB commits them.
+  std::future<void> write_small(const std::string& mailbox, unsigned times) {
+    const auto sql = fmt::format(
+        "BEGIN NOT ATOMIC DECLARE i INT DEFAULT 0; WHILE i < {} DO INSERT INTO zimbra.mailbox_metadata "
+        "(mailbox_id, section, metadata) VALUES ({}, CONCAT('small ', i), REPEAT('x', 1000)); SET i = i + 1; "
+        "END WHILE; END",
+        times, mailbox);
+    return std::async(std::launch::async, [this, sql] { source.db.query(sql); });
+  }
+  std::string mailbox_of(const std::string& account) {
+    return source.db.value("SELECT id FROM zimbra.mailbox WHERE account_id='" + world.id_of(account) + "'");
+  }
   int peak_memory_mb() {
     std::ifstream status(fmt::format("/proc/{}/status", source.node.pid()));
     for (std::string line; std::getline(status, line);)
@@ -233,6 +258,84 @@ BOOST_AUTO_TEST_CASE(p06_p7_a_transaction_larger_than_memory_is_its_accounts_tro
   BOOST_TEST(eventually(patience, [&] { return is_protected(one); }));
   BOOST_TEST(follows_again());
   BOOST_TEST(peak_memory_mb() < 100);
+}
+
+/// Nobody's commit waits, so what memory has no room for must be left in the binlog.
+BOOST_AUTO_TEST_CASE(p06_p7_asynchronous_capture_reads_no_further_without_kafka_and_a_stop_loses_nothing) {
+  const auto others = world.create_accounts(0, "free", 1);
+  source.db.query(
+      "SET GLOBAL net_write_timeout=1, GLOBAL sync_binlog=0, GLOBAL innodb_flush_log_at_trx_commit=2");
+  restart_as("asynchronous");
+  // As it was set up for a node that acknowledges, each COMMIT would wait for ever.
+  const auto says = [&](const std::string& reason) {
+    return eventually(patience, [&] {
+      const auto shown = source.status(one);
+      const auto* why = shown.if_contains("unprotectedReason");
+      return why != nullptr && *why == boost::json::value(reason);
+    });
+  };
+  BOOST_TEST(
+      says("durability is asynchronous, but MariaDB holds each COMMIT for an ACK that nobody sends: set "
+           "rpl_semi_sync_master_enabled=OFF"));
+  source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+  BOOST_TEST(says("durability is asynchronous"));
+  BOOST_TEST(eventually(patience,
+                        [&] { return source.metric("understudy_semi_sync{state=\"asynchronous\"}") == 1; }));
+  write_once(source, world.id_of(one));
+  BOOST_REQUIRE(world.become_same(e.names, 0, 1));
+  BOOST_REQUIRE(eventually(patience, [&] { return source.status(one).at("sequence").is_number(); }));
+  const auto before = sequence_of_one();
+  const auto dump = [&] {
+    return source.db.value("SELECT MAX(ID) FROM information_schema.PROCESSLIST WHERE COMMAND='Binlog Dump'");
+  };
+  world.kafka.suspend();
+  const auto reads = dump();
+  constexpr unsigned writes = 8'000;
+  auto enrolled = write_small(mailbox_of(one), writes);
+  auto free = write_small(mailbox_of(others[0]), writes);
+  BOOST_TEST((enrolled.wait_for(patience) == std::future_status::ready));
+  BOOST_TEST((free.wait_for(patience) == std::future_status::ready));
+  const auto waiting = [&] { return source.metric("understudy_inflight_events"); };
+  // Longer than the timeout that the server would have.
+  BOOST_TEST(!eventually(std::chrono::milliseconds(2'500), [&] { return dump() != reads; }));
+  BOOST_TEST(waiting() > 100);
+  BOOST_TEST(waiting() < writes / 2);
+  BOOST_TEST(peak_memory_mb() < 100);
+  BOOST_TEST(source.node.stop());
+  world.kafka.resume();
+  restart_as("asynchronous");
+  BOOST_TEST(eventually(patience, [&] {
+    const auto shown = source.status(one);
+    return shown.at("sequence") == before + writes;
+  }));
+  BOOST_TEST(world.become_same(e.names, 0, 1));
+  BOOST_TEST(sequence_of_one() == before + writes);
+  BOOST_TEST(source.metric("understudy_errors_total{kind=\"left_out\"}") == 0);
+  // And what it promises again is kept again.
+  source.db.query("SET GLOBAL net_write_timeout=60, GLOBAL sync_binlog=1, GLOBAL "
+                  "innodb_flush_log_at_trx_commit=1, GLOBAL rpl_semi_sync_master_enabled=ON");
+  restart_as("synchronous");
+  BOOST_TEST(eventually(patience, [&] { return is_protected(one) && is_protected(two); }));
+  world.kafka.suspend();
+  auto held = write_async(source, world.id_of(one));
+  BOOST_TEST(!eventually(std::chrono::milliseconds(500), [&] { return ended(held); }));
+  world.kafka.resume();
+  BOOST_TEST(eventually(patience, [&] { return ended(held); }));
+  BOOST_TEST(follows_again());
+}
+
+/// It would add to rows without an error, so the tables are looked at behind every DDL.
+BOOST_AUTO_TEST_CASE(a06_a_trigger_made_while_rows_are_replicated_stops_its_account_by_name) {
+  auto& destination = world.at(1);
+  destination.db.query("CREATE TRIGGER zimbra.audit BEFORE UPDATE ON zimbra.mailbox_metadata FOR EACH ROW "
+                       "SET NEW.metadata = CONCAT(NEW.metadata, ' seen')");
+  BOOST_REQUIRE(eventually(patience, [&] {
+    write_once(source, world.id_of(two));
+    return destination.logged("it has the trigger audit, which would add to replicated rows");
+  }));
+  destination.db.query("DROP TRIGGER zimbra.audit");
+  BOOST_TEST(source.cli({"ha", "restartReplicas", "accounts", two}).status == 0);
+  BOOST_TEST(follows_again());
 }
 
 /// Its commits returned while its events were in the node's memory alone: the binlog still has them.
