@@ -1,6 +1,7 @@
 #include "events/log/producer.hpp"
 
 #include "events/log/client_handle.hpp"
+#include "events/log/send_window.hpp"
 #include "events/model/named_thread.hpp"
 
 #include <fmt/format.h>
@@ -55,6 +56,9 @@ produce_outcome outcome_of(rd_kafka_resp_err_t code) {
 
 property_list fixed_properties(const producer_options& options, bool held_told_at_once) {
   const auto largest = std::clamp(options.max_message_bytes, least_message, most_message);
+  // Where records wait here they are counted here. librdkafka counts one until its answer was told, and what
+  // that made room for is handed over before.
+  const std::size_t counted_twice = held_told_at_once ? 1 : 2;
   return {
       {"acks", "all"},
       {"enable.idempotence", "true"},
@@ -65,8 +69,9 @@ property_list fixed_properties(const producer_options& options, bool held_told_a
       {"enable.gapless.guarantee", "false"},
       {"delivery.report.only.error", held_told_at_once ? "true" : "false"},
       {"message.max.bytes", std::to_string(largest)},
-      {"queue.buffering.max.messages", std::to_string(options.most_records)},
-      {"queue.buffering.max.kbytes", std::to_string(std::max<std::size_t>(1, options.most_bytes / 1024))},
+      {"queue.buffering.max.messages", std::to_string(counted_twice * options.most_records)},
+      {"queue.buffering.max.kbytes",
+       std::to_string(std::max<std::size_t>(1, counted_twice * options.most_bytes / 1024))},
   };
 }
 
@@ -87,12 +92,27 @@ delivery delivery_of(const rd_kafka_message_t& message) {
   return d;
 }
 
+/// By the client, before it was sent.
+delivery refusal_of(rd_kafka_resp_err_t code, partition_id partition, std::uint64_t token) {
+  delivery d;
+  d.token = token;
+  d.partition = partition;
+  d.outcome = outcome_of(code);
+  d.text = rd_kafka_err2str(code);
+  return d;
+}
+
 } // namespace
 
 struct producer::state final : client_watch {
-  state(const kafka_settings& settings, producer_callbacks c)
+  state(const kafka_settings& settings, const producer_options& options, producer_callbacks c)
       : client_watch(settings)
-      , callbacks(std::move(c)) {}
+      , callbacks(std::move(c))
+      , most_records(options.most_records)
+      , most_bytes(options.most_bytes) {
+    if (!callbacks.on_held)
+      window.emplace();
+  }
 
   void client_error(int code, std::string_view text) override;
   void connection_changed(bool up) override {
@@ -101,12 +121,28 @@ struct producer::state final : client_watch {
   }
   void report(const rd_kafka_message_t& message);
   void report_held(const rd_kafka_message_t& message);
+  /// What became of it was told: what waited for that is handed over.
+  void answered(const rd_kafka_message_t& message);
+  void hand_over_next(const char* topic, partition_id partition);
+  /// Not taken if there's an error.
+  rd_kafka_resp_err_t take(const std::string& topic, partition_id partition, std::string_view key,
+                           std::string_view payload, std::uint64_t token);
+  rd_kafka_resp_err_t hand_over(const char* topic, partition_id partition, std::string_view key,
+                                std::string_view payload, std::uint64_t token) const;
   /// From any thread; told by the producer's own.
   void report_later(delivery&& refused);
   void report_refused();
+  /// What waits is told as purged, behind what librdkafka holds.
+  void give_up_waiting();
   void connect();
   void run();
-  void give_up() const { rd_kafka_purge(client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT); }
+  void give_up() {
+    {
+      const std::lock_guard lock(window_guard);
+      gives_up = true;
+    }
+    rd_kafka_purge(client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  }
 
   static void on_report(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     static_cast<state*>(static_cast<client_watch*>(opaque))->report(*message);
@@ -123,6 +159,14 @@ struct producer::state final : client_watch {
   }
 
   producer_callbacks callbacks;
+  const std::size_t most_records;
+  const std::size_t most_bytes;
+  std::mutex window_guard; ///< never held within a callback
+  /// None where somebody waits for each answer: librdkafka's thread, which looks for work all the time, reads
+  /// it sooner then, and calls nothing of librdkafka's.
+  std::optional<send_window> window;
+  std::size_t bytes = 0; ///< of what was taken and isn't told yet
+  bool gives_up = false; ///< what waits isn't handed over any more
   std::mutex guard;
   std::vector<delivery> refusals; ///< what librdkafka itself refused, not yet told
   std::atomic<std::size_t> in_flight = 0;
@@ -163,7 +207,74 @@ void producer::state::report(const rd_kafka_message_t& message) {
     d.text = rd_kafka_err2str(message.err);
   }
   callbacks.on_delivery(std::move(d));
+  answered(message);
   --in_flight;
+}
+
+void producer::state::answered(const rd_kafka_message_t& message) {
+  if (!window)
+    return;
+  const auto* const topic = rd_kafka_topic_name(message.rkt);
+  const partition_id partition(message.partition);
+  const std::lock_guard lock(window_guard);
+  bytes -= message.len + message.key_len;
+  window->answered(topic, partition);
+  if (!gives_up)
+    hand_over_next(topic, partition);
+}
+
+void producer::state::hand_over_next(const char* topic, partition_id partition) {
+  auto next = window->next(topic, partition);
+  auto code = RD_KAFKA_RESP_ERR_NO_ERROR;
+  while (!next.empty()) {
+    const auto& first = next.front();
+    // Behind one whose partition can't be written none may be: it would be in the log ahead of it.
+    if (outcome_of(code) != produce_outcome::topic_unavailable)
+      code = hand_over(topic, partition, first.key, first.payload, first.token);
+    if (code == RD_KAFKA_RESP_ERR__FATAL)
+      return window->put_back(topic, partition, std::move(next)); // for give_up_waiting()
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      bytes -= first.key.size() + first.payload.size();
+      report_later(refusal_of(code, partition, first.token));
+      window->answered(topic, partition);
+    }
+    next.pop_front();
+  }
+}
+
+rd_kafka_resp_err_t producer::state::take(const std::string& topic, partition_id partition,
+                                          std::string_view key, std::string_view payload,
+                                          std::uint64_t token) {
+  if (!window)
+    return hand_over(topic.c_str(), partition, key, payload, token);
+  const auto size = key.size() + payload.size();
+  const std::lock_guard lock(window_guard);
+  if (in_flight > most_records || bytes + size > most_bytes)
+    return RD_KAFKA_RESP_ERR__QUEUE_FULL;
+  auto code = RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (!window->open(topic, partition)) {
+    window->wait(topic, partition, {std::string(key), std::string(payload), token});
+  } else if (code = hand_over(topic.c_str(), partition, key, payload, token);
+             code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    window->answered(topic, partition);
+    return code;
+  }
+  bytes += size;
+  return code;
+}
+
+rd_kafka_resp_err_t producer::state::hand_over(const char* topic, partition_id partition,
+                                               std::string_view key, std::string_view payload,
+                                               std::uint64_t token) const {
+  // librdkafka's varargs macros convert by C's rules.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+  return rd_kafka_producev(
+      client.get(), RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition.value),
+      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data(), key.size()),
+      RD_KAFKA_V_VALUE(const_cast<char*>(payload.data()), payload.size()), // copied, not written to
+      RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(static_cast<std::uintptr_t>(token))), RD_KAFKA_V_END);
+#pragma GCC diagnostic pop
 }
 
 void producer::state::report_later(delivery&& refused) {
@@ -179,6 +290,24 @@ void producer::state::report_refused() {
   }
   for (auto& d : told) {
     callbacks.on_delivery(std::move(d));
+    --in_flight;
+  }
+}
+
+void producer::state::give_up_waiting() {
+  if (!window)
+    return;
+  std::vector<std::pair<partition_id, send_window::record>> all;
+  {
+    const std::lock_guard lock(window_guard);
+    if (in_flight != window->waiting())
+      return; // librdkafka's own come first
+    all = window->give_up();
+    for (const auto& [partition, each] : all)
+      bytes -= each.key.size() + each.payload.size();
+  }
+  for (const auto& [partition, each] : all) {
+    callbacks.on_delivery(refusal_of(RD_KAFKA_RESP_ERR__PURGE_QUEUE, partition, each.token));
     --in_flight;
   }
 }
@@ -200,6 +329,7 @@ void producer::state::run() {
       // Once isn't enough: what produce() let in just before is reported as well.
       if (!purged || in_flight > 0)
         give_up();
+      give_up_waiting();
       purged = true;
     }
   }
@@ -215,7 +345,7 @@ producer::~producer() {
 result<std::unique_ptr<producer>> producer::start(const kafka_settings& settings,
                                                   const producer_options& options,
                                                   producer_callbacks callbacks) {
-  auto s = std::make_unique<state>(settings, std::move(callbacks));
+  auto s = std::make_unique<state>(settings, options, std::move(callbacks));
   const bool held_at_once = s->callbacks.on_held != nullptr;
   auto conf = make_conf(settings, fixed_properties(options, held_at_once), *s);
   if (!conf)
@@ -237,28 +367,14 @@ tl::expected<void, produce_error> producer::produce(const std::string& topic, pa
   auto code = RD_KAFKA_RESP_ERR__FATAL;
   // Counted first: stop() waits for what is counted, so nothing slips in behind its last look.
   ++state_->in_flight;
-  if (!state_->stopping && !state_->fatal) {
-    // librdkafka's varargs macros convert by C's rules.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-    code = rd_kafka_producev(
-        state_->client.get(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition.value),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data(), key.size()),
-        RD_KAFKA_V_VALUE(const_cast<char*>(payload.data()), payload.size()), // copied, not written to
-        RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(static_cast<std::uintptr_t>(token))), RD_KAFKA_V_END);
-#pragma GCC diagnostic pop
-  }
+  if (!state_->stopping && !state_->fatal)
+    code = state_->take(topic, partition, key, payload, token);
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
     return {};
   produce_error e;
   e.kind = outcome_of(code);
   if (e.kind == produce_outcome::too_large || e.kind == produce_outcome::refused) {
-    delivery refusal;
-    refusal.token = token;
-    refusal.partition = partition;
-    refusal.outcome = e.kind;
-    refusal.text = rd_kafka_err2str(code);
-    state_->report_later(std::move(refusal));
+    state_->report_later(refusal_of(code, partition, token));
     return {};
   }
   --state_->in_flight;
