@@ -129,6 +129,7 @@ result<void> node::start_capture() {
     parts_->accounts->confirmed(account, term, number);
   };
   parts_->accounts = std::make_shared<known_accounts>(*system_, around);
+  parts_->accounts->meet_first(*end, settled);
   checkpoints_.emplace(parts_->local, parts_->settle, parts_->accounts, parts_->log);
   parts_->beginner = std::make_shared<epoch_beginner>(parts_->promotions, parts_->sessions, parts_->unlogged,
                                                       parts_->rules, parts_->accounts);

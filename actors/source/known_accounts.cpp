@@ -261,6 +261,7 @@ void known_accounts::begin_anew(const capture_beginning& from) {
   role_changes_.clear(); // what was met is below the new place
   met_ = from.position;
   met_end_ = {};
+  to_meet_ = {};
   for (auto& [id, account] : accounts_) {
     account.settled_role = account.role;
     account.settled_term = account.term;
@@ -327,12 +328,28 @@ void known_accounts::forget(const account_id& id) {
   mark_changed(*account);
 }
 
+void known_accounts::meet_first(const gtid_position& end, const gtid_position& settled) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [domain, last] : end.domains())
+    if (!settled.covers(last))
+      to_meet_.advance(last);
+}
+
+bool known_accounts::has_met_what_was_there() {
+  if (std::ranges::any_of(to_meet_.domains(), [&](const auto& last) { return !met_.covers(last.second); }))
+    return false;
+  to_meet_ = {};
+  return true;
+}
+
 known_accounts::writer known_accounts::writer_of(const account_id& id, epoch term) {
   const std::lock_guard lock(mutex_);
   auto* account = find(id);
   if (account == nullptr || !account->is_written() || account->term != term)
     return {};
-  if (!former_.are_met(id, met_)) // its last numbers may be of transactions that still wait in their COMMIT
+  // Its last numbers may be of transactions that still wait in their COMMIT; and one that was refused has
+  // none in Kafka.
+  if (!has_met_what_was_there() || !former_.are_met(id, met_))
     return {};
   return {wake(*account), met_end_};
 }

@@ -52,8 +52,11 @@ public:
   bool is_protected(const account_id& account) const;
   /// The account isn't replicated any more; its numbers go on if it is enrolled again (R11).
   void forget(const account_id& account);
+  /// Before capture starts: behind `settled` the binlog has transactions up to `end`, which may still wait in
+  /// their COMMIT, and of those that were refused Kafka tells nothing.
+  void meet_first(const gtid_position& end, const gtid_position& settled);
   /// Who writes the account's line here in an epoch; nobody (a null actor) once the epoch was closed (R20),
-  /// and as long as capture hasn't met its role row, or all of the account that Kafka held when this process
+  /// and as long as capture hasn't met its role row, or all that Kafka and the binlog had when this process
   /// began.
   struct writer {
     account_handle actor;
@@ -155,6 +158,7 @@ private:
   entry* find(const account_id& account);
   entry* by_mailbox(mailbox_id mailbox);
   const entry* by_mailbox(mailbox_id mailbox) const;
+  bool has_met_what_was_there();
   const account_handle& wake(entry& account);
   void report_foreign(const entry& account, const gtid& id,
                       std::shared_ptr<const std::vector<row_change>> changes);
@@ -173,6 +177,7 @@ private:
   std::unordered_map<mailbox_id, entry*> mailboxes_;
   former_lines former_;
   gtid_position met_;                    ///< transactions up to here were met
+  gtid_position to_meet_;                ///< … and up to here the binlog had at the start; empty: all were
   binlog_place met_end_;                 ///< end of the last of them
   std::deque<role_change> role_changes_; ///< in the binlog's order
   std::vector<entry*> changed_;

@@ -71,7 +71,8 @@ std::string tail_check::read(const gtid& id, const slices& changed) {
 }
 
 void tail_check::pass_over(const gtid& id) {
-  if (const auto known = expected_.find({id.domain, id.number}); known != expected_.end())
+  if (const auto known = expected_.find({id.domain, id.number});
+      known != expected_.end() && known->second.id == id)
     expected_.erase(known);
 }
 

@@ -247,7 +247,7 @@ result<void> slice_builder::add_change(const rows& event, const prepared_table& 
   // Only columns that don't travel changed: nothing happened to the account.
   if (kind == change_kind::update && change.after.empty())
     return {};
-  keep(std::move(change), slice_of(mailbox, out));
+  keep(std::move(change), mailbox, out);
   return {};
 }
 
@@ -280,18 +280,25 @@ sliced_transaction::slice& slice_builder::slice_of(mailbox_id mailbox, sliced_tr
   return out.slices[place->second];
 }
 
-void slice_builder::keep(row_change&& change, sliced_transaction::slice& slice) {
+void slice_builder::keep(row_change&& change, mailbox_id mailbox, sliced_transaction& out) {
+  auto& slice = slice_of(mailbox, out);
   if (slice.too_large)
     return;
   const auto bytes = memory_of(change);
-  if (kept_ + bytes > most_kept_) {
-    kept_ -= slice.bytes;
-    give_up(slice);
-    return;
-  }
+  slice.bytes += bytes; // before it's compared
   kept_ += bytes;
-  slice.bytes += bytes;
+  while (kept_ > most_kept_) {
+    auto& largest = largest_of(out);
+    kept_ -= largest.bytes;
+    give_up(largest);
+  }
+  if (slice.too_large)
+    return;
   slice.changes.push_back(std::move(change));
+}
+
+sliced_transaction::slice& slice_builder::largest_of(sliced_transaction& transaction) {
+  return *std::ranges::max_element(transaction.slices, {}, &sliced_transaction::slice::bytes);
 }
 
 void slice_builder::give_up(sliced_transaction::slice& slice) {

@@ -41,6 +41,8 @@ public:
   result<void> add(const rows& event, sliced_transaction& out);
   static mark here(const sliced_transaction& out);
   void back_to(const mark& where, sliced_transaction& out);
+  /// It has a slice.
+  static sliced_transaction::slice& largest_of(sliced_transaction& transaction);
   /// Frees its rows: they are more than may be kept.
   static void give_up(sliced_transaction::slice& slice);
 
@@ -59,7 +61,7 @@ private:
                           sliced_transaction& out);
   bool read_images(const rows& event, byte_reader& in);
   sliced_transaction::slice& slice_of(mailbox_id mailbox, sliced_transaction& out);
-  void keep(row_change&& change, sliced_transaction::slice& slice);
+  void keep(row_change&& change, mailbox_id mailbox, sliced_transaction& out);
 
   prepared_tables tables_;
   row_image before_;

@@ -123,10 +123,12 @@ transaction_slicer::finished transaction_slicer::finish_prepared() {
   sliced_transaction changes;
   move_changes(*open_, changes);
   if (prepared_.size() < most_prepared) {
-    for (auto& slice : changes.slices) {
-      if (prepared_bytes_ + slice.bytes > most_kept_)
-        slice_builder::give_up(slice);
+    for (const auto& slice : changes.slices)
       prepared_bytes_ += slice.bytes;
+    while (prepared_bytes_ > most_kept_) {
+      auto& largest = slice_builder::largest_of(changes);
+      prepared_bytes_ -= largest.bytes;
+      slice_builder::give_up(largest);
     }
     prepared_[xid_] = std::move(changes);
   }

@@ -111,6 +111,11 @@ result<void> guard::lock(const guard_plan& plan, clock::time_point end) {
     if (locked)
       break;
     (void)holder_->rollback();
+    if (locked.error().kind == sql_failure::interrupted || locked.error().kind == sql_failure::lock_wait)
+      return failure(fmt::format("account {}: a transaction has kept rows of it locked for longer than "
+                                 "[limits] guard (MariaDB: {})",
+                                 account_.account, locked.error().number),
+                     "try again when it has ended", true);
     if (locked.error().kind != sql_failure::deadlock || attempt == most_attempts || clock::now() >= end)
       return passed_on(locked);
   }

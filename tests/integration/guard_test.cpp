@@ -267,7 +267,11 @@ BOOST_AUTO_TEST_CASE(r30_a_guard_whose_connection_was_killed_does_not_stand) {
 
 BOOST_AUTO_TEST_CASE(r30_two_guards_of_one_account_exclude_each_other) {
   auto first = store().take();
-  BOOST_TEST(!guard::take(store().how(), store().rules, store().catalog, store().account, {200ms}));
+  const auto second = guard::take(store().how(), store().rules, store().catalog, store().account, {200ms});
+  BOOST_REQUIRE(!second);
+  BOOST_TEST(second.error().what.find("has kept rows of it locked for longer than [limits] guard") !=
+             std::string::npos);
+  BOOST_TEST(second.error().todo == "try again when it has ended");
   BOOST_TEST(first->still_stands().value());
 }
 

@@ -51,13 +51,13 @@ struct with_world {
     return testing::write_large(source, world.id_of(one), section, bytes, times);
   }
   /// So many rows of account one in one transaction.
-  std::future<void> write_rows(unsigned rows) {
+  std::future<void> write_rows(unsigned rows, const std::string& section) {
     const auto box =
         source.db.query("SELECT group_id, id FROM zimbra.mailbox WHERE account_id='" + world.id_of(one) + "'")
             .at(0);
     const auto sql = fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) "
-                                 "SELECT {}, CONCAT('row ', seq), REPEAT('x', 100) FROM zimbra.seq_1_to_{}",
-                                 *box[1], rows);
+                                 "SELECT {}, CONCAT('{} ', seq), REPEAT('x', 100) FROM zimbra.seq_1_to_{}",
+                                 *box[1], section, rows);
     return std::async(std::launch::async, [this, sql] { source.db.query(sql); });
   }
   /// The node ends, and another life of it has that durability.
@@ -247,7 +247,7 @@ BOOST_AUTO_TEST_CASE(p7_r3_what_an_unprotected_account_writes_without_kafka_is_b
 /// What its rows take is bounded, whatever its size; a snapshot, which goes in pieces, brings them instead.
 BOOST_AUTO_TEST_CASE(p06_p7_a_transaction_larger_than_memory_is_its_accounts_trouble_alone_and_heals) {
   const auto errors = source.metric("understudy_errors_total{kind=\"produce\"}");
-  auto large = write_rows(200'000);
+  auto large = write_rows(200'000, "row");
   BOOST_REQUIRE((large.wait_for(patience) == std::future_status::ready));
   large.get();
   BOOST_TEST(source.logged("changed more rows than [limits] memory allows to keep"));
@@ -345,6 +345,24 @@ BOOST_AUTO_TEST_CASE(a06_a_trigger_made_while_rows_are_replicated_stops_its_acco
   BOOST_TEST(is_refused);
   destination.db.query("DROP TRIGGER zimbra.audit");
   BOOST_TEST(source.cli({"ha", "restartReplicas", "accounts", two}).status == 0);
+  BOOST_TEST(follows_again());
+}
+
+/// The rows would be on this mailstore alone as long as somebody else's reason stands.
+BOOST_AUTO_TEST_CASE(p06_r3_what_was_refused_reaches_the_replicas_of_a_node_that_cannot_protect) {
+  const auto reason = [&] {
+    const auto shown = source.status(one);
+    const auto* why = shown.if_contains("unprotectedReason");
+    return why == nullptr ? std::string() : std::string(why->as_string());
+  };
+  source.db.query("SET GLOBAL sync_binlog=0");
+  BOOST_REQUIRE(eventually(patience, [&] { return reason().starts_with("sync_binlog"); }));
+  auto large = write_rows(40'000, "unprotected");
+  BOOST_REQUIRE((large.wait_for(patience) == std::future_status::ready));
+  BOOST_TEST(world.become_same(e.names, 0, 1));
+  BOOST_TEST(eventually(patience, [&] { return reason().starts_with("sync_binlog"); }));
+  source.db.query("SET GLOBAL sync_binlog=1");
+  BOOST_TEST(eventually(patience, [&] { return is_protected(one) && is_protected(two); }));
   BOOST_TEST(follows_again());
 }
 

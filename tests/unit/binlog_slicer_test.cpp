@@ -256,6 +256,17 @@ BOOST_AUTO_TEST_CASE(p06_p7_what_is_kept_of_a_transaction_is_bounded_and_nobodys
   BOOST_TEST(given_up > 30U);
 }
 
+BOOST_AUTO_TEST_CASE(p06_p6_the_largest_mailbox_pays_for_a_transaction_that_is_too_large) {
+  const auto whole = slice_file("groups.binlog");
+  const auto& large = with(whole, "t:eight").slices.at(0);
+  const auto& small = with(whole, "t:eight").slices.at(1);
+  BOOST_REQUIRE(large.bytes > small.bytes);
+  const auto all = slice_file("groups.binlog", large.bytes + small.bytes - 1);
+  const auto& t = with(all, "t:eight"); // its last row is the small one's
+  BOOST_TEST(t.slices.at(0).too_large);
+  BOOST_TEST(!t.slices.at(1).too_large);
+}
+
 BOOST_AUTO_TEST_CASE(a_transaction_cut_by_a_crash_is_dropped) {
   const auto events = recorded("restarted_1.binlog");
   run_of_events run;

@@ -305,6 +305,23 @@ BOOST_AUTO_TEST_CASE(r16_nobody_gets_the_actor_of_an_account_whose_tail_capture_
   BOOST_TEST((writer.met == place(2)));
 }
 
+/// One that was refused before the restart may wait in its COMMIT, and Kafka knows nothing of it: a view that
+/// is opened now lacks it.
+BOOST_AUTO_TEST_CASE(p1_r16_nobody_gets_an_actor_before_capture_met_all_that_the_binlog_had) {
+  world w;
+  w.expect(anna, 1, account_role::source, 4);
+  gtid_position end, settled;
+  settled.advance({5, 1, 70}); // nothing of that domain is to come
+  end.advance({5, 1, 70});
+  end.advance(id(2));
+  w.accounts->meet_first(end, settled);
+  BOOST_TEST(!w.accounts->writer_of(anna, epoch(1)).actor);
+  w.capture(1);
+  BOOST_TEST(!w.accounts->writer_of(anna, epoch(1)).actor);
+  w.capture(2); // whoever's it is
+  BOOST_TEST(!!w.accounts->writer_of(anna, epoch(1)).actor);
+}
+
 BOOST_AUTO_TEST_CASE(r28_an_account_without_an_actor_is_fenced_all_the_same) {
   world w;
   w.expect(anna, 1, account_role::source, 4);
