@@ -62,16 +62,15 @@ std::string behind(const snapshot_table& table, const std::vector<value>& last, 
   return fmt::format("({0} > {1} OR ({0} = {1} AND {2}))", name, literal, behind(table, last, from + 1));
 }
 
+/// Of another form it would be another value in the replica, and nobody would know.
 template <class Number>
-value number(std::string_view text) {
+result<Number> number(const column& about, std::string_view text) {
   Number out{};
-  std::from_chars(text.data(), text.data() + text.size(), out);
-  return out;
-}
-
-double real(std::string_view text) {
-  double out = 0;
-  std::from_chars(text.data(), text.data() + text.size(), out);
+  const auto* const end = text.data() + text.size();
+  const auto [read, failed] = std::from_chars(text.data(), end, out);
+  if (failed != std::errc{} || read != end)
+    return failure(fmt::format("MariaDB gives '{}' for column `{}`, which isn't a number that it can hold",
+                               text, about.name));
   return out;
 }
 
@@ -136,37 +135,43 @@ std::string select_page(const snapshot_table& table, mailbox_id mailbox, const s
   return out + fmt::format(" LIMIT {}", limit);
 }
 
-value snapshot_value(const column& about, std::optional<std::string_view> field) {
+result<value> snapshot_value(const column& about, std::optional<std::string_view> field) {
+  const auto as_value = [](auto content) { return value(std::move(content)); };
   if (!field)
-    return null_value{};
+    return value(null_value{});
   switch (about.type) {
   case column_type::tiny:
   case column_type::small:
   case column_type::medium:
   case column_type::integer:
   case column_type::big:
-    return about.is_unsigned ? number<std::uint64_t>(*field) : number<std::int64_t>(*field);
+    return about.is_unsigned ? number<std::uint64_t>(about, *field).map(as_value)
+                             : number<std::int64_t>(about, *field).map(as_value);
   case column_type::bit:
   case column_type::year:
   case column_type::set:
-    return number<std::uint64_t>(*field);
-  case column_type::enumeration: {
-    const auto index = std::get<std::uint64_t>(number<std::uint64_t>(*field));
-    if (index == 0 || index > about.members.size())
-      return std::uint64_t{0};
-    return text_value{about.members[static_cast<std::size_t>(index - 1)]};
-  }
+    return number<std::uint64_t>(about, *field).map(as_value);
+  case column_type::enumeration:
+    return number<std::uint64_t>(about, *field).map([&](std::uint64_t index) -> value {
+      if (index == 0 || index > about.members.size())
+        return std::uint64_t{0};
+      return text_value{about.members[static_cast<std::size_t>(index - 1)]};
+    });
   case column_type::single:
-    return literal_value{single_text(std::bit_cast<std::uint32_t>(static_cast<float>(real(*field))))};
+    return number<double>(about, *field).map([](double n) -> value {
+      return literal_value{single_text(std::bit_cast<std::uint32_t>(static_cast<float>(n)))};
+    });
   case column_type::real:
-    return literal_value{real_text(std::bit_cast<std::uint64_t>(real(*field)))};
+    return number<double>(about, *field).map([](double n) -> value {
+      return literal_value{real_text(std::bit_cast<std::uint64_t>(n))};
+    });
   case column_type::decimal:
-    return literal_value{without_leading_zeros(*field)};
+    return value(literal_value{without_leading_zeros(*field)});
   case column_type::date:
   case column_type::time:
   case column_type::datetime:
   case column_type::timestamp:
-    return literal_value{std::string(*field)};
+    return value(literal_value{std::string(*field)});
   case column_type::character:
   case column_type::varchar:
   case column_type::blob:
@@ -175,7 +180,7 @@ value snapshot_value(const column& about, std::optional<std::string_view> field)
   case column_type::fixed_bytes:
     break;
   }
-  return bytes_value{std::string(*field)};
+  return value(bytes_value{std::string(*field)});
 }
 
 std::size_t value_bytes(const value& content) {

@@ -36,8 +36,8 @@ snapshot_table describe_snapshot_table(std::shared_ptr<const shape> table, const
 std::string select_page(const snapshot_table& table, mailbox_id mailbox, const std::vector<value>& last,
                         std::size_t limit);
 
-/// One field of such a SELECT. `field` is null for NULL.
-value snapshot_value(const column& about, std::optional<std::string_view> field);
+/// One field of such a SELECT. `field` is null for NULL. An error: it isn't a number where it must be.
+result<value> snapshot_value(const column& about, std::optional<std::string_view> field);
 
 /// Memory that the value takes, about.
 std::size_t value_bytes(const value& content);

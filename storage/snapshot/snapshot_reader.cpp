@@ -126,7 +126,7 @@ struct snapshot_reader::parts {
   result<void> read_page(std::size_t max_bytes);
   error altered(const std::string& table, const std::string& how) const;
   error unread(const sql_error& why, const std::string& table) const;
-  void take_row(const snapshot_table& table, const sql_row_view& row, std::size_t& bytes);
+  result<void> take_row(const snapshot_table& table, const sql_row_view& row, std::size_t& bytes);
 };
 
 result<void> snapshot_reader::parts::begin_view() {
@@ -320,8 +320,8 @@ result<std::shared_ptr<const snapshot_structures::described>> snapshot_reader::p
   return std::shared_ptr<const described>(std::move(made));
 }
 
-void snapshot_reader::parts::take_row(const snapshot_table& table, const sql_row_view& row,
-                                      std::size_t& bytes) {
+result<void> snapshot_reader::parts::take_row(const snapshot_table& table, const sql_row_view& row,
+                                              std::size_t& bytes) {
   row_change change;
   change.table = table.table;
   change.kind = change_kind::insert;
@@ -330,8 +330,10 @@ void snapshot_reader::parts::take_row(const snapshot_table& table, const sql_row
     const auto column = table.columns[i];
     auto content = snapshot_value(table.table->columns[column],
                                   row.is_null(i) ? std::nullopt : std::optional<std::string_view>(row[i]));
-    bytes += value_bytes(content);
-    change.after.push_back({column, std::move(content)});
+    if (!content)
+      return failure(fmt::format("{}: {}", table.sql_name, content.error().what));
+    bytes += value_bytes(*content);
+    change.after.push_back({column, std::move(*content)});
   }
   last.clear();
   for (const auto column : table.page_by) {
@@ -340,6 +342,7 @@ void snapshot_reader::parts::take_row(const snapshot_table& table, const sql_row
     last.push_back(at_cell->content);
   }
   waiting.push_back(std::move(change));
+  return {};
 }
 
 error snapshot_reader::parts::altered(const std::string& table, const std::string& how) const {
@@ -385,15 +388,18 @@ result<void> snapshot_reader::parts::read_page(std::size_t max_bytes) {
   const auto limit = page_rows;
   std::size_t bytes = 0;
   std::size_t got = 0;
+  result<void> taken;
   session.doing(fmt::format("read {} of account {}", table.sql_name, request.account));
   const auto read =
       session.query_each(select_page(table, request.mailbox, last, limit), [&](const sql_row_view& row) {
         ++got;
-        take_row(table, row, bytes);
-        return true;
+        taken = take_row(table, row, bytes);
+        return taken.has_value();
       });
   if (!read)
     return tl::make_unexpected(unread(read.error(), table.sql_name));
+  if (!taken)
+    return taken;
   waiting_bytes += bytes;
   rows += got;
   if (table.page_by.empty() || got < limit) {
