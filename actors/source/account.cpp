@@ -54,6 +54,7 @@ void account_actor::on(const epoch_closed& ended) {
   if (ended.term < term_)
     return;
   closed_ = true;
+  around_->log->refusal_is_said(account_, last_); // nobody speaks of it any more
   settle_all();
 }
 
@@ -103,10 +104,13 @@ void account_actor::produce(slice_captured& slice) {
 
 void account_actor::on(const slice_refused& refused) {
   around_->confirmed(account_, term_, refused.number); // it is used up: a next life must not give it again
-  if (protected_ && !closed_)
+  if (protected_ && !closed_) {
     busy().refused.push_back(refused.check);
-  else
+  } else {
+    if (!closed_)
+      around_->log->note_refused(account_, refused.number, refused.check->number);
     around_->settle->release(refused.check, partition_);
+  }
   caf::anon_send(around_->supervisor, account_refused{account_, term_, refused.number, refused.reason});
 }
 
@@ -140,6 +144,7 @@ void account_actor::on(const role_met& role) {
 
 void account_actor::write_fence(const role_met& role) {
   const bool has_all = !work_ || work_->refused.empty();
+  around_->log->refusal_is_said(account_, last_); // nobody speaks of it any more
   fence_event fence{account_, role.term, role.decision, protected_ && has_all, last_, last_id_, role.at_cut};
   closed_ = true; // irrevocable from the moment it is handed over (R28)
   around_->log->produce(partition_, std::move(fence),

@@ -514,6 +514,17 @@ std::uint64_t account_log::last_number() const {
   return next_number_ - 1;
 }
 
+void account_log::note_refused(const account_id& account, sequence number, settlement::ticket transaction) {
+  const std::lock_guard lock(mutex_);
+  refused_.try_emplace(account, refused_events{number, transaction}).first->second.last = number;
+}
+
+void account_log::refusal_is_said(const account_id& account, sequence up_to) {
+  const std::lock_guard lock(mutex_);
+  if (const auto known = refused_.find(account); known != refused_.end() && known->second.last <= up_to)
+    refused_.erase(known);
+}
+
 std::optional<settlement::ticket> account_log::oldest_missing() const {
   const std::lock_guard lock(mutex_);
   std::optional<settlement::ticket> oldest;
@@ -524,6 +535,8 @@ std::optional<settlement::ticket> account_log::oldest_missing() const {
   for (const auto& [number, event] : pending_)
     consider(event.from.transaction);
   consider(left_out_.oldest().value_or(0));
+  for (const auto& [account, events] : refused_)
+    consider(events.first);
   return oldest;
 }
 

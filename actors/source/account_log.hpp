@@ -65,7 +65,13 @@ public:
   std::map<partition_id, std::uint64_t> oldest_unconfirmed() const;
   /// The number of what was produced last.
   std::uint64_t last_number() const;
-  /// The oldest captured transaction that isn't in Kafka: unconfirmed, or left out and not said yet.
+  /// An event of the account was refused, and its commit isn't held for control's word of that: a restart
+  /// before that word reads it again.
+  void note_refused(const account_id& account, sequence number, settlement::ticket transaction);
+  /// Control has the word up to that number, or nobody waits for it.
+  void refusal_is_said(const account_id& account, sequence up_to);
+  /// The oldest captured transaction that isn't in Kafka: unconfirmed, or left out or refused and not said
+  /// yet.
   std::optional<settlement::ticket> oldest_missing() const;
 
   std::vector<left_out> left_out_now() const;
@@ -170,7 +176,12 @@ private:
   std::size_t pending_bytes_ = 0;
   std::size_t unheld_bytes_ = 0; ///< in memory, of events whose commits aren't held
   left_out_events left_out_;
-  std::deque<unsent> backlog_; ///< the producer's queue was full
+  struct refused_events {
+    sequence last;
+    settlement::ticket first = 0;
+  };
+  std::unordered_map<account_id, refused_events> refused_; ///< not said yet
+  std::deque<unsent> backlog_;                             ///< the producer's queue was full
   std::unordered_map<partition_id, partition_state> partitions_;
   bool has_room_ = false; ///< the producer takes records again, of which some wait
   bool fatal_ = false;

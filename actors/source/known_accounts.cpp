@@ -283,6 +283,8 @@ void known_accounts::close_epoch(const account_id& id, epoch term) {
     around_->settle->epoch_ended(account->partition);
   if (account->actor)
     tell(account->actor, epoch_closed{term});
+  else
+    around_->log->refusal_is_said(id, account->sent);
 }
 
 bool known_accounts::set_protected(const account_id& id, bool is_protected) {
@@ -318,6 +320,8 @@ void known_accounts::forget(const account_id& id) {
     return;
   if (account->actor)
     tell(account->actor, epoch_closed{account->term});
+  else
+    around_->log->refusal_is_said(id, account->sent);
   mailboxes_.erase(account->mailbox);
   former_.forget(id);
   std::erase_if(role_changes_, [&](const role_change& change) { return change.account == id; });

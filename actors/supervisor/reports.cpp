@@ -68,6 +68,7 @@ void supervisor::say_refused(const account_state& account, const term_entry& act
   auto& doing = found->second;
   const bool is_told = account.gap && account.gap->missing >= doing.refused->since;
   if (is_told || active.term != doing.refused->term) {
+    parts_->log->refusal_is_said(account.id, doing.refused->since);
     doing.refused.reset();
     give_up_holding(account.id); // asked for meanwhile, it would keep the refused one's COMMIT
     return;

@@ -276,6 +276,25 @@ BOOST_AUTO_TEST_CASE(p06_r3_a_slice_too_large_to_keep_uses_up_its_number_and_wai
   BOOST_TEST(numbers(w.cluster.read()) == (list{1, 3}), boost::test_tools::per_element());
 }
 
+/// The log is all that knows of it before control does.
+BOOST_AUTO_TEST_CASE(r3_r4_what_is_refused_unheld_is_read_again_until_control_knows_of_it) {
+  world w({anna, epoch(1), sequence(0), {}, only, false});
+  w.capture();
+  w.capture_too_large();
+  w.capture_too_large();
+  BOOST_REQUIRE(w.settled()); // nobody waits
+  BOOST_TEST(w.log->oldest_missing().value_or(0) == 2U);
+  w.log->refusal_is_said(anna, sequence(2));
+  BOOST_TEST(w.log->oldest_missing().value_or(0) == 2U); // the third isn't said
+  w.log->refusal_is_said(anna, sequence(3));
+  BOOST_TEST(!w.log->oldest_missing());
+  w.capture_too_large();
+  BOOST_REQUIRE(w.settled());
+  BOOST_TEST(w.log->oldest_missing().has_value());
+  w.tell(role_met{anna, epoch(2), account_role::replica, kafka_offset(42), sequence(4), true});
+  BOOST_TEST(eventually(deadline, [&] { return !w.log->oldest_missing(); }));
+}
+
 BOOST_AUTO_TEST_CASE(r3_a_refusal_that_comes_behind_controls_word_holds_nothing) {
   world w;
   const auto check =
