@@ -285,7 +285,11 @@ BOOST_AUTO_TEST_CASE(b04_compressed_events_that_are_cut_or_lie_about_their_lengt
     }
   }
   BOOST_TEST((types == std::set<int>{165, 166, 167, 168}));
+#ifndef __SANITIZE_ADDRESS__ // which keeps what was freed for a while
   BOOST_TEST(memory_taken() - before < 100'000);
+#else
+  (void)before;
+#endif
 }
 
 /// Every cut and many single-byte changes of every recorded event, with a checksum that fits: the decoder and
