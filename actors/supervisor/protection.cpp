@@ -49,12 +49,18 @@ void supervisor::attend_protection(const account_state& account, const term_entr
   const bool is_nodes = account.gap->missing == sequence{} && !account.gap->lacks_changes() && !lost;
   if (is_nodes && !node_gap_.empty() && account.gap->reason != node_gap_)
     say_unprotected(node_gap_);
-  const bool is_whole = lost || lacks_events || !account.gap->lacks_changes() ||
-                        replicas_have_what_is_missing(account); // whatever else keeps it unprotected
-  if (!node_gap_.empty() || lost || lacks_events) {
+  if (lost || lacks_events) {
     if (!holds)
       give_up_holding(account.id);
-    if (!lost && !lacks_events && is_whole && account.gap->reason != node_gap_)
+    return;
+  }
+  // Whatever else keeps it unprotected.
+  const bool lacks = account.gap->lacks_changes();
+  const bool is_whole = !lacks || replicas_have_what_is_missing(account);
+  if (!node_gap_.empty()) {
+    if (!holds)
+      give_up_holding(account.id);
+    if (lacks && is_whole && account.gap->reason != node_gap_)
       say_unprotected(node_gap_);
     return;
   }
