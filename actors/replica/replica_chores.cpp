@@ -244,6 +244,11 @@ load_task replica_services::prepare_load(const marker_met& met) {
     return request < options_.decisions->about(account).requested &&
            board_.awaits(account).value_or(kafka_offset{-1}) >= kafka_offset{};
   };
+  task.is_orphaned = [this, account, term = met.then.term] {
+    const auto decided = options_.decisions->about(account);
+    const auto* active = decided.terms ? decided.terms->active() : nullptr;
+    return active != nullptr && term < active->term;
+  };
   task.progress = [this, account, counted = std::uint64_t{0}](std::uint64_t rows,
                                                               std::uint64_t total) mutable {
     if (options_.observe.loaded)

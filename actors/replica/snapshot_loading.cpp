@@ -15,6 +15,8 @@ using clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds look{100};
 constexpr std::size_t chunks_per_poll = 200;
 constexpr std::chrono::milliseconds marks_patience{5000};
+/// For the chunks of a source that was followed by another.
+constexpr std::chrono::milliseconds orphans_patience{1000};
 
 /// Hands over the snapshot's chunks to the last.
 load_result<void> read_chunks(const load_task& task, partition_reader& reader,
@@ -41,7 +43,10 @@ load_result<void> read_chunks(const load_task& task, partition_reader& reader,
       if ((*chunk)->last)
         return {};
     }
-    if (clock::now() - last_progress > task.patience)
+    const auto quiet = clock::now() - last_progress;
+    if (quiet > orphans_patience && task.is_orphaned())
+      return tl::make_unexpected(superseded(task.request.account, task.request.snapshot));
+    if (quiet > task.patience)
       return failure(fmt::format("no chunk of snapshot {} came for {} s: its source is gone or too slow",
                                  task.request.snapshot, task.patience.count() / 1000));
   }
@@ -115,6 +120,11 @@ public:
 private:
   void take(const record& r);
   bool goes_on(std::size_t i);
+  void leave_orphans();
+  void supersede(std::size_t i) {
+    settle(i, {load_outcome::kind::ended,
+               tl::make_unexpected(superseded(tasks_[i].request.account, tasks_[i].request.snapshot))});
+  }
   void settle(std::size_t i, load_outcome outcome) {
     outcomes_[i] = std::move(outcome);
     open_.erase(i);
@@ -134,11 +144,17 @@ bool loads_together::goes_on(std::size_t i) {
     settle(i,
            {load_outcome::kind::ended, tl::make_unexpected(load_error({"the node is stopping", {}, true}))});
   else if (task.is_superseded())
-    settle(i, {load_outcome::kind::ended,
-               tl::make_unexpected(superseded(task.request.account, task.request.snapshot))});
+    supersede(i);
   else
     return true;
   return false;
+}
+
+/// All that Kafka has was read.
+void loads_together::leave_orphans() {
+  for (const auto i : std::vector(open_.begin(), open_.end()))
+    if (tasks_[i].waited > orphans_patience && tasks_[i].is_orphaned())
+      supersede(i);
 }
 
 void loads_together::take(const record& r) {
@@ -169,7 +185,11 @@ result<void> loads_together::read(snapshot_readers& readers) {
   if (!reader)
     return tl::make_unexpected(reader.error());
   auto heard = clock::now();
-  while (!open_.empty() && bytes_ < bytes_together && clock::now() - heard < nothing_more) {
+  while (!open_.empty() && bytes_ < bytes_together) {
+    if (clock::now() - heard >= nothing_more) {
+      leave_orphans();
+      break;
+    }
     const auto got = reader->get().poll(chunks_per_poll, look / 2);
     for (const auto& r : got.records) {
       heard = clock::now();

@@ -18,6 +18,8 @@ struct load_task {
   std::chrono::milliseconds waited{0};        ///< … so long already
   std::function<bool()> stopping;
   std::function<bool()> is_superseded; ///< something newer was asked for since
+  /// Another source follows its source, and sends its own for the same request: what isn't there won't come.
+  std::function<bool()> is_orphaned;
   std::function<void(std::uint64_t rows, std::uint64_t total)> progress;
   std::function<void(const std::string&)> say; ///< warnings
 };

@@ -92,8 +92,10 @@ void snapshot_loads::work() {
     load_alone(std::move(free.front()));
   } else if (!free.empty()) {
     std::vector<load_task> tasks;
-    for (const auto& load : free)
+    for (const auto& load : free) {
       tasks.push_back(options_.prepare(load.met));
+      tasks.back().waited = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - load.since);
+    }
     auto outcomes = load_together(tasks, readers_, sessions_);
     for (std::size_t i = 0; i < free.size(); ++i) {
       if (outcomes[i].what == load_outcome::kind::ended) {

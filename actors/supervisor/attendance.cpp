@@ -337,15 +337,24 @@ void supervisor::snapshot_failed(const account_id& id, const error& why) {
 /// Marker and rows are in Kafka: a restart needn't send them again.
 void supervisor::note_sent(const account_id& id) {
   const auto found = work_.find(id);
-  if (found == work_.end() || !found->second.snapshot_sent || !found->second.unmarked.empty())
+  if (found == work_.end() || !found->second.snapshot_sent || !found->second.unmarked.empty() ||
+      found->second.snapshot_asked == kafka_offset{-1})
     return;
   sent_[id] = found->second.snapshot_asked;
   unstored_.sent.insert(id);
 }
 
 void supervisor::forget_sent(const account_id& id) {
-  if (sent_.erase(id) > 0)
+  if (sent_.erase(id) + parts_->sent_at_start.erase(id) > 0)
     unstored_.sent.insert(id);
+}
+
+/// Whoever still waited for a snapshot of ours has left it for the new source's: should the account come back
+/// here, they need another one.
+void supervisor::give_up_snapshots(const account_id& id) {
+  forget_sent(id);
+  if (const auto found = work_.find(id); found != work_.end())
+    found->second.snapshot_asked = kafka_offset{-1};
 }
 
 void supervisor::forget(const account_id& id) {

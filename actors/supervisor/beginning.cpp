@@ -95,7 +95,7 @@ void supervisor::end_commits_at_start() {
 
 void supervisor::begin() {
   begun_ = true;
-  sent_ = parts_->sent_at_start;
+  sent_ = std::exchange(parts_->sent_at_start, {});
   spdlog::info("control is read: {} accounts, {} nodes", state().accounts().size(), state().nodes().size());
   announce();
   for (const auto& account : state().accounts())

@@ -239,6 +239,7 @@ private:
   void snapshot_failed(const account_id& id, const error& why);
   void note_sent(const account_id& id);
   void forget_sent(const account_id& id);
+  void give_up_snapshots(const account_id& id);
   void probe_parked();
   void unpark(const account_id& id);
   void on_unseen(const rows_unseen& unseen);

@@ -232,6 +232,27 @@ BOOST_AUTO_TEST_CASE(c01_an_account_whose_events_were_purged_asks_for_a_snapshot
   BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
 }
 
+// The rows of a dead source aren't waited for once another source, which sends its own, is active.
+BOOST_AUTO_TEST_CASE(r16_a_load_from_a_source_that_was_followed_is_given_up_for_the_next_ones) {
+  replica_world world;
+  const auto anna = world.account(7);
+  world.restart({anna});
+  BOOST_REQUIRE(world.watch(anna));
+  world.log->write(world.log->partition(anna), snapshot_event{anna, epoch(1), world.log->last(anna), "never",
+                                                              world.log->partition(anna), kafka_offset(0)});
+  BOOST_REQUIRE(eventually(world.patience, [&] { return world.figures(anna).state == "loading"; }));
+  const auto before = world.stopped_of(anna, true);
+  const kafka_offset decision(20);
+  world.promote(anna, decision, source_node, term_state::activated);
+  world.log->fence(anna, epoch(2), decision);
+  BOOST_REQUIRE(eventually(world.patience, [&] { return world.figures(anna).state != "loading"; }));
+  BOOST_TEST(world.figures(anna).state == "waiting_for_snapshot");
+  BOOST_TEST(world.stopped_of(anna, true) == before); // it asks for nothing: what it waits for is on its way
+  BOOST_REQUIRE(world.send_snapshot(anna, "next", epoch(2)));
+  BOOST_REQUIRE(eventually(world.patience, [&] { return world.figures(anna).state == "ready"; }));
+  BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
+}
+
 BOOST_AUTO_TEST_CASE(p1_m02_the_copy_is_kept_while_its_successor_cannot_be_loaded) {
   replica_world world;
   const auto anna = world.account(7);

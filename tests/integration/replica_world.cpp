@@ -100,9 +100,9 @@ kafka_offset source_log::fence(const account_id& account, epoch term, kafka_offs
   return write(partition(account), fence_event{account, term, decision, true});
 }
 
-kafka_offset source_log::mark(const account_id& account, const snapshot_opened& opened) {
-  return write(partition(account), snapshot_event{account, epoch(1), last(account), opened.snapshot,
-                                                  opened.partition, opened.first});
+kafka_offset source_log::mark(const account_id& account, epoch term, const snapshot_opened& opened) {
+  return write(partition(account),
+               snapshot_event{account, term, last(account), opened.snapshot, opened.partition, opened.first});
 }
 
 replica_world::replica_world()
@@ -172,11 +172,13 @@ account_id replica_world::account(unsigned mailbox, int partition) {
   return id;
 }
 
-void replica_world::promote(const account_id& account, kafka_offset decision) {
+void replica_world::promote(const account_id& account, kafka_offset decision, const node_name& to,
+                            term_state state) {
   auto terms = *board->about(account).terms;
   term_entry next;
   next.term = epoch(2);
-  next.primary = shared_name(std::make_shared<const node_name>(destination_node));
+  next.primary = shared_name(std::make_shared<const node_name>(to));
+  next.state = state;
   next.decision = decision;
   next.origin = term_origin::planned;
   terms.add(next);
@@ -207,7 +209,7 @@ void replica_world::restart(const std::vector<account_id>& accounts, std::size_t
   side->control_folded(board->folded());
 }
 
-bool replica_world::send_snapshot(const account_id& account, const std::string& id) {
+bool replica_world::send_snapshot(const account_id& account, const std::string& id, epoch term) {
   std::promise<bool> sent;
   sender->send({account,
                 log->mailbox(account),
@@ -228,7 +230,7 @@ bool replica_world::send_snapshot(const account_id& account, const std::string& 
     const std::lock_guard lock(mutex);
     view = *std::ranges::find(opened, id, &snapshot_opened::snapshot);
   }
-  log->mark(account, view);
+  log->mark(account, term, view);
   return done.get();
 }
 

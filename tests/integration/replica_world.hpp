@@ -33,7 +33,7 @@ public:
   mailbox_id mailbox(const account_id& account) const { return members_.at(account).mailbox; }
   partition_id partition(const account_id& account) const { return members_.at(account).partition; }
   kafka_offset fence(const account_id& account, epoch term, kafka_offset decision);
-  kafka_offset mark(const account_id& account, const snapshot_opened& opened);
+  kafka_offset mark(const account_id& account, epoch term, const snapshot_opened& opened);
 
 private:
   struct member {
@@ -70,9 +70,10 @@ public:
   bool watch(const account_id& account);
   void initialise(const account_id& account);
   /// Sends a snapshot whose marker goes into the account's line; false if it failed.
-  bool send_snapshot(const account_id& account, const std::string& id);
+  bool send_snapshot(const account_id& account, const std::string& id, epoch term = epoch(1));
   void deliver_mail(unsigned mailbox, unsigned from, unsigned to, std::size_t bytes = 20);
-  void promote(const account_id& account, kafka_offset decision);
+  void promote(const account_id& account, kafka_offset decision, const node_name& to = destination_node,
+               term_state state = term_state::decided);
 
   /// Everything written of the account so far is applied, in time.
   bool applied(const account_id& account);
