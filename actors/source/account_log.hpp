@@ -132,6 +132,10 @@ private:
     /// By address: the slicer shares one object per table structure, so no hash is taken per event.
     std::unordered_map<const shape*, std::shared_ptr<const shape>> shapes_said;
   };
+  struct refused_events {
+    sequence last;
+    settlement::ticket first = 0;
+  };
   struct unsent {
     partition_id partition;
     std::string key;
@@ -176,10 +180,6 @@ private:
   std::size_t pending_bytes_ = 0;
   std::size_t unheld_bytes_ = 0; ///< in memory, of events whose commits aren't held
   left_out_events left_out_;
-  struct refused_events {
-    sequence last;
-    settlement::ticket first = 0;
-  };
   std::unordered_map<account_id, refused_events> refused_; ///< not said yet
   std::deque<unsent> backlog_;                             ///< the producer's queue was full
   std::unordered_map<partition_id, partition_state> partitions_;

@@ -40,4 +40,7 @@ inline bool operator==(const row_change& a, const row_change& b) {
          a.unique_checks_off == b.unique_checks_off && a.before == b.before && a.after == b.after;
 }
 
+/// About the bytes that it takes in memory, its cells' own included.
+std::size_t memory_of(const row_change& change);
+
 } // namespace understudy

@@ -64,29 +64,6 @@ void warn_unreadable(const prepared_table& t, std::string why, sliced_transactio
                                  !t.route.is_self_pruned});
 }
 
-/// Of what lies outside the value itself.
-struct heap_bytes {
-  std::size_t operator()(const text_value& v) const { return of(v.utf8); }
-  std::size_t operator()(const bytes_value& v) const { return of(v.bytes); }
-  std::size_t operator()(const literal_value& v) const { return of(v.text); }
-  std::size_t operator()(const auto&) const { return 0; }
-  static std::size_t of(const std::string& text) {
-    constexpr std::size_t within_itself = 15;
-    return text.size() > within_itself ? text.size() + 1 : 0;
-  }
-};
-
-/// About what it takes.
-std::size_t memory_of(const row_change& change) {
-  auto bytes = sizeof(row_change);
-  for (const auto* cells : {&change.before, &change.after}) {
-    bytes += cells->capacity() * sizeof(cell);
-    for (const auto& each : *cells)
-      bytes += std::visit(heap_bytes{}, each.content);
-  }
-  return bytes;
-}
-
 enum class mailbox_state : std::uint8_t { known, none, unknown };
 
 /// NULL or out of range: the row is nobody's. Absent: can't be told.
