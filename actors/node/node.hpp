@@ -40,6 +40,7 @@ public:
 private:
   result<void> start();
   result<void> start_http();
+  result<void> make_tls();
   result<void> get_to_know(sql_session& session);
   result<void> wait_for_mariadb();
   result<void> wait_for_kafka();

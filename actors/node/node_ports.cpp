@@ -31,14 +31,20 @@ result<void> node::start_http() {
   return {};
 }
 
-result<void> node::start_gateway() {
+/// Before anything is waited for: a command line of this host finds its own, and says what it waits for.
+result<void> node::make_tls() {
   auto tls = node_tls(parts_->config);
   if (!tls)
     return tl::make_unexpected(tls.error());
+  parts_->tls = std::move(*tls);
+  return {};
+}
+
+result<void> node::start_gateway() {
   gateway_options options;
   options.listen = parts_->config.node.listen;
   options.node = parts_->config.node.name.value;
-  options.tls = *tls;
+  options.tls = parts_->tls;
   options.private_dir = parts_->config.node.state_dir / "gateway";
   options.report = [](const std::string& text) { spdlog::warn("{}", text); };
   auto started = gateway_server::start(

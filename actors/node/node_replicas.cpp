@@ -43,10 +43,7 @@ result<void> node::start_replicas() {
   parts_->snapshots = std::make_shared<snapshot_sender>(std::move(sending));
   if (auto started = parts_->snapshots->start(); !started)
     return started;
-  auto tls = node_tls(parts_->config);
-  if (!tls)
-    return tl::make_unexpected(tls.error());
-  parts_->others = std::make_shared<peers>(*tls, std::chrono::milliseconds(1500));
+  parts_->others = std::make_shared<peers>(parts_->tls, std::chrono::milliseconds(1500));
   start_link();
   if (auto started = parts_->replicas->start(); !started)
     return started;

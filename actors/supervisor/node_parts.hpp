@@ -3,6 +3,7 @@
 #include "actors/config/node_config.hpp"
 #include "actors/control/control_link.hpp"
 #include "actors/control/control_view.hpp"
+#include "actors/gateway/tls_material.hpp"
 #include "actors/metrics/node_metrics.hpp"
 #include "actors/replica/replica_side.hpp"
 #include "actors/snapshot/snapshot_sender.hpp"
@@ -34,6 +35,7 @@ struct node_parts {
   std::shared_ptr<message_counts> replica_messages = std::make_shared<message_counts>();
   std::atomic<std::uint64_t> uncovered{0}; ///< accounts of this mailstore, as last counted
   std::shared_ptr<const profile> rules;
+  tls_files tls; ///< of the gateway, and towards other nodes
   kafka_settings kafka;
   sql_options logged; ///< sessions that write through the binlog
   sql_options local;  ///< sessions that don't (R6)

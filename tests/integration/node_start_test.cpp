@@ -227,6 +227,28 @@ BOOST_AUTO_TEST_CASE(a_node_waits_for_kafka_and_for_mariadb_and_says_so) {
       eventually(patience, [&] { return second.get("/readyz").find("\"ok\":true") != std::string::npos; }));
 }
 
+BOOST_AUTO_TEST_CASE(s06_a_command_line_without_tls_says_that_a_first_start_waits) {
+  const auto place = fmt::format("127.0.0.1:{}", fixture::free_port());
+  const auto file = world.dir() / "first.toml";
+  std::ofstream(file) << fmt::format(
+      "[node]\nname = \"new.example.test\"\nlisten = \"{}\"\nhttp = \"127.0.0.1:0\"\nstate_dir = \"{}\"\n"
+      "[mariadb]\nsocket = \"{}\"\n[kafka]\nbrokers = \"{}\"\n"
+      "[profile]\nfile = \"{}/config/profiles/carbonio.toml\"\n",
+      place, (world.dir() / "first").string(), (world.dir() / "no.sock").string(), world.kafka.bootstrap(),
+      UNDERSTUDY_SOURCE_DIR);
+  fixture::node_process node(
+      {.command = {UNDERSTUDYD, "--config", file.string()}, .log = world.dir() / "first.log"});
+  BOOST_REQUIRE(
+      eventually(patience, [&] { return node.log_text().find("waiting: MariaDB at") != std::string::npos; }));
+  const auto asked =
+      fixture::run_process({UNDERSTUDY_PROGRAM, "--config", file.string(), "ha", "getAccountStatus"}, 20s);
+  BOOST_TEST_CONTEXT(asked.output) {
+    BOOST_TEST(asked.exit_code == 4);
+    BOOST_TEST(asked.output.find("isn't waiting for Kafka or MariaDB") != std::string::npos);
+  }
+  BOOST_TEST(node.stop());
+}
+
 BOOST_AUTO_TEST_CASE(a_node_that_waits_for_kafka_or_mariadb_ends_at_once_when_it_is_asked) {
   BOOST_REQUIRE(first.node.stop());
   world.kafka.suspend(); // connections are taken, and nobody answers
