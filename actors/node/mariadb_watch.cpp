@@ -9,11 +9,17 @@
 #include <algorithm>
 
 namespace understudy {
+namespace {
+
+/// Of a node that is configured so: nothing is wrong with it.
+constexpr const char* chosen_gap = "durability is asynchronous";
+
+} // namespace
 
 mariadb_watch::mariadb_watch(options o)
     : options_(std::move(o)) {
   if (!options_.synchronous)
-    gap_ = "durability is asynchronous";
+    gap_ = chosen_gap;
 }
 
 mariadb_watch::~mariadb_watch() {
@@ -105,6 +111,11 @@ std::string mariadb_watch::why_unprotected() const {
   return gap_;
 }
 
+std::string mariadb_watch::why_not_as_configured() const {
+  const std::lock_guard lock(mutex_);
+  return gap_ == chosen_gap ? std::string{} : gap_;
+}
+
 std::string mariadb_watch::why_not_attached() const {
   const std::lock_guard lock(mutex_);
   return not_attached_;
@@ -159,7 +170,7 @@ void mariadb_watch::look(sql_session& session) {
   if (!checks || !status)
     return;
   look_at_readers(*checks);
-  std::string gap = options_.synchronous ? "" : "durability is asynchronous";
+  std::string gap = options_.synchronous ? "" : chosen_gap;
   if (!options_.synchronous && status->on && status->clients == 0)
     gap +=
         ", but MariaDB holds each COMMIT for an ACK that nobody sends: set rpl_semi_sync_master_enabled=OFF";

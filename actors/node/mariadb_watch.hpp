@@ -69,6 +69,8 @@ public:
 
   /// Empty: commits here are protected; else why not, with the line to set (R5).
   std::string why_unprotected() const;
+  /// The same, but empty for a node that is configured to protect nothing, and doesn't.
+  std::string why_not_as_configured() const;
   bool is_attached() const { return attached_; }
   std::string why_not_attached() const;
   renewal_facts facts() const;

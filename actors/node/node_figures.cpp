@@ -20,7 +20,7 @@ std::vector<std::string> node::not_ready() const {
     const auto not_renewed = parts_->link->why_not_renewing();
     reasons.push_back(fmt::format("the lease doesn't run: {}", not_renewed.empty() ? why : not_renewed));
   }
-  if (auto gap = watch_->why_unprotected(); !gap.empty())
+  if (auto gap = watch_->why_not_as_configured(); !gap.empty())
     reasons.push_back(fmt::format("not synchronous: {}", gap));
   return reasons;
 }

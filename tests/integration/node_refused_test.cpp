@@ -277,8 +277,11 @@ BOOST_AUTO_TEST_CASE(p06_p7_asynchronous_capture_reads_no_further_without_kafka_
   BOOST_TEST(
       says("durability is asynchronous, but MariaDB holds each COMMIT for an ACK that nobody sends: set "
            "rpl_semi_sync_master_enabled=OFF"));
+  BOOST_TEST(source.get("/readyz").find("rpl_semi_sync_master_enabled=OFF") != std::string::npos);
   source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
   BOOST_TEST(says("durability is asynchronous"));
+  BOOST_TEST(eventually(
+      patience, [&] { return source.get("/readyz").find("\"ok\":true") != std::string::npos; })); // as chosen
   BOOST_TEST(eventually(patience,
                         [&] { return source.metric("understudy_semi_sync{state=\"asynchronous\"}") == 1; }));
   write_once(source, world.id_of(one));
