@@ -101,11 +101,11 @@ void capture::wait_for_place(position_lost lost) {
   restarted_ = false;
 }
 
-void capture::restart_at(const capture_beginning& from) {
+void capture::restart_at(const capture_beginning& from, bool is_another_history) {
   options_.around->settle->begin_at(from.position);
   has_place_ = true;
   options_.tail = {};
-  options_.accounts->begin_anew(from);
+  options_.accounts->begin_anew(from, is_another_history);
   const std::lock_guard lock(source_mutex_);
   restarted_ = true;
   wake_.notify_all();

@@ -54,7 +54,8 @@ public:
 
   /// Any thread, after `position_lost`: capture goes on from there. What was captured before and hasn't
   /// settled counts as settled; accounts get the roles that they have there, as if their rows had been met.
-  void restart_at(const capture_beginning& from);
+  /// Of another history nothing is in Kafka, whatever its transactions are called.
+  void restart_at(const capture_beginning& from, bool is_another_history);
   /// False: no place is known yet, so there's nothing to keep in a checkpoint. Any thread.
   bool has_place() const { return has_place_; }
 

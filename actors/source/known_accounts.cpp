@@ -256,8 +256,10 @@ void known_accounts::on_role(const role_record& row, const binlog_place& place, 
   caf::anon_send(around_->supervisor, met);
 }
 
-void known_accounts::begin_anew(const capture_beginning& from) {
+void known_accounts::begin_anew(const capture_beginning& from, bool is_another_history) {
   const std::lock_guard lock(mutex_);
+  if (is_another_history)
+    former_ = {};        // it gives the same GTIDs again, to other transactions
   role_changes_.clear(); // what was met is below the new place
   met_ = from.position;
   met_end_ = {};

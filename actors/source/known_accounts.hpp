@@ -112,7 +112,7 @@ public:
 
   /// Capture begins anew elsewhere: accounts get the roles that they have there, as if their rows had been
   /// met.
-  void begin_anew(const capture_beginning& from);
+  void begin_anew(const capture_beginning& from, bool is_another_history);
 
 private:
   /// A binlog_place without its file's name, of which there would be one an account.

@@ -242,7 +242,7 @@ void supervisor::begin_capture_anew() {
               return tl::make_unexpected(ended.error());
           return read_capture_beginning(*session);
         }();
-        return [this, from] {
+        return [this, from, dead] {
           if (!from) {
             if (std::exchange(lost_->not_yet, from.error().what) != from.error().what)
               spdlog::warn("capture can't begin anew yet, it is tried again: {}", from.error().what);
@@ -250,7 +250,7 @@ void supervisor::begin_capture_anew() {
             return;
           }
           spdlog::info("capture begins at {}", from->position.text());
-          parts_->source->restart_at(*from);
+          parts_->source->restart_at(*from, dead);
           lost_.reset();
         };
       });

@@ -157,6 +157,43 @@ BOOST_AUTO_TEST_CASE(r9_a_restored_backup_counts_as_dead_and_its_accounts_live_o
   BOOST_TEST(write.get() != "");
 }
 
+/// It gives the GTIDs again that Kafka knows of the history that was lost: they are of other transactions
+/// now.
+BOOST_AUTO_TEST_CASE(p1_r9_what_a_restored_backup_writes_later_is_not_taken_for_what_kafka_has) {
+  const auto names = enrolled("again", 1);
+  const auto account = world.id_of(names[0]);
+  const auto data = source.db.dir() / "data";
+  const auto backup = source.db.dir() / "backup";
+  const auto stop = [&] {
+    BOOST_REQUIRE(source.node.stop());
+    BOOST_REQUIRE(source.db.stop());
+  };
+  stop();
+  std::filesystem::copy(data, backup, std::filesystem::copy_options::recursive);
+  source.db.restart();
+  source.start_and_wait();
+  write_large(source, account, "before", 10, 300).get();
+  BOOST_REQUIRE(world.become_same(names, 0, 1));
+  stop();
+  std::filesystem::remove_all(data);
+  std::filesystem::rename(backup, data);
+  source.db.restart();
+  source.start_node();
+  BOOST_REQUIRE(eventually(patience, [&] { return source.logged("count as dead here"); }));
+  const auto promote_to = [&](std::size_t to) {
+    return world.at(1).cli({"ha", "promoteAccounts", "accounts", names[0], "destination", world.at(to).name});
+  };
+  BOOST_REQUIRE(eventually(patience, [&] { return promote_to(1).status == 0; }));
+  BOOST_REQUIRE(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  BOOST_REQUIRE(eventually(patience, [&] { return promote_to(0).status == 0; }));
+  BOOST_REQUIRE(eventually(patience, [&] { return world.follows(names, 1, 0); }));
+  const auto number = sequence_of(names[0]);
+  write_large(source, account, "behind", 10, 200).get();
+  BOOST_TEST(eventually(patience, [&] { return sequence_of(names[0]) == number + 200; }));
+  BOOST_TEST(source.status(names[0]).at("protected") == true);
+  BOOST_TEST(world.become_same(names, 0, 1));
+}
+
 /// Nobody restarts anything: the dump would get heartbeats of the file that is gone, and commits hang, for
 /// ever.
 BOOST_AUTO_TEST_CASE(r9_r10_a_binlog_that_is_reset_under_its_node_is_another_history) {
