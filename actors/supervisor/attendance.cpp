@@ -16,7 +16,7 @@ bool is_idle(const account_state& account, const account_work& doing, bool snaps
   if (doing.busy || doing.guarded || doing.snapshot_running || doing.reset_pending || doing.refused ||
       active == nullptr || account.terms.current() != active)
     return false;
-  if (doing.parked || doing.foreign_before)
+  if (doing.parked || doing.foreign_before || doing.unlike_cut)
     return false; // what foreign writes did is known here alone
   if (doing.lost_left != epoch{})
     return false; // capture hasn't met that row yet, and it isn't written twice
@@ -126,12 +126,26 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
     remove_copy(account.id);
 }
 
+/// R34: with the rows that it has, which its own fence cut.
+bool supervisor::becomes_replica(const account_state& account) {
+  const auto* active = account.terms.active();
+  const auto* here = account.destination(self_name());
+  const auto found = work_.find(account.id);
+  return active != nullptr && active->origin == term_origin::planned && here != nullptr && !here->ready &&
+         here->reset_why == nullptr && found != work_.end() && found->second.handed_over &&
+         found->second.handed_over->term == active->term;
+}
+
 void supervisor::attend_replica(const account_state& account, const term_entry& active,
                                 const destination_state& destination) {
   auto& doing = work(account.id);
   if (const auto* pending = account.terms.pending();
       pending != nullptr && is_self(pending->primary) && doing.taken == pending->term)
     return; // it's on its way to be written here
+  const bool becomes = becomes_replica(account);
+  if (doing.unlike_cut && (becomes || destination.ready))
+    return ask_for_snapshot(account,
+                            fmt::format("foreign write by transaction {}", doing.unlike_cut->text()));
   if (destination.ready) {
     if (!doing.following)
       follow(account);
@@ -145,11 +159,11 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
     }
     return;
   }
+  if (becomes)
+    return become_replica(account, active, destination);
+  if (destination.reset_why != nullptr)
+    doing.unlike_cut.reset(); // whatever lies here is replaced
   const bool by_its_own_fence = destination.reset_why == nullptr && active.origin == term_origin::planned;
-  if (by_its_own_fence && doing.handed_over && doing.handed_over->term == active.term) {
-    become_replica(account, active, destination);
-    return;
-  }
   if (by_its_own_fence && doing.role_left == active.term) {
     waiting_.insert(account.id); // Kafka's word on our fence is still on its way (R34)
     return;

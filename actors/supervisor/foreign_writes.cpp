@@ -48,8 +48,14 @@ void supervisor::on_foreign(const foreign_write& written) {
     };
   });
   const auto* active = account->terms.active();
-  if (active != nullptr && !is_self(active->primary) && account->destination(self_name()) != nullptr)
+  if (active == nullptr)
+    return;
+  if (is_self(active->primary)) {
+    if (account->terms.current() != active) // handed over, and nobody has begun yet
+      work(account->id).unlike_cut = write.id;
+  } else if (account->destination(self_name()) != nullptr) {
     set_right(*account, write.id);
+  }
 }
 
 /// The first time the replica is initialised anew; then somebody goes on writing to it, which a further copy
@@ -57,14 +63,18 @@ void supervisor::on_foreign(const foreign_write& written) {
 void supervisor::set_right(const account_state& account, const gtid& transaction) {
   auto& doing = work(account.id);
   doing.foreign_at = std::chrono::system_clock::now();
+  const bool keeps_its_rows = becomes_replica(account);
+  if (keeps_its_rows)
+    doing.unlike_cut = transaction;
   // Before a copy is begun here there is none to spoil: the tail of an epoch that ended without this node,
   // which a restart captures while the snapshot is asked for (R33). Loading it replaces whatever lies there.
   const auto figures = parts_->replicas->figures_of(account.id);
   const bool begun = figures && figures->state != "waiting_for_snapshot";
-  if (doing.parked || (!account.destination(self_name())->ready && !begun))
+  const bool is_whole = account.destination(self_name())->ready || keeps_its_rows;
+  if (doing.parked || (!is_whole && !begun))
     return;
   if (!std::exchange(doing.foreign_before, true)) {
-    if (account.destination(self_name())->ready)
+    if (is_whole)
       ask_for_snapshot(account, fmt::format("foreign write by transaction {}", transaction.text()));
     else
       doing.foreign_in_load = true;
@@ -86,6 +96,11 @@ void supervisor::set_right(const account_state& account, const gtid& transaction
 void supervisor::note_unlike_log(const account_state& account, epoch term) {
   auto& doing = work(account.id);
   const auto* here = account.destination(self_name());
+  if (const auto write = std::exchange(doing.unlike_cut, std::nullopt); write && here == nullptr) {
+    doing.unlike_log_since = term; // back at its source
+    doing.unlike_log = fmt::format("foreign write by transaction {}", write->text());
+    return;
+  }
   if (here == nullptr || (here->ready && !doing.reset_pending))
     return;
   doing.unlike_log_since = term;

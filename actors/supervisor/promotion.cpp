@@ -327,7 +327,7 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
                       return;
                     }
                     const auto* account = state().account(id);
-                    if (account == nullptr || account->terms.active() == nullptr)
+                    if (account == nullptr || account->terms.active() == nullptr || doing.unlike_cut)
                       return;
                     doing.ready_sent = request;
                     follow(*account);

@@ -67,6 +67,8 @@ struct account_work {
   bool foreign_before = false;  ///< a foreign write made its replica here be initialised anew (R35)
   bool foreign_in_load = false; ///< … while one was being loaded, which may keep what was written
   bool parked = false;          ///< foreign writes went on
+  /// A foreign write between our fence and `replica_ready`: what we hold isn't what the fence cut.
+  std::optional<gtid> unlike_cut;
   /// Why its rows here aren't those of its log, though its epoch `unlike_log_since` begins with them.
   std::string unlike_log;
   epoch unlike_log_since;
@@ -154,6 +156,7 @@ private:
   void attend(const account_id& account);
   void attend_promotion(const account_state& account, const term_entry& pending);
   void attend_settled(const account_state& account, const term_entry& active);
+  bool becomes_replica(const account_state& account);
   void attend_replica(const account_state& account, const term_entry& active,
                       const destination_state& self_as_destination);
   void watch_for_foreign_writes(const account_state& account, const term_entry& active);
