@@ -83,13 +83,14 @@ bool supervisor::replicas_have_what_is_missing(const account_state& account) {
     if (gap.is_whole(destination))
       continue;
     all = false;
-    if (destination.ready && asked != gap.at)
+    // Once for each copy: one that was on its way when the next event was refused lacks that again.
+    auto& before = asked.try_emplace(destination.node, kafka_offset{-1}).first->second;
+    if (destination.ready && std::exchange(before, destination.requested) != destination.requested)
       owed.push_back(account_change{
           account.id,
           {},
           replica_reset{destination.node, fmt::format("the log lacks its sequence {}", gap.missing)}});
   }
-  asked = gap.at;
   if (!owed.empty())
     append(std::move(owed));
   return all;

@@ -22,6 +22,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 
+#include <map>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -76,8 +77,8 @@ struct account_work {
   std::chrono::system_clock::time_point foreign_at = std::chrono::system_clock::now();
   bool following = false;              ///< the replica side follows it
   std::optional<bool> protection_told; ///< to capture, as control has it; nothing: as capture says
-  /// Replicas were asked to be made anew for what control says of missing changes up to here.
-  kafka_offset missing_asked{-1};
+  /// Copies, by their requests, that were asked to be made anew for the changes that the log lacks.
+  std::map<node_name, kafka_offset> missing_asked;
   bool hold_asked = false; ///< capture was asked to hold commits again, to be protected
   /// Everything up to this number of the account log is from before it held commits again (R4).
   std::optional<std::uint64_t> unheld_up_to;
