@@ -363,8 +363,8 @@ void supervisor::forget_sent(const account_id& id) {
     unstored_.sent.insert(id);
 }
 
-/// Whoever still waited for a snapshot of ours has left it for the new source's: should the account come back
-/// here, they need another one.
+/// Whoever still waited for a snapshot of an earlier epoch may have left it for the new source's: should that
+/// be this node, which the account came back to, they need another one.
 void supervisor::give_up_snapshots(const account_id& id) {
   forget_sent(id);
   if (const auto found = work_.find(id); found != work_.end())
