@@ -413,23 +413,4 @@ void supervisor::close_epoch(const account_state& account, epoch term) {
   parts_->accounts->close_epoch(account.id, term);
 }
 
-void supervisor::release_guard(const account_state& account, bool end_waiters) {
-  const auto found = work_.find(account.id);
-  if (found == work_.end() || !found->second.guarded)
-    return;
-  auto standing = std::exchange(found->second.guarded, nullptr);
-  end_turn(account.id);
-  in_background(*parts_->promotions, [id = account.id, standing, end_waiters]() -> std::function<void()> {
-    const auto ended =
-        end_waiters ? standing->end_waiters(std::chrono::seconds(1)) : result<std::uint64_t>(0U);
-    const auto released = standing->release();
-    return [id, ended, released] {
-      if (!ended || !released)
-        spdlog::warn("account {}: the guard's end: {}", id, (!ended ? ended.error() : released.error()).what);
-      else if (*ended > 0)
-        spdlog::info("account {}: {} statements that waited at the guard were ended", id, *ended);
-    };
-  });
-}
-
 } // namespace understudy

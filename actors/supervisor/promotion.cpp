@@ -188,7 +188,8 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                     auto& doing = work(id);
                     doing.busy = false;
                     if (outcome || left != was_left::no) {
-                      doing.guarded = standing;
+                      if (standing)
+                        stand(id, standing);
                       doing.guarded_since = since;
                     }
                     if (outcome) {

@@ -294,6 +294,7 @@ void supervisor::on_tick() {
   for (const auto& account : again)
     attend(account);
   attend_lost_place();
+  watch_guards();
   probe_parked();
   leave_peers();
   rescue_stranded();

@@ -54,6 +54,8 @@ struct account_work {
   std::optional<fence_applied> fence;       ///< the last valid fence that was read and applied here
   std::optional<fence_written> handed_over; ///< planned, as the source: where its fence lies
   std::shared_ptr<guard> guarded;           ///< stands until the new primary is active (R29)
+  bool guard_watched = false;               ///< it's being looked at whether it does
+  std::string guard_trouble;                ///< why that isn't known, or why it can't be taken again
   std::chrono::steady_clock::time_point guarded_since; ///< its writes wait since then
   kafka_offset snapshot_asked{-1}; ///< control offset of the request that a snapshot of ours was begun for
   bool snapshot_running = false;
@@ -184,6 +186,10 @@ private:
   void on_compared(const account_id& account, epoch term, const account_checksum& source,
                    const result<std::optional<account_checksum>>& here);
   void release_guard(const account_state& account, bool end_waiters);
+  void stand(const account_id& id, std::shared_ptr<guard> standing);
+  void watch_guards();
+  void on_guard_watched(const account_id& id, const std::shared_ptr<guard>& before,
+                        const result<std::shared_ptr<guard>>& standing);
   void end_turn(const account_id& account);
   void become_replica(const account_state& account, const term_entry& active,
                       const destination_state& destination);
@@ -276,6 +282,7 @@ private:
   /// From before their guard stands until it's released. Many accounts that move at once move no sooner, but
   /// each would be away for longer, and their guards would take the mailstore's connections from its clients.
   turns handing_over_{4};
+  std::unordered_set<account_id> guarded_; ///< whose guards stand, or were released since the last tick
   /// Handed over by this source, their new primary not active yet: since when they are seen to hang; 0: they
   /// don't.
   std::unordered_map<account_id, boot_time> handed_over_;

@@ -126,6 +126,11 @@ result<void> guard::lock(const guard_plan& plan, clock::time_point end) {
 }
 
 result<bool> guard::still_stands() {
+  const std::lock_guard lock(holding_);
+  return stands_locked();
+}
+
+result<bool> guard::stands_locked() {
   if (released_ || !holder_->connected())
     return false;
   auto seen = holder_->query_value(fmt::format("SELECT connection FROM understudy.guard WHERE account_id={}",
@@ -174,10 +179,10 @@ sql_result<std::uint64_t> guard::kill(const std::vector<std::uint64_t>& queries)
 }
 
 result<bool> guard::release() {
-  auto stood = still_stands();
-  if (released_)
+  const std::lock_guard lock(holding_);
+  auto stood = stands_locked();
+  if (released_.exchange(true))
     return false;
-  released_ = true;
   if (auto done = holder_->rollback(); !done)
     return passed_on(done);
   return stood;

@@ -6,18 +6,20 @@
 // committed by it. It's known by a row that it writes to understudy.guard and that it alone can see: InnoDB's
 // own transaction ids come through information_schema's lock tables only, which may be 0.1 s old.
 //
-// Blocking; one thread at a time. It has two sessions of its own: the one that holds the locks, and one that
-// looks at them and ends waiters. The role row (R29) is written by a third, the caller's: the guard's
-// transaction touches neither `role` nor any row that its writing needs.
+// Blocking; one thread at a time, but for what says otherwise. It has two sessions of its own: the one that
+// holds the locks, and one that looks at them and ends waiters. The role row (R29) is written by a third, the
+// caller's: the guard's transaction touches neither `role` nor any row that its writing needs.
 #pragma once
 #include "storage/profile/profile.hpp"
 #include "storage/profile/schema_catalog.hpp"
 #include "storage/state/mailstore_queries.hpp"
 #include "storage/state/sql_session.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,7 +57,10 @@ public:
   const registered_account& account() const { return account_; }
 
   /// The very transaction that took the locks is still open: it alone sees its row in understudy.guard.
+  /// Any thread.
   result<bool> still_stands();
+  /// It was to end. Any thread.
+  bool is_released() const { return released_; }
 
   /// KILL QUERY ID for every statement that waits for the guard's locks, repeated until none is left or
   /// `limit` is over: their transactions get an error before COMMIT and roll back. Returns how many were
@@ -63,7 +68,7 @@ public:
   /// outlast the limit: what then gets through after the release is a foreign write (R35).
   result<std::uint64_t> end_waiters(std::chrono::milliseconds limit);
 
-  /// Rolls the guard's transaction back. False = the transaction was already gone.
+  /// Rolls the guard's transaction back. False = the transaction was already gone. Any thread.
   result<bool> release();
 
   /// The session that holds the locks, for applying inside the guard (R29: the account goes back to S). Its
@@ -72,6 +77,7 @@ public:
   sql_result<void> commit_and_release();
 
 private:
+  result<bool> stands_locked();
   result<void> lock(const guard_plan& plan, std::chrono::steady_clock::time_point end);
   sql_result<std::uint64_t> kill(const std::vector<std::uint64_t>& queries);
   guard(std::unique_ptr<sql_session> holder, std::unique_ptr<sql_session> watcher,
@@ -80,7 +86,8 @@ private:
   std::unique_ptr<sql_session> watcher_;
   registered_account account_;
   guard_report report_;
-  bool released_ = false;
+  std::mutex holding_; ///< of holder_, where several threads may use it
+  std::atomic<bool> released_ = false;
 };
 
 } // namespace understudy

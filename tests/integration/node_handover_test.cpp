@@ -89,6 +89,52 @@ BOOST_AUTO_TEST_CASE(r29_what_a_destination_declines_behind_the_fence_goes_on_to
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 2); }));
 }
 
+/// Its connection may be ended by hand, or with its MariaDB: whoever writes then would be told OK for what
+/// the account's next epoch hasn't.
+BOOST_AUTO_TEST_CASE(p1_r30_a_guard_that_is_gone_is_taken_again) {
+  node_world world;
+  auto& source = world.at(0);
+  const auto names = world.create_accounts(0, "user", 1);
+  const auto id = world.id_of(names.front());
+  world.enrol(names, 0, 1);
+  auto slow = world.at(1).db.connect();
+  slow.query("SET sql_log_bin=0");
+  slow.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  write_once(source, id);
+  auto promoted = std::async(std::launch::async, [&] {
+    return source.cli({"ha", "promoteAccounts", "accounts", names.front(), "destination", world.at(1).name});
+  });
+  const auto guarding = [&] {
+    auto looks = source.db.connect();
+    looks.query("SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED");
+    return looks.value("SELECT IFNULL(MAX(connection), 0) FROM understudy.guard WHERE account_id='" + id +
+                       "'");
+  };
+  BOOST_TEST_REQUIRE(eventually(patience, [&] {
+    return source.db.value("SELECT role FROM understudy.role WHERE account_id='" + id + "'") == "replica";
+  }));
+  const auto before = guarding();
+  BOOST_TEST_REQUIRE(before != "0");
+  source.db.query("KILL " + before);
+  BOOST_TEST_REQUIRE(eventually(patience, [&] {
+    const auto now = guarding();
+    return now != "0" && now != before;
+  }));
+  BOOST_TEST_REQUIRE(eventually(patience, [&] { return source.logged("its guard had ended before its"); }));
+  auto write = write_async(source, id);
+  BOOST_TEST_REQUIRE(eventually(patience, [&] {
+    return source.db.connect().value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE "
+                                     "'INSERT INTO zimbra.mailbox_metadata%' AND TIME_MS > 100") == "1";
+  }));
+  slow.query("UNLOCK TABLES");
+  BOOST_TEST(promoted.get().status == 0);
+  BOOST_TEST(write.get() != ""); // ended with the guard, before its COMMIT
+  BOOST_TEST(eventually(patience, [&] { return live_on(world.at(1), names, world.at(1).name); }));
+  BOOST_TEST(writes_there(world.at(1), id) == 1u);
+  BOOST_TEST(writes_there(source, id) == 1u);
+  BOOST_TEST(guarding() == "0");
+}
+
 /// The epoch that it comes back in is another one, and its source the same: whoever was being sent a copy in
 /// the one before gets it.
 BOOST_AUTO_TEST_CASE(r16_r29_a_copy_is_made_although_its_account_came_back_to_its_source_meanwhile) {

@@ -1,0 +1,105 @@
+// Guards from when they stand until their accounts are active elsewhere (R29, R30).
+#include "actors/supervisor/supervisor.hpp"
+#include "storage/snapshot/group_database.hpp"
+#include "storage/state/sql_fields.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace understudy {
+namespace {
+
+/// The guard that stands: this one, or one that was taken in its place.
+result<std::shared_ptr<guard>> standing_again(node_parts& parts, const std::shared_ptr<guard>& before) {
+  const auto stands = before->still_stands();
+  if (!stands)
+    return tl::make_unexpected(stands.error());
+  if (*stands || before->is_released())
+    return before;
+  auto session = parts.sessions->borrow();
+  if (!session)
+    return passed_on(session);
+  const auto& account = before->account();
+  const auto catalog = parts.catalogs.of(**session, account_databases(*parts.rules, account.group));
+  if (!catalog)
+    return tl::make_unexpected(catalog.error());
+  guard_options limits;
+  limits.limit = parts.config.limits.guard;
+  auto taken = guard::take(parts.local, parts.rules, **catalog, account, limits);
+  if (!taken)
+    return tl::make_unexpected(taken.error());
+  return std::shared_ptr<guard>(std::move(*taken));
+}
+
+} // namespace
+
+void supervisor::stand(const account_id& id, std::shared_ptr<guard> standing) {
+  work(id).guarded = std::move(standing);
+  guarded_.insert(id);
+}
+
+/// Somebody may end its connection (KILL), and MariaDB may be restarted: then whoever waited, and whoever
+/// connects anew, would be told OK for what isn't in the account's next epoch.
+void supervisor::watch_guards() {
+  std::erase_if(guarded_, [this](const account_id& id) {
+    const auto found = work_.find(id);
+    return found == work_.end() || !found->second.guarded;
+  });
+  for (const auto& id : guarded_) {
+    auto& doing = work(id);
+    if (doing.busy || std::exchange(doing.guard_watched, true))
+      continue;
+    in_background(*parts_->promotions,
+                  [this, parts = parts_, id, before = doing.guarded]() -> std::function<void()> {
+                    auto standing = standing_again(*parts, before);
+                    return [this, id, before, standing = std::move(standing)] {
+                      on_guard_watched(id, before, standing);
+                    };
+                  });
+  }
+}
+
+void supervisor::on_guard_watched(const account_id& id, const std::shared_ptr<guard>& before,
+                                  const result<std::shared_ptr<guard>>& standing) {
+  auto& doing = work(id);
+  doing.guard_watched = false;
+  if (!standing) {
+    if (doing.guarded == before &&
+        std::exchange(doing.guard_trouble, standing.error().what) != standing.error().what)
+      spdlog::warn("account {}: its guard can't be held; it is tried again: {}", id, standing.error().what);
+    return;
+  }
+  doing.guard_trouble.clear();
+  if (*standing == before)
+    return;
+  if (doing.guarded == before) {
+    spdlog::warn("account {}: its guard had ended before its promotion did, and is taken again: what was "
+                 "committed meanwhile is a foreign write",
+                 id);
+    return stand(id, *standing);
+  }
+  in_background(*parts_->promotions, [unwanted = *standing]() -> std::function<void()> {
+    (void)unwanted->release(); // what can't be rolled back by word ends with its session
+    return [] {};
+  });
+}
+
+void supervisor::release_guard(const account_state& account, bool end_waiters) {
+  const auto found = work_.find(account.id);
+  if (found == work_.end() || !found->second.guarded)
+    return;
+  auto standing = std::exchange(found->second.guarded, nullptr);
+  end_turn(account.id);
+  in_background(*parts_->promotions, [id = account.id, standing, end_waiters]() -> std::function<void()> {
+    const auto ended =
+        end_waiters ? standing->end_waiters(std::chrono::seconds(1)) : result<std::uint64_t>(0U);
+    const auto released = standing->release();
+    return [id, ended, released] {
+      if (!ended || !released)
+        spdlog::warn("account {}: the guard's end: {}", id, (!ended ? ended.error() : released.error()).what);
+      else if (*ended > 0)
+        spdlog::info("account {}: {} statements that waited at the guard were ended", id, *ended);
+    };
+  });
+}
+
+} // namespace understudy
