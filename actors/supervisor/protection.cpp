@@ -49,17 +49,14 @@ void supervisor::attend_protection(const account_state& account, const term_entr
   const bool is_nodes = account.gap->missing == sequence{} && !account.gap->lacks_changes() && !lost;
   if (is_nodes && !node_gap_.empty() && account.gap->reason != node_gap_)
     say_unprotected(node_gap_);
-  if (lost || lacks_events) {
-    if (!holds)
-      give_up_holding(account.id);
+  if (!holds && (lost || lacks_events || !node_gap_.empty()))
+    give_up_holding(account.id);
+  if (lost || lacks_events)
     return;
-  }
   // Whatever else keeps it unprotected.
   const bool lacks = account.gap->lacks_changes();
   const bool is_whole = !lacks || replicas_have_what_is_missing(account);
   if (!node_gap_.empty()) {
-    if (!holds)
-      give_up_holding(account.id);
     if (lacks && is_whole && account.gap->reason != node_gap_)
       say_unprotected(node_gap_);
     return;

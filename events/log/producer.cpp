@@ -58,7 +58,7 @@ property_list fixed_properties(const producer_options& options, bool held_told_a
   const auto largest = std::clamp(options.max_message_bytes, least_message, most_message);
   // Where records wait here they are counted here. librdkafka counts one until its answer was told, and what
   // that made room for is handed over before.
-  const std::size_t counted_twice = held_told_at_once ? 1 : 2;
+  const std::size_t counts = held_told_at_once ? 1 : 2;
   return {
       {"acks", "all"},
       {"enable.idempotence", "true"},
@@ -69,9 +69,9 @@ property_list fixed_properties(const producer_options& options, bool held_told_a
       {"enable.gapless.guarantee", "false"},
       {"delivery.report.only.error", held_told_at_once ? "true" : "false"},
       {"message.max.bytes", std::to_string(largest)},
-      {"queue.buffering.max.messages", std::to_string(counted_twice * options.most_records)},
+      {"queue.buffering.max.messages", std::to_string(counts * options.most_records)},
       {"queue.buffering.max.kbytes",
-       std::to_string(std::max<std::size_t>(1, counted_twice * options.most_bytes / 1024))},
+       std::to_string(std::max<std::size_t>(1, counts * options.most_bytes / 1024))},
   };
 }
 
@@ -165,7 +165,6 @@ struct producer::state final : client_watch {
   /// None where somebody waits for each answer: librdkafka's thread, which looks for work all the time, reads
   /// it sooner then, and calls nothing of librdkafka's.
   std::optional<send_window> window;
-  std::size_t bytes = 0; ///< of what was taken and isn't told yet
   bool gives_up = false; ///< what waits isn't handed over any more
   std::mutex guard;
   std::vector<delivery> refusals; ///< what librdkafka itself refused, not yet told
@@ -217,8 +216,7 @@ void producer::state::answered(const rd_kafka_message_t& message) {
   const auto* const topic = rd_kafka_topic_name(message.rkt);
   const partition_id partition(message.partition);
   const std::lock_guard lock(window_guard);
-  bytes -= message.len + message.key_len;
-  window->answered(topic, partition);
+  window->answered(topic, partition, message.len + message.key_len);
   if (!gives_up)
     hand_over_next(topic, partition);
 }
@@ -234,9 +232,8 @@ void producer::state::hand_over_next(const char* topic, partition_id partition) 
     if (code == RD_KAFKA_RESP_ERR__FATAL)
       return window->put_back(topic, partition, std::move(next)); // for give_up_waiting()
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      bytes -= first.key.size() + first.payload.size();
       report_later(refusal_of(code, partition, first.token));
-      window->answered(topic, partition);
+      window->answered(topic, partition, first.size());
     }
     next.pop_front();
   }
@@ -249,17 +246,15 @@ rd_kafka_resp_err_t producer::state::take(const std::string& topic, partition_id
     return hand_over(topic.c_str(), partition, key, payload, token);
   const auto size = key.size() + payload.size();
   const std::lock_guard lock(window_guard);
-  if (in_flight > most_records || bytes + size > most_bytes)
+  if (in_flight > most_records || window->bytes() + size > most_bytes)
     return RD_KAFKA_RESP_ERR__QUEUE_FULL;
-  auto code = RD_KAFKA_RESP_ERR_NO_ERROR;
-  if (!window->open(topic, partition)) {
+  if (!window->open(topic, partition, size)) {
     window->wait(topic, partition, {std::string(key), std::string(payload), token});
-  } else if (code = hand_over(topic.c_str(), partition, key, payload, token);
-             code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    window->answered(topic, partition);
-    return code;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
   }
-  bytes += size;
+  const auto code = hand_over(topic.c_str(), partition, key, payload, token);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    window->answered(topic, partition, size);
   return code;
 }
 
@@ -303,8 +298,6 @@ void producer::state::give_up_waiting() {
     if (in_flight != window->waiting())
       return; // librdkafka's own come first
     all = window->give_up();
-    for (const auto& [partition, each] : all)
-      bytes -= each.key.size() + each.payload.size();
   }
   for (const auto& [partition, each] : all) {
     callbacks.on_delivery(refusal_of(RD_KAFKA_RESP_ERR__PURGE_QUEUE, partition, each.token));

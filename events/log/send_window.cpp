@@ -13,21 +13,24 @@ send_window::window& send_window::at(std::string_view topic, partition_id partit
   return known->second[partition];
 }
 
-bool send_window::open(std::string_view topic, partition_id partition) {
+bool send_window::open(std::string_view topic, partition_id partition, std::size_t size) {
   auto& here = at(topic, partition);
   if (here.unanswered >= most_unanswered || !here.waiting.empty())
     return false;
   ++here.unanswered;
+  bytes_ += size;
   return true;
 }
 
 void send_window::wait(std::string_view topic, partition_id partition, record next) {
+  bytes_ += next.size();
   at(topic, partition).waiting.push_back(std::move(next));
   ++waiting_;
 }
 
-void send_window::answered(std::string_view topic, partition_id partition) {
+void send_window::answered(std::string_view topic, partition_id partition, std::size_t size) {
   --at(topic, partition).unanswered;
+  bytes_ -= size;
 }
 
 std::deque<send_window::record> send_window::next(std::string_view topic, partition_id partition) {
@@ -52,8 +55,10 @@ std::vector<std::pair<partition_id, send_window::record>> send_window::give_up()
   std::vector<std::pair<partition_id, record>> all;
   for (auto& [topic, windows] : windows_)
     for (auto& [partition, here] : windows)
-      for (auto& each : std::exchange(here.waiting, {}))
+      for (auto& each : std::exchange(here.waiting, {})) {
+        bytes_ -= each.size();
         all.emplace_back(partition, std::move(each));
+      }
   waiting_ = 0;
   return all;
 }

@@ -23,15 +23,17 @@ public:
     std::string key;
     std::string payload;
     std::uint64_t token = 0;
+    std::size_t size() const { return key.size() + payload.size(); }
   };
 
   static constexpr std::size_t most_unanswered = 5;
 
-  /// True: to be handed over now, and counted as unanswered. Else it's to wait().
-  bool open(std::string_view topic, partition_id partition);
+  /// True: a record of so many bytes is to be handed over now, and counted as unanswered. Else it's to
+  /// wait().
+  bool open(std::string_view topic, partition_id partition, std::size_t size);
   void wait(std::string_view topic, partition_id partition, record next);
-  /// One of those that were counted was answered, or isn't sent after all.
-  void answered(std::string_view topic, partition_id partition);
+  /// One of those that were counted, of so many bytes, was answered, or isn't sent after all.
+  void answered(std::string_view topic, partition_id partition, std::size_t size);
   /// What waited and is to be handed over now, in order; counted as unanswered.
   std::deque<record> next(std::string_view topic, partition_id partition);
   /// The rest of next() waits again.
@@ -40,6 +42,8 @@ public:
   std::vector<std::pair<partition_id, record>> give_up();
 
   std::size_t waiting() const { return waiting_; }
+  /// Of all that waits or is unanswered.
+  std::size_t bytes() const { return bytes_; }
 
 private:
   struct window {
@@ -50,6 +54,7 @@ private:
 
   std::map<std::string, std::map<partition_id, window>, std::less<>> windows_; ///< by topic
   std::size_t waiting_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 } // namespace understudy

@@ -11,6 +11,7 @@ using namespace understudy;
 namespace {
 
 const partition_id first{0}, second{1};
+constexpr std::size_t record_bytes = 10; // "key" and "payload"
 
 /// A producer's way with it; what was handed over, in order.
 struct sender {
@@ -18,13 +19,13 @@ struct sender {
   std::vector<std::uint64_t> sent;
 
   void produce(std::uint64_t token, partition_id partition = first) {
-    if (window.open("topic", partition))
+    if (window.open("topic", partition, record_bytes))
       sent.push_back(token);
     else
       window.wait("topic", partition, {"key", "payload", token});
   }
   void answer(partition_id partition = first) {
-    window.answered("topic", partition);
+    window.answered("topic", partition, record_bytes);
     for (const auto& each : window.next("topic", partition))
       sent.push_back(each.token);
   }
@@ -44,9 +45,11 @@ BOOST_AUTO_TEST_CASE(what_comes_behind_five_unanswered_goes_together_with_the_ne
     s.produce(token);
   BOOST_TEST(s.sent == up_to(5), boost::test_tools::per_element());
   BOOST_TEST(s.window.waiting() == 15U);
+  BOOST_TEST(s.window.bytes() == 20 * record_bytes);
   s.answer();
   BOOST_TEST(s.sent == up_to(20), boost::test_tools::per_element());
   BOOST_TEST(s.window.waiting() == 0U);
+  BOOST_TEST(s.window.bytes() == 19 * record_bytes);
   s.produce(21);
   for (int answers = 0; answers < 14; ++answers)
     s.answer();
@@ -69,7 +72,7 @@ BOOST_AUTO_TEST_CASE(what_is_put_back_stays_ahead_of_what_came_since) {
   sender s;
   for (std::uint64_t token = 1; token <= 8; ++token)
     s.produce(token);
-  s.window.answered("topic", first);
+  s.window.answered("topic", first, record_bytes);
   auto next = s.window.next("topic", first);
   BOOST_REQUIRE(next.size() == 3U);
   next.pop_front(); // that one was taken
@@ -80,4 +83,5 @@ BOOST_AUTO_TEST_CASE(what_is_put_back_stays_ahead_of_what_came_since) {
   for (std::uint64_t i = 0; i < rest.size(); ++i)
     BOOST_TEST(rest[i].second.token == 7 + i);
   BOOST_TEST(s.window.waiting() == 0U);
+  BOOST_TEST(s.window.bytes() == 5 * record_bytes);
 }
