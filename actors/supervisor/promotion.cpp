@@ -212,7 +212,8 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
 }
 
 void supervisor::end_turn(const account_id& id) {
-  handing_over_.leave(id);
+  if (!handing_over_.leave(id))
+    return;
   while (const auto next = handing_over_.next())
     attend(*next);
 }

@@ -86,7 +86,7 @@ void supervisor::on_guard_watched(const account_id& id, const std::shared_ptr<gu
 void supervisor::release_guard(const account_state& account, bool end_waiters) {
   const auto found = work_.find(account.id);
   if (found == work_.end() || !found->second.guarded)
-    return;
+    return end_turn(account.id); // behind a restart it may never have been taken again
   auto standing = std::exchange(found->second.guarded, nullptr);
   end_turn(account.id);
   in_background(*parts_->promotions, [id = account.id, standing, end_waiters]() -> std::function<void()> {

@@ -26,7 +26,8 @@ public:
     return false;
   }
 
-  void leave(const account_id& account) { has_turn_.erase(account); }
+  /// False: it had none.
+  bool leave(const account_id& account) { return has_turn_.erase(account) > 0; }
 
   /// Leaves the line if a turn is free: to be asked again whether it still wants one.
   std::optional<account_id> next() {

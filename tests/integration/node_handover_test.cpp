@@ -275,6 +275,54 @@ BOOST_AUTO_TEST_CASE(r28_a_source_that_was_killed_behind_its_role_row_takes_noth
   BOOST_TEST(world.become_same(names, 1, 0));
 }
 
+/// Their guards went with the node, and can't be taken again before they are active elsewhere: as many as
+/// move at once would keep every later promotion from that node waiting for ever.
+BOOST_AUTO_TEST_CASE(f06_accounts_that_moved_without_their_guard_hold_nobody_up) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  auto names = world.create_accounts(0, "user", 5);
+  world.enrol(names, 0, 1);
+  const auto last = names.back();
+  names.pop_back();
+  auto locker = other.db.connect(); // nothing begins there before it has applied these
+  locker.query("SET sql_log_bin=0");
+  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  for (const auto& name : names)
+    write_once(source, world.id_of(name));
+  const auto promote = [&](const std::string& which) {
+    return std::async(std::launch::async, [&other, which] {
+      return other.cli({"ha", "promoteAccounts", "accounts", which, "destination", other.name});
+    });
+  };
+  auto promoted = promote(listed(names));
+  BOOST_TEST_REQUIRE(eventually(patience, [&] {
+    return source.db.value("SELECT COUNT(*) FROM understudy.role WHERE role='replica'") == "4";
+  }));
+  source.node.kill9();
+  auto client = source.db.connect();
+  client.query("BEGIN");
+  client.query("SELECT * FROM zimbra.mailbox FOR UPDATE");
+  source.start_and_wait();
+  for (const auto& name : names)
+    BOOST_TEST_REQUIRE(eventually(patience, [&] {
+      return source.logged("account " + world.id_of(name) + ": the promotion to epoch 2 goes on");
+    }));
+  locker.query("UNLOCK TABLES");
+  BOOST_TEST(promoted.get().status == 0);
+  BOOST_TEST_REQUIRE(eventually(patience, [&] { return live_on(source, names, other.name); }));
+  BOOST_TEST_REQUIRE(eventually(patience, [&] { // nobody tries to any more
+    return source.db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE "
+                           "'%FOR UPDATE%' AND ID <> CONNECTION_ID()") == "0";
+  }));
+  client.query("ROLLBACK");
+  auto next = promote(last);
+  BOOST_TEST(eventually(patience, [&] { return ended(next); }));
+  source.node.kill9(); // else it would wait for ever
+  other.node.kill9();
+  BOOST_TEST(next.get().status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(r24_behind_a_declined_epoch_another_is_promoted_while_the_old_source_lives) {
   node_world world({.mailstores = 3, .cluster = short_lease});
   const auto names = world.create_accounts(0, "user", 1);
