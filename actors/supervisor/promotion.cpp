@@ -272,7 +272,7 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
   start.account.partition = account.partition;
   start.account.role = account_role::replica;
   start.account.last = doing.fence->cut;
-  start.account.is_protected = doing.fence->is_protected;
+  start.account.is_protected = true; // `activated` says so, and holding begins before (R4)
   start.term = doing.fence->term;
   start.decision = pending.decision;
   start.done = [this, self = caf::actor_cast<caf::actor>(this), id = account.id,

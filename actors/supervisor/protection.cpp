@@ -102,6 +102,17 @@ void supervisor::give_up_holding(const account_id& id) {
   parts_->accounts->set_protected(id, false);
 }
 
+/// Capture holds commits of a new epoch, or doesn't, as its beginning was told: what was said in an earlier
+/// one isn't known to it any more.
+void supervisor::forget_protection(const account_id& id) {
+  const auto found = work_.find(id);
+  if (found == work_.end())
+    return;
+  found->second.protection_told.reset();
+  found->second.hold_asked = false;
+  found->second.unheld_up_to.reset();
+}
+
 bool supervisor::holds_commits(const account_state& account) {
   auto& doing = work(account.id);
   if (!std::exchange(doing.hold_asked, true)) {

@@ -132,8 +132,10 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
       count_promotion(*change, outcome.offset);
       if (std::holds_alternative<resumed>(change->body))
         retry_stopped(change->account);
-      if (std::holds_alternative<activated>(change->body))
+      if (std::holds_alternative<activated>(change->body)) {
         give_up_snapshots(change->account);
+        forget_protection(change->account);
+      }
     } else if (begun_ && is_self(record.from.node)) {
       tell_operation(record.events[i]);
     }

@@ -77,8 +77,9 @@ struct account_work {
   epoch unlike_log_since;
   /// Of the last foreign write; after a restart, of the start: whoever wrote may run since then.
   std::chrono::system_clock::time_point foreign_at = std::chrono::system_clock::now();
-  bool following = false;              ///< the replica side follows it
-  std::optional<bool> protection_told; ///< to capture, as control has it; nothing: as capture says
+  bool following = false; ///< the replica side follows it
+  /// To capture in this epoch, as control has it; nothing: as capture says.
+  std::optional<bool> protection_told;
   /// Copies, by their requests, that were asked to be made anew for the changes that the log lacks.
   std::map<node_name, kafka_offset> missing_asked;
   bool hold_asked = false; ///< capture was asked to hold commits again, to be protected
@@ -200,6 +201,7 @@ private:
   bool holds_commits(const account_state& account);
   bool replicas_have_what_is_missing(const account_state& account);
   void give_up_holding(const account_id& id);
+  void forget_protection(const account_id& id);
   void look_at_partitions();
   void attend_left_out();
   const account_state* whose_is(const left_out& missing);

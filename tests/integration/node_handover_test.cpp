@@ -184,6 +184,46 @@ BOOST_AUTO_TEST_CASE(r16_r29_a_copy_is_made_although_its_account_came_back_to_it
   BOOST_TEST(world.become_same(names, 0, 2));
 }
 
+/// It hands over what isn't promised, for a reason of its whole node's that ends meanwhile.
+BOOST_AUTO_TEST_CASE(p1_r4_an_account_that_came_back_holds_its_commits_again) {
+  node_world world;
+  auto& source = world.at(0);
+  const auto names = world.create_accounts(0, "user", 1);
+  const auto id = world.id_of(names.front());
+  world.enrol(names, 0, 1);
+  const auto is_protected = [&] { return source.status(names.front()).at("protected") == true; };
+  source.db.query("SET GLOBAL sync_binlog=0");
+  BOOST_TEST_REQUIRE(eventually(patience, [&] { return !is_protected(); }));
+  auto locker = world.at(1).db.connect(); // it can't apply what comes, and learns that behind the fence
+  locker.query("SET sql_log_bin=0");
+  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  write_once(source, id);
+  auto promoted = std::async(std::launch::async, [&] {
+    return source.cli({"ha", "promoteAccounts", "accounts", names.front(), "destination", world.at(1).name});
+  });
+  BOOST_TEST_REQUIRE(eventually(patience, [&] {
+    return source.db.value("SELECT role FROM understudy.role WHERE account_id='" + id + "'") == "replica";
+  }));
+  source.db.query("SET GLOBAL sync_binlog=1");
+  BOOST_TEST_REQUIRE(
+      eventually(patience, [&] { return source.logged("commits of this mailstore are protected again"); }));
+  locker.query("ALTER TABLE zimbra.mailbox_metadata CHANGE metadata other MEDIUMTEXT CHARACTER SET utf8mb3");
+  locker.query("UNLOCK TABLES");
+  promoted.wait();
+  BOOST_TEST_REQUIRE(eventually(patience, [&] { return source.logged("active here in epoch 3"); }));
+  BOOST_TEST_REQUIRE(eventually(patience, is_protected));
+  world.kafka.suspend();
+  auto write = write_async(source, id);
+  BOOST_TEST(eventually(patience, [&] {
+    return ended(write) ||
+           source.db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE "
+                           "LIKE 'Waiting for semi-sync ACK%' AND INFO LIKE '%metadata%'") != "0";
+  }));
+  BOOST_TEST(!ended(write));
+  world.kafka.resume();
+  BOOST_TEST(write.get() == "");
+}
+
 BOOST_AUTO_TEST_CASE(r24_a_second_administrator_waits_for_the_end_of_a_promotion_and_is_told) {
   node_world world({.mailstores = 3});
   const auto names = world.create_accounts(0, "user", 1);
