@@ -16,7 +16,7 @@ bool is_idle(const account_state& account, const account_work& doing, bool snaps
   if (doing.busy || doing.guarded || doing.snapshot_running || doing.reset_pending || doing.refused ||
       active == nullptr || account.terms.current() != active)
     return false;
-  if (doing.parked || doing.foreign_before || doing.unlike_cut)
+  if (doing.parked || doing.foreign_before || doing.unlike_cut || !doing.ask_again.empty())
     return false; // what foreign writes did is known here alone
   if (doing.lost_left != epoch{})
     return false; // capture hasn't met that row yet, and it isn't written twice
@@ -142,6 +142,8 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
   if (const auto* pending = account.terms.pending();
       pending != nullptr && is_self(pending->primary) && doing.taken == pending->term)
     return; // it's on its way to be written here
+  if (!doing.ask_again.empty() && !doing.parked)
+    return ask_for_snapshot(account, std::exchange(doing.ask_again, {}));
   const bool becomes = becomes_replica(account);
   if (doing.unlike_cut && (becomes || destination.ready))
     return ask_for_snapshot(account,
@@ -235,7 +237,9 @@ void supervisor::on_watched(const account_id& id, const std::string& why, const 
   if (!watched) {
     spdlog::debug("account {}: partition {} can't be read yet: {}", id, account->partition,
                   watched.error().what);
-    work(id).reset_pending = false;
+    auto& doing = work(id);
+    doing.reset_pending = false;
+    doing.ask_again = why; // nothing else asks for a copy that control takes for whole
     waiting_.insert(id);
     return;
   }

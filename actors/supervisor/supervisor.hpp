@@ -66,6 +66,7 @@ struct account_work {
   kafka_offset reset_seen{
       -1}; ///< the request that our own `replica_reset` made: it is followed for its marker
   bool reset_pending = false;   ///< a `replica_reset` of ours is on its way
+  std::string ask_again;        ///< for this reason, once its partition is read
   kafka_offset ready_sent{-1};  ///< the request that we answered with `replica_ready`
   bool foreign_before = false;  ///< a foreign write made its replica here be initialised anew (R35)
   bool foreign_in_load = false; ///< … while one was being loaded, which may keep what was written

@@ -109,6 +109,43 @@ BOOST_AUTO_TEST_CASE(r35_a_foreign_write_while_the_node_is_down_is_found_when_it
   BOOST_TEST(writes_there(other, account) == 0u);
 }
 
+/// It's met before control is acted on: the node that was killed ends what waits for the epoch that it handed
+/// over first.
+BOOST_AUTO_TEST_CASE(r35_what_a_killed_source_finds_behind_its_own_fence_is_set_right) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& other = world.at(1);
+  const auto names = world.create_accounts(0, "killed", 1);
+  world.enrol(names, 0, 1);
+  const auto account = world.id_of(names[0]);
+  write_once(source, account);
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return source.db.value("SELECT role FROM understudy.capture_account WHERE account_id='" + account +
+                           "'") == "source";
+  }));
+  auto locker = source.db.connect(); // no checkpoint has what follows
+  locker.query("LOCK TABLES understudy.capture WRITE");
+  BOOST_REQUIRE(
+      other.cli({"ha", "promoteAccounts", "accounts", names[0], "destination", other.name}).status == 0);
+  BOOST_REQUIRE(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  source.node.kill9();
+  locker.query("UNLOCK TABLES");
+  auto write = write_async(source, account);
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return source.db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE "
+                           "STATE LIKE 'Waiting for semi-sync ACK%'") != "0";
+  }));
+  source.start_and_wait();
+  BOOST_TEST(write.get() != "");
+  BOOST_TEST(source.logged("accounts were promoted elsewhere while this node was away"));
+  BOOST_TEST(eventually(patience, [&] { return report_of(source).size() == 1; }));
+  BOOST_TEST(eventually(patience, [&] { return writes_there(source, account) == 1; }));
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  write_once(other, account);
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(writes_there(source, account) == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(
     r35_what_was_acknowledged_before_a_death_is_no_foreign_write_when_the_mailstore_returns) {
   node_world world({.cluster = short_lease});
