@@ -74,6 +74,13 @@ void known_accounts::rest() {
   });
 }
 
+/// Unless it's another account's by now.
+void known_accounts::leave_mailbox(const entry& account) {
+  const auto found = mailboxes_.find(account.mailbox);
+  if (found != mailboxes_.end() && found->second == &account)
+    mailboxes_.erase(found);
+}
+
 void known_accounts::expect(known_account account) {
   const std::lock_guard lock(mutex_);
   const auto [at, fresh] = accounts_.try_emplace(account.account);
@@ -84,7 +91,7 @@ void known_accounts::expect(known_account account) {
     slot.role = slot.settled_role = account.role;
     former_.add(account.account, std::move(account.known), account.marker);
   } else if (slot.mailbox != account.mailbox) {
-    mailboxes_.erase(slot.mailbox);
+    leave_mailbox(slot);
   }
   slot.mailbox = account.mailbox;
   slot.partition = account.partition;
@@ -324,7 +331,7 @@ void known_accounts::forget(const account_id& id) {
     tell(account->actor, epoch_closed{account->term});
   else
     around_->log->refusal_is_said(id, account->sent);
-  mailboxes_.erase(account->mailbox);
+  leave_mailbox(*account);
   former_.forget(id);
   std::erase_if(role_changes_, [&](const role_change& change) { return change.account == id; });
   account->actor = nullptr;

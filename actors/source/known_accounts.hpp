@@ -159,6 +159,7 @@ private:
   entry* by_mailbox(mailbox_id mailbox);
   const entry* by_mailbox(mailbox_id mailbox) const;
   bool has_met_what_was_there();
+  void leave_mailbox(const entry& account);
   const account_handle& wake(entry& account);
   void report_foreign(const entry& account, const gtid& id,
                       std::shared_ptr<const std::vector<row_change>> changes);

@@ -177,8 +177,11 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
   if (is_parked(destination) && !doing.reset_pending)
     doing.parked = true; // since before this process began, too
   if (doing.parked) {
-    if (!doing.following)
+    if (!doing.following) {
       follow(account);
+      if (is_parked(destination)) // a process that was killed may not have stored it
+        parts_->replicas->park(account.id, *destination.reset_why);
+    }
     return;
   }
   if (doing.reset_seen != destination.requested && !goes_on_waiting(account, destination))

@@ -83,6 +83,15 @@ BOOST_AUTO_TEST_CASE(r35_foreign_writes_are_kept_set_right_once_and_then_park_th
   BOOST_REQUIRE(other.node.stop());
   other.start_and_wait();
   BOOST_TEST(replica(source, names[0]).at("available") == false);
+  // … also where the process before was killed too early to have stored why.
+  other.node.kill9();
+  auto unlogged = other.db.connect();
+  unlogged.query("SET sql_log_bin=0");
+  unlogged.query("DELETE FROM understudy.stopped");
+  other.start_and_wait();
+  BOOST_TEST(eventually(patience, [&] { return replica(other, names[0]).at("state") == "stopped"; }));
+  BOOST_TEST(std::string(replica(other, names[0]).at("reason").as_string()).starts_with("parked: "),
+             replica(other, names[0]));
   BOOST_REQUIRE(source.cli({"ha", "removeAccountDestination", other.name, "accounts", names[0]}).status == 0);
   world.enrol(names, 0, 1);
   BOOST_TEST(world.become_same(names, 0, 1));
