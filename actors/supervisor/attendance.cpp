@@ -142,8 +142,10 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
   if (const auto* pending = account.terms.pending();
       pending != nullptr && is_self(pending->primary) && doing.taken == pending->term)
     return; // it's on its way to be written here
-  if (!doing.ask_again.empty() && !doing.parked)
-    return ask_for_snapshot(account, std::exchange(doing.ask_again, {}));
+  // Unless somebody has asked for another copy meanwhile.
+  if (const auto why = std::exchange(doing.ask_again, {});
+      !why.empty() && !doing.parked && destination.reset_why == nullptr)
+    return ask_for_snapshot(account, why);
   const bool becomes = becomes_replica(account);
   if (doing.unlike_cut && (becomes || destination.ready))
     return ask_for_snapshot(account,
@@ -242,7 +244,8 @@ void supervisor::on_watched(const account_id& id, const std::string& why, const 
                   watched.error().what);
     auto& doing = work(id);
     doing.reset_pending = false;
-    doing.ask_again = why; // nothing else asks for a copy that control takes for whole
+    if (account->destination(self_name())->reset_why == nullptr)
+      doing.ask_again = why; // nothing else asks for a copy that control takes for whole
     waiting_.insert(id);
     return;
   }
