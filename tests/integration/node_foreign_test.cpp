@@ -247,7 +247,6 @@ BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_ahead_of_its_own_role_row_is_on_no_m
   BOOST_TEST(other.logged("its replicas are initialised anew"));
 }
 
-/// Its COMMIT is settled at once, so a restart doesn't read it again.
 /// The guard leaves out tables that the mail server writes by itself; nor does it survive a KILL.
 BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_behind_the_fence_stays_on_no_replica) {
   node_world world;
@@ -301,6 +300,7 @@ BOOST_AUTO_TEST_CASE(p1_r35_what_was_written_behind_a_fence_that_comes_to_nothin
   BOOST_TEST(world.become_same(names, 0, 1));
 }
 
+/// Its COMMIT is settled at once, so a restart doesn't read it again.
 BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_while_kafka_is_away_is_set_right_after_a_restart) {
   node_world world;
   auto& other = world.at(1);

@@ -32,6 +32,14 @@ bool live_on(mailstore& asked, const std::vector<std::string>& names, const std:
   });
 }
 
+/// Nothing that writes mailbox_metadata is applied there until its tables are unlocked.
+auto holds_back(mailstore& host) {
+  auto locker = host.db.connect();
+  locker.query("SET sql_log_bin=0");
+  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  return locker;
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(node_handover)
@@ -62,9 +70,7 @@ BOOST_AUTO_TEST_CASE(r29_what_a_destination_declines_behind_the_fence_goes_on_to
   world.enrol(names, 0, 1, 10);
   world.enrol(names, 0, 2, 20);
   // The destination can't apply what comes now, and learns it only behind the fence.
-  auto locker = world.at(1).db.connect();
-  locker.query("SET sql_log_bin=0");
-  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  auto locker = holds_back(world.at(1));
   write_once(world.at(0), id);
   auto promoted = std::async(std::launch::async, [&] {
     return world.at(0).cli(
@@ -97,9 +103,7 @@ BOOST_AUTO_TEST_CASE(p1_r30_a_guard_that_is_gone_is_taken_again) {
   const auto names = world.create_accounts(0, "user", 1);
   const auto id = world.id_of(names.front());
   world.enrol(names, 0, 1);
-  auto slow = world.at(1).db.connect();
-  slow.query("SET sql_log_bin=0");
-  slow.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  auto slow = holds_back(world.at(1));
   write_once(source, id);
   auto promoted = std::async(std::launch::async, [&] {
     return source.cli({"ha", "promoteAccounts", "accounts", names.front(), "destination", world.at(1).name});
@@ -163,9 +167,7 @@ BOOST_AUTO_TEST_CASE(r16_r29_a_copy_is_made_although_its_account_came_back_to_it
   slow.query("SET sql_log_bin=0");
   slow.query("LOCK TABLES zimbra.volume_blobs WRITE");
   // The destination can't apply what comes now, and learns it only behind the fence.
-  auto locker = world.at(1).db.connect();
-  locker.query("SET sql_log_bin=0");
-  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  auto locker = holds_back(world.at(1));
   write_once(source, id);
   auto promoted = std::async(std::launch::async, [&] {
     return source.cli({"ha", "promoteAccounts", "accounts", names.front(), "destination", world.at(1).name});
@@ -194,9 +196,7 @@ BOOST_AUTO_TEST_CASE(p1_r4_an_account_that_came_back_holds_its_commits_again) {
   const auto is_protected = [&] { return source.status(names.front()).at("protected") == true; };
   source.db.query("SET GLOBAL sync_binlog=0");
   BOOST_TEST_REQUIRE(eventually(patience, [&] { return !is_protected(); }));
-  auto locker = world.at(1).db.connect(); // it can't apply what comes, and learns that behind the fence
-  locker.query("SET sql_log_bin=0");
-  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  auto locker = holds_back(world.at(1)); // it can't apply what comes, and learns that behind the fence
   write_once(source, id);
   auto promoted = std::async(std::launch::async, [&] {
     return source.cli({"ha", "promoteAccounts", "accounts", names.front(), "destination", world.at(1).name});
@@ -237,9 +237,7 @@ BOOST_AUTO_TEST_CASE(r24_a_second_administrator_waits_for_the_end_of_a_promotion
     words.insert(words.end(), more.begin(), more.end());
     return world.at(2).cli(words);
   };
-  auto locker = world.at(1).db.connect(); // it begins only when it has applied this
-  locker.query("SET sql_log_bin=0");
-  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  auto locker = holds_back(world.at(1)); // it begins only when it has applied this
   write_once(world.at(0), id);
   auto first = std::async(std::launch::async, [&] { return promote_to(1); });
   BOOST_TEST_REQUIRE(eventually(patience, [&] {
@@ -286,9 +284,7 @@ BOOST_AUTO_TEST_CASE(r28_a_source_that_was_killed_behind_its_role_row_takes_noth
   const auto names = world.create_accounts(0, "user", 1);
   const auto id = world.id_of(names.front());
   world.enrol(names, 0, 1);
-  auto locker = world.at(1).db.connect(); // it begins only when it has applied this
-  locker.query("SET sql_log_bin=0");
-  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  auto locker = holds_back(world.at(1)); // it begins only when it has applied this
   write_once(world.at(0), id);
   auto promoted = std::async(std::launch::async, [&] {
     return world.at(1).cli(
@@ -325,9 +321,7 @@ BOOST_AUTO_TEST_CASE(f06_accounts_that_moved_without_their_guard_hold_nobody_up)
   world.enrol(names, 0, 1);
   const auto last = names.back();
   names.pop_back();
-  auto locker = other.db.connect(); // nothing begins there before it has applied these
-  locker.query("SET sql_log_bin=0");
-  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  auto locker = holds_back(other); // nothing begins there before it has applied these
   for (const auto& name : names)
     write_once(source, world.id_of(name));
   const auto promote = [&](const std::string& which) {
@@ -373,9 +367,7 @@ BOOST_AUTO_TEST_CASE(r24_behind_a_declined_epoch_another_is_promoted_while_the_o
     return world.at(host).cli(
         {"ha", "promoteAccounts", "accounts", names.front(), "destination", world.at(host).name});
   };
-  auto locker = world.at(1).db.connect();
-  locker.query("SET sql_log_bin=0");
-  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  auto locker = holds_back(world.at(1));
   write_once(world.at(0), id);
   world.at(0).node.suspend(); // silent for so long that it is claimed, not dead
   auto promoted = std::async(std::launch::async, [&] { return promote_to(1); });

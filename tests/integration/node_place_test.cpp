@@ -34,9 +34,31 @@ struct place_world {
     }));
     source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=ON");
   }
+  void stop() {
+    BOOST_REQUIRE(source.node.stop());
+    BOOST_REQUIRE(source.db.stop());
+  }
+  /// Of its MariaDB, which goes on.
+  void back_up() {
+    stop();
+    std::filesystem::copy(source_data, source_backup, std::filesystem::copy_options::recursive);
+    source.db.restart();
+    source.start_and_wait();
+  }
+  /// What was written since is gone; the node is started.
+  void restore() {
+    stop();
+    std::filesystem::remove_all(source_data);
+    std::filesystem::rename(source_backup, source_data);
+    source.db.restart();
+    source.start_node();
+  }
   std::uint64_t sequence_of(const std::string& name) {
     return source.status(name).at("sequence").to_number<std::uint64_t>();
   }
+
+  const std::filesystem::path source_data = source.db.dir() / "data";
+  const std::filesystem::path source_backup = source.db.dir() / "backup";
 };
 
 } // namespace
@@ -124,24 +146,11 @@ BOOST_AUTO_TEST_CASE(b09_behind_a_damaged_event_capture_goes_on_once_its_place_i
 BOOST_AUTO_TEST_CASE(r9_a_restored_backup_counts_as_dead_and_its_accounts_live_on_elsewhere) {
   const auto names = enrolled("restored", 1);
   const auto account = world.id_of(names[0]);
-  const auto data = source.db.dir() / "data";
-  const auto backup = source.db.dir() / "backup";
-  const auto stop = [&] {
-    BOOST_REQUIRE(source.node.stop());
-    BOOST_REQUIRE(source.db.stop());
-  };
-  stop();
-  std::filesystem::copy(data, backup, std::filesystem::copy_options::recursive);
-  source.db.restart();
-  source.start_and_wait();
+  back_up();
   for (int n = 0; n < 3; ++n)
     write_once(source, account);
   BOOST_REQUIRE(world.become_same(names, 0, 1));
-  stop();
-  std::filesystem::remove_all(data);
-  std::filesystem::rename(backup, data);
-  source.db.restart();
-  source.start_node();
+  restore();
   BOOST_REQUIRE(eventually(patience, [&] { return source.logged("count as dead here"); }));
   auto write = write_async(source, account); // the restored server's own history: never numbered on, never OK
   BOOST_REQUIRE(eventually(patience, [&] {
@@ -162,23 +171,10 @@ BOOST_AUTO_TEST_CASE(r9_a_restored_backup_counts_as_dead_and_its_accounts_live_o
 BOOST_AUTO_TEST_CASE(p1_r9_what_a_restored_backup_writes_later_is_not_taken_for_what_kafka_has) {
   const auto names = enrolled("again", 1);
   const auto account = world.id_of(names[0]);
-  const auto data = source.db.dir() / "data";
-  const auto backup = source.db.dir() / "backup";
-  const auto stop = [&] {
-    BOOST_REQUIRE(source.node.stop());
-    BOOST_REQUIRE(source.db.stop());
-  };
-  stop();
-  std::filesystem::copy(data, backup, std::filesystem::copy_options::recursive);
-  source.db.restart();
-  source.start_and_wait();
+  back_up();
   write_large(source, account, "before", 10, 300).get();
   BOOST_REQUIRE(world.become_same(names, 0, 1));
-  stop();
-  std::filesystem::remove_all(data);
-  std::filesystem::rename(backup, data);
-  source.db.restart();
-  source.start_node();
+  restore();
   BOOST_REQUIRE(eventually(patience, [&] { return source.logged("count as dead here"); }));
   const auto promote_to = [&](std::size_t to) {
     return world.at(1).cli({"ha", "promoteAccounts", "accounts", names[0], "destination", world.at(to).name});
