@@ -13,17 +13,18 @@ namespace {
 bool is_idle(const account_state& account, const account_work& doing, bool snapshot_wanted,
              const node_name& self) {
   const auto* active = account.terms.active();
-  if (doing.busy || doing.guarded || doing.snapshot_running || doing.reset_pending || doing.refused ||
-      active == nullptr || account.terms.current() != active)
+  if (doing.busy || doing.guarding.standing || doing.sending.running || doing.copy.reset_pending ||
+      doing.refused || active == nullptr || account.terms.current() != active)
     return false;
-  if (doing.parked || doing.foreign_before || doing.unlike_cut || !doing.ask_again.empty())
+  if (doing.copy.parked || doing.copy.foreign_before || doing.copy.unlike_cut ||
+      !doing.copy.ask_again.empty())
     return false; // what foreign writes did is known here alone
   if (doing.lost_left != epoch{})
     return false; // capture hasn't met that row yet, and it isn't written twice
   if (active->primary == self)
-    return !doing.hold_asked && !snapshot_wanted;
+    return !doing.protection.again.asked && !snapshot_wanted;
   const auto* here = account.destination(self);
-  return here == nullptr || (here->ready && doing.following);
+  return here == nullptr || (here->ready && doing.copy.following);
 }
 
 } // namespace
@@ -32,8 +33,8 @@ account_work& supervisor::work(const account_id& id) {
   const auto [at, fresh] = work_.try_emplace(id);
   if (fresh) {
     const auto replica = parts_->replicas->figures_of(id);
-    at->second.following = replica.has_value();
-    at->second.paused_told = replica && replica->state == "paused";
+    at->second.copy.following = replica.has_value();
+    at->second.copy.paused_told = replica && replica->state == "paused";
   }
   return at->second;
 }
@@ -104,9 +105,9 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
   if (is_self(active.primary)) {
     if (account.terms.current() == &active)
       release_guard(account, false); // it came back: what waited goes on here
-    if (auto found = work_.find(account.id); found != work_.end() && found->second.following) {
+    if (auto found = work_.find(account.id); found != work_.end() && found->second.copy.following) {
       parts_->replicas->become_source(account.id);
-      found->second.following = false;
+      found->second.copy.following = false;
     }
     say_refused(account, active);
     give_replicas_its_rows(account, active);
@@ -140,22 +141,22 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
                                 const destination_state& destination) {
   auto& doing = work(account.id);
   if (const auto* pending = account.terms.pending();
-      pending != nullptr && is_self(pending->primary) && doing.taken == pending->term)
+      pending != nullptr && is_self(pending->primary) && doing.taking.told_for == pending->term)
     return; // it's on its way to be written here
   // Unless somebody has asked for another copy meanwhile.
-  if (const auto why = std::exchange(doing.ask_again, {});
-      !why.empty() && !doing.parked && destination.reset_why == nullptr)
+  if (const auto why = std::exchange(doing.copy.ask_again, {});
+      !why.empty() && !doing.copy.parked && destination.reset_why == nullptr)
     return ask_for_snapshot(account, why);
   const bool becomes = becomes_replica(account);
-  if (doing.unlike_cut && (becomes || destination.ready))
+  if (doing.copy.unlike_cut && (becomes || destination.ready))
     return ask_for_snapshot(account,
-                            fmt::format("foreign write by transaction {}", doing.unlike_cut->text()));
+                            fmt::format("foreign write by transaction {}", doing.copy.unlike_cut->text()));
   if (destination.ready) {
-    if (!doing.following)
+    if (!doing.copy.following)
       follow(account);
     watch_for_foreign_writes(account, active);
-    if (doing.paused_told != account.is_paused) {
-      doing.paused_told = account.is_paused;
+    if (doing.copy.paused_told != account.is_paused) {
+      doing.copy.paused_told = account.is_paused;
       if (account.is_paused)
         parts_->replicas->pause(account.id);
       else
@@ -166,7 +167,7 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
   if (becomes)
     return become_replica(account, active, destination);
   if (destination.reset_why != nullptr)
-    doing.unlike_cut.reset(); // whatever lies here is replaced
+    doing.copy.unlike_cut.reset(); // whatever lies here is replaced
   const bool by_its_own_fence = destination.reset_why == nullptr && active.origin == term_origin::planned;
   if (by_its_own_fence && doing.role_left == active.term) {
     waiting_.insert(account.id); // Kafka's word on our fence is still on its way (R34)
@@ -176,17 +177,17 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
     lose_epoch(account, epoch(active.term.value - 1)); // what we wrote before isn't proven (R33)
   if (parts_->accounts->is_lost(account.id))
     return leave_lost_epoch(account, active);
-  if (is_parked(destination) && !doing.reset_pending)
-    doing.parked = true; // since before this process began, too
-  if (doing.parked) {
-    if (!doing.following) {
+  if (is_parked(destination) && !doing.copy.reset_pending)
+    doing.copy.parked = true; // since before this process began, too
+  if (doing.copy.parked) {
+    if (!doing.copy.following) {
       follow(account);
       if (is_parked(destination)) // a process that was killed may not have stored it
         parts_->replicas->park(account.id, *destination.reset_why);
     }
     return;
   }
-  if (doing.reset_seen != destination.requested && !goes_on_waiting(account, destination))
+  if (doing.copy.reset_seen != destination.requested && !goes_on_waiting(account, destination))
     ask_for_snapshot(account, destination.reset_why ? *destination.reset_why : std::string("new replica"));
 }
 
@@ -194,11 +195,11 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
 /// would be made and read twice.
 bool supervisor::goes_on_waiting(const account_state& account, const destination_state& destination) {
   auto& doing = work(account.id);
-  if (destination.reset_why == nullptr || doing.reset_pending ||
+  if (destination.reset_why == nullptr || doing.copy.reset_pending ||
       !parts_->replicas->awaits(account.id, destination.requested))
     return false;
-  doing.reset_seen = destination.requested;
-  if (!doing.following)
+  doing.copy.reset_seen = destination.requested;
+  if (!doing.copy.following)
     follow(account, {}, {}, true);
   return true;
 }
@@ -224,9 +225,9 @@ void supervisor::watch_for_foreign_writes(const account_state& account, const te
 
 void supervisor::ask_for_snapshot(const account_state& account, const std::string& why) {
   auto& doing = work(account.id);
-  if (account.destination(self_name()) == nullptr || doing.reset_pending)
+  if (account.destination(self_name()) == nullptr || doing.copy.reset_pending)
     return;
-  doing.reset_pending = true;
+  doing.copy.reset_pending = true;
   // The source sends a snapshot as soon as it reads `replica_reset`: not before its marker can't be missed
   // here.
   follow(account, why,
@@ -243,9 +244,9 @@ void supervisor::on_watched(const account_id& id, const std::string& why, const 
     spdlog::debug("account {}: partition {} can't be read yet: {}", id, account->partition,
                   watched.error().what);
     auto& doing = work(id);
-    doing.reset_pending = false;
+    doing.copy.reset_pending = false;
     if (account->destination(self_name())->reset_why == nullptr)
-      doing.ask_again = why; // nothing else asks for a copy that control takes for whole
+      doing.copy.ask_again = why; // nothing else asks for a copy that control takes for whole
     waiting_.insert(id);
     return;
   }
@@ -265,7 +266,7 @@ void supervisor::follow(const account_state& account, std::string why,
   followed.watched = std::move(watched);
   followed.goes_on_waiting = goes_on_waiting;
   parts_->replicas->follow(std::move(followed));
-  work(account.id).following = true;
+  work(account.id).copy.following = true;
 }
 
 kafka_offset supervisor::wanted_snapshot(const account_state& account) {
@@ -283,37 +284,37 @@ void supervisor::send_snapshot(const account_state& account) {
     return forget_sent(account.id);
   }
   auto& doing = work(account.id);
-  if (doing.snapshot_running)
+  if (doing.sending.running)
     return;
   if (parts_->log->leaves_out(account.id)) { // to those that follow, a marker ahead of the log is a gap
     waiting_.insert(account.id);
     return;
   }
   if (const auto before = sent_.find(account.id); before != sent_.end())
-    doing.snapshot_asked = std::max(doing.snapshot_asked, before->second);
-  if (doing.snapshot_asked >= newest) {
-    if (doing.unmarked.empty())
+    doing.sending.asked = std::max(doing.sending.asked, before->second);
+  if (doing.sending.asked >= newest) {
+    if (doing.sending.unmarked.empty())
       return;
     waiting_.insert(account.id);
-    if (std::chrono::steady_clock::now() < doing.marked_by)
+    if (std::chrono::steady_clock::now() < doing.sending.marked_by)
       return;
     spdlog::warn("account {}: snapshot {} has no marker in the log, so nobody loads it: it is begun again",
-                 account.id, doing.unmarked);
+                 account.id, doing.sending.unmarked);
   }
   const auto writer = parts_->accounts->writer_of(account.id, account.terms.active()->term);
-  if (!writer.actor || lost_ || std::chrono::steady_clock::now() < doing.snapshot_after) {
+  if (!writer.actor || lost_ || std::chrono::steady_clock::now() < doing.sending.not_before) {
     waiting_.insert(account.id); // not met yet, or the view would lie before capture's new place
     return;
   }
-  doing.snapshot_running = true;
-  doing.snapshot_sent = false;
-  doing.snapshot_asked = newest;
+  doing.sending.running = true;
+  doing.sending.sent = false;
+  doing.sending.asked = newest;
   snapshot_sender::request wanted;
   wanted.account = account.id;
   wanted.mailbox = parts_->accounts->mailbox_of(account.id);
   wanted.account_actor = writer.actor;
   wanted.follows = writer.met;
-  wanted.snapshot = doing.unmarked = new_uuid();
+  wanted.snapshot = doing.sending.unmarked = new_uuid();
   wanted.answers = newest;
   wanted.partition = account.partition; // both topics have the same number of partitions
   wanted.is_wanted = [control = parts_->control, log = parts_->log, id = account.id, newest] {
@@ -326,16 +327,16 @@ void supervisor::send_snapshot(const account_state& account) {
                  id = account.id](snapshot_sender::outcome sent) {
     caf::anon_send(self, run_here{[this, id, sent] {
                      auto& doing = work(id);
-                     doing.snapshot_running = false;
-                     doing.marked_by = std::chrono::steady_clock::now() + parts_->marker_patience;
+                     doing.sending.running = false;
+                     doing.sending.marked_by = std::chrono::steady_clock::now() + parts_->marker_patience;
                      if (!sent && sent.error().is_superseded) {
-                       doing.snapshot_asked = kafka_offset{-1};
-                       doing.unmarked.clear();
+                       doing.sending.asked = kafka_offset{-1};
+                       doing.sending.unmarked.clear();
                      } else if (!sent) {
                        snapshot_failed(id, sent.error());
                      } else {
                        spdlog::info("account {}: {} rows of its snapshot are sent", id, *sent);
-                       doing.snapshot_sent = true;
+                       doing.sending.sent = true;
                        parts_->troubles->forget(id);
                        note_sent(id);
                      }
@@ -354,17 +355,17 @@ void supervisor::snapshot_failed(const account_id& id, const error& why) {
     spdlog::warn("account {}: its snapshot can't be made, and is begun again: {}", id, why.what);
   }
   auto& doing = work(id);
-  doing.snapshot_asked = kafka_offset{-1};
-  doing.snapshot_after = std::chrono::steady_clock::now() + pause;
+  doing.sending.asked = kafka_offset{-1};
+  doing.sending.not_before = std::chrono::steady_clock::now() + pause;
 }
 
 /// Marker and rows are in Kafka: a restart needn't send them again.
 void supervisor::note_sent(const account_id& id) {
   const auto found = work_.find(id);
-  if (found == work_.end() || !found->second.snapshot_sent || !found->second.unmarked.empty() ||
-      found->second.snapshot_asked == kafka_offset{-1})
+  if (found == work_.end() || !found->second.sending.sent || !found->second.sending.unmarked.empty() ||
+      found->second.sending.asked == kafka_offset{-1})
     return;
-  sent_[id] = found->second.snapshot_asked;
+  sent_[id] = found->second.sending.asked;
   unstored_.sent.insert(id);
 }
 
@@ -373,12 +374,17 @@ void supervisor::forget_sent(const account_id& id) {
     unstored_.sent.insert(id);
 }
 
-/// Whoever still waited for a snapshot of an earlier epoch may have left it for the new source's: should that
-/// be this node, which the account came back to, they need another one.
-void supervisor::give_up_snapshots(const account_id& id) {
+/// Its next epoch is active, wherever: what is about the one before is over. Capture holds commits of a new
+/// epoch, or doesn't, as its beginning was told. And whoever still waited for a snapshot of an earlier one
+/// may have left it for the new source's: should that be this node, which the account came back to, they need
+/// another.
+void supervisor::begin_epoch(const account_id& id) {
   forget_sent(id);
-  if (const auto found = work_.find(id); found != work_.end())
-    found->second.snapshot_asked = kafka_offset{-1};
+  const auto found = work_.find(id);
+  if (found == work_.end())
+    return;
+  found->second.protection = {};
+  found->second.sending.asked = kafka_offset{-1};
 }
 
 void supervisor::forget(const account_id& id) {
@@ -395,7 +401,7 @@ void supervisor::forget(const account_id& id) {
 /// This node isn't a destination of it any more. Of a replica at rest only the replica side knows.
 void supervisor::remove_copy(const account_id& id) {
   const auto found = work_.find(id);
-  const bool begins = found != work_.end() && found->second.following; // or is followed already
+  const bool begins = found != work_.end() && found->second.copy.following; // or is followed already
   if (!begins && !parts_->replicas->figures_of(id))
     return;
   spdlog::info("account {}: it isn't replicated here any more, its copy is removed", id);

@@ -68,14 +68,14 @@ void say_not_compared(const account_id& id, epoch term, std::string_view why) {
 /// While the source is still on its way to its fence.
 void supervisor::read_ahead(const account_state& account, const term_entry& pending) {
   auto& doing = work(account.id);
-  if (doing.ahead && doing.ahead->term == pending.term)
+  if (doing.taking.ahead && doing.taking.ahead->term == pending.term)
     return;
-  doing.ahead = rows_ahead{pending.term, std::nullopt};
+  doing.taking.ahead = rows_ahead{pending.term, std::nullopt};
   in_background(*parts_->promotions,
                 [this, parts = parts_, id = account.id, term = pending.term]() -> std::function<void()> {
                   auto read = read_in_view(*parts, id);
                   return [this, id, term, read = std::move(read)] {
-                    auto& ahead = work(id).ahead;
+                    auto& ahead = work(id).taking.ahead;
                     if (!ahead || ahead->term != term)
                       return;
                     ahead->read = read ? read->value_or(checksum_view{}) : checksum_view{};
@@ -88,30 +88,31 @@ void supervisor::read_ahead(const account_state& account, const term_entry& pend
 /// being compared.
 bool supervisor::is_compared(const account_state& account, const term_entry& pending) {
   auto& doing = work(account.id);
-  if (doing.compared >= pending.term)
+  if (doing.taking.compared >= pending.term)
     return true;
-  if (doing.fence->at_cut.empty() || !doing.fence->is_protected) {
+  if (doing.taking.fence->at_cut.empty() || !doing.taking.fence->is_protected) {
     if (pending.origin == term_origin::planned && account.primary() != self_name())
       say_not_compared(account.id, pending.term,
-                       doing.fence->is_protected ? "the fence doesn't say what they were"
-                                                 : "its log may lack some, and that was accepted");
-    doing.compared = pending.term;
+                       doing.taking.fence->is_protected ? "the fence doesn't say what they were"
+                                                        : "its log may lack some, and that was accepted");
+    doing.taking.compared = pending.term;
     return true;
   }
-  if (doing.ahead && doing.ahead->term == pending.term) {
-    const auto& ahead = doing.ahead->read;
+  if (doing.taking.ahead && doing.taking.ahead->term == pending.term) {
+    const auto& ahead = doing.taking.ahead->read;
     if (!ahead)
       return false; // in a moment
-    if (ahead->applied == doing.fence->cut && difference_of(doing.fence->at_cut, ahead->rows).empty()) {
+    if (ahead->applied == doing.taking.fence->cut &&
+        difference_of(doing.taking.fence->at_cut, ahead->rows).empty()) {
       parts_->metrics->verified(rows_of(ahead->rows), false);
-      doing.compared = pending.term;
+      doing.taking.compared = pending.term;
       return true;
     }
   }
   doing.busy = true;
   in_background(*parts_->promotions,
                 [this, parts = parts_, id = account.id, term = pending.term,
-                 source = doing.fence->at_cut]() -> std::function<void()> {
+                 source = doing.taking.fence->at_cut]() -> std::function<void()> {
                   const auto here = read_at_cut(*parts, id, source);
                   return [this, id, term, source, here] { on_compared(id, term, source, here); };
                 });
@@ -133,7 +134,7 @@ void supervisor::on_compared(const account_id& id, epoch term, const account_che
   if (*here)
     parts_->metrics->verified(rows_of(**here), !difference.empty());
   if (difference.empty()) {
-    work(id).compared = term;
+    work(id).taking.compared = term;
     attend(id);
     return;
   }

@@ -86,7 +86,7 @@ void supervisor::decline(const account_state& account, epoch term, const std::st
       } else {
         spdlog::warn("account {}: epoch {} is declined here: {}", id, term, why);
         doing.declined = term;
-        doing.taken = {};
+        doing.taking.told_for = {};
         append_fact(id, declined{term, why});
       }
     };
@@ -97,13 +97,13 @@ void supervisor::couldnt_begin(const account_id& id, epoch term, const error& wh
   auto& doing = work(id);
   spdlog::error("account {}: epoch {} can't begin here: {}", id, term, why.what);
   waiting_.insert(id);
-  if (doing.failing_since.value == 0)
-    doing.failing_since = boot_now();
+  if (doing.taking.failing_since.value == 0)
+    doing.taking.failing_since = boot_now();
   const bool for_good =
-      !why.retryable || is_over(doing.failing_since, parts_->lease->rules().lease, leases_to_begin);
+      !why.retryable || is_over(doing.taking.failing_since, parts_->lease->rules().lease, leases_to_begin);
   const auto* account = state().account(id);
   if (for_good && account != nullptr) {
-    doing.failing_since = {};
+    doing.taking.failing_since = {};
     decline(*account, term, why.what);
   }
 }
@@ -186,8 +186,8 @@ void supervisor::rescue_stranded() {
 void supervisor::come_back(const account_state& account, const term_entry& pending) {
   auto& doing = work(account.id);
   if (doing.handed_over && doing.handed_over->term == pending.term) {
-    doing.fence = fence_applied{account.id, pending.term, doing.handed_over->cut, doing.handed_over->offset,
-                                account.is_protected()};
+    doing.taking.fence = fence_applied{account.id, pending.term, doing.handed_over->cut,
+                                       doing.handed_over->offset, account.is_protected()};
     return; // take_over() goes on
   }
   const auto* active = account.terms.active();

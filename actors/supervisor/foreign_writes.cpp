@@ -52,7 +52,7 @@ void supervisor::on_foreign(const foreign_write& written) {
     return;
   if (is_self(active->primary)) {
     if (account->terms.current() != active) // handed over, and nobody has begun yet
-      work(account->id).unlike_cut = write.id;
+      work(account->id).copy.unlike_cut = write.id;
   } else if (account->destination(self_name()) != nullptr) {
     set_right(*account, write.id);
   }
@@ -62,25 +62,25 @@ void supervisor::on_foreign(const foreign_write& written) {
 /// wouldn't end.
 void supervisor::set_right(const account_state& account, const gtid& transaction) {
   auto& doing = work(account.id);
-  doing.foreign_at = std::chrono::system_clock::now();
+  doing.copy.foreign_at = std::chrono::system_clock::now();
   const bool keeps_its_rows = becomes_replica(account);
   if (keeps_its_rows)
-    doing.unlike_cut = transaction;
+    doing.copy.unlike_cut = transaction;
   // Before a copy is begun here there is none to spoil: the tail of an epoch that ended without this node,
   // which a restart captures while the snapshot is asked for (R33). Loading it replaces whatever lies there.
   const auto figures = parts_->replicas->figures_of(account.id);
   const bool begun = figures && figures->state != "waiting_for_snapshot";
   const bool is_whole = account.destination(self_name())->ready || keeps_its_rows;
-  if (doing.parked || (!is_whole && !begun))
+  if (doing.copy.parked || (!is_whole && !begun))
     return;
-  if (!std::exchange(doing.foreign_before, true)) {
+  if (!std::exchange(doing.copy.foreign_before, true)) {
     if (is_whole)
       ask_for_snapshot(account, fmt::format("foreign write by transaction {}", transaction.text()));
     else
-      doing.foreign_in_load = true;
+      doing.copy.foreign_in_load = true;
     return;
   }
-  doing.parked = true;
+  doing.copy.parked = true;
   const auto reason =
       fmt::format("{}foreign writes again, the last by transaction {}; a new copy is made when the "
                   "mail server here doesn't hold the mailbox any more (restart it), or when this "
@@ -96,26 +96,25 @@ void supervisor::set_right(const account_state& account, const gtid& transaction
 void supervisor::note_unlike_log(const account_state& account, epoch term) {
   auto& doing = work(account.id);
   const auto* here = account.destination(self_name());
-  if (const auto write = std::exchange(doing.unlike_cut, std::nullopt); write && here == nullptr) {
-    doing.unlike_log_since = term; // back at its source
-    doing.unlike_log = fmt::format("foreign write by transaction {}", write->text());
+  if (const auto write = std::exchange(doing.copy.unlike_cut, std::nullopt); write && here == nullptr) {
+    doing.unlike_log = {term, fmt::format("foreign write by transaction {}", write->text())}; // back here
     return;
   }
-  if (here == nullptr || (here->ready && !doing.reset_pending))
+  if (here == nullptr || (here->ready && !doing.copy.reset_pending))
     return;
-  doing.unlike_log_since = term;
-  doing.unlike_log = here->reset_why ? *here->reset_why : std::string("a new copy of it was asked for");
+  doing.unlike_log = {term,
+                      here->reset_why ? *here->reset_why : std::string("a new copy of it was asked for")};
 }
 
 /// What the primary has is the account: the others get it as it is here.
 void supervisor::give_replicas_its_rows(const account_state& account, const term_entry& active) {
   const auto found = work_.find(account.id);
-  if (found == work_.end() || found->second.unlike_log.empty())
+  if (found == work_.end() || !found->second.unlike_log)
     return;
-  const auto why = std::exchange(found->second.unlike_log, {});
-  if (found->second.unlike_log_since != active.term)
+  const auto unlike = std::exchange(found->second.unlike_log, std::nullopt);
+  if (unlike->since != active.term)
     return;
-  const auto reason = fmt::format("epoch {} began with rows that no log has ({})", active.term, why);
+  const auto reason = fmt::format("epoch {} began with rows that no log has ({})", active.term, unlike->why);
   spdlog::error("account {}: {}; its replicas are initialised anew", account.id, reason);
   reset_replicas({account.id}, reason);
 }
@@ -132,8 +131,8 @@ void supervisor::probe_parked() {
   next_probe_ = now + probe_interval;
   std::vector<std::pair<account_id, std::chrono::system_clock::time_point>> parked;
   for (const auto& [id, doing] : work_)
-    if (doing.parked)
-      parked.emplace_back(id, doing.foreign_at);
+    if (doing.copy.parked)
+      parked.emplace_back(id, doing.copy.foreign_at);
   if (parked.empty())
     return;
   probing_ = true;
@@ -153,9 +152,9 @@ void supervisor::probe_parked() {
 void supervisor::unpark(const account_id& id) {
   const auto* account = state().account(id);
   auto& doing = work(id);
-  if (account == nullptr || !std::exchange(doing.parked, false))
+  if (account == nullptr || !std::exchange(doing.copy.parked, false))
     return;
-  doing.foreign_before = false;
+  doing.copy.foreign_before = false;
   spdlog::info("account {}: the mail server here doesn't hold the mailbox any more: a new copy is made", id);
   ask_for_snapshot(*account, "foreign writes have ended");
 }

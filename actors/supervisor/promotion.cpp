@@ -137,13 +137,13 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
   const std::string gone = !is_self(pending.primary) && looks_dead(pending.primary)
                                ? fmt::format("{} doesn't live any more", pending.primary.get())
                                : std::string{};
-  if (gone.empty() && !doing.guarded && !handing_over_.take(account.id))
+  if (gone.empty() && !doing.guarding.standing && !handing_over_.take(account.id))
     return;
   doing.busy = true;
   doing.role_left = pending.term;
   in_background(*parts_->promotions,
                 [this, parts = parts_, id = account.id, term = pending.term, decision = pending.decision,
-                 standing = doing.guarded, since = doing.guarded_since, gone,
+                 standing = doing.guarding.standing, since = doing.guarding.since, gone,
                  comes_back = is_self(pending.primary)]() mutable -> std::function<void()> {
                   auto left = was_left::no; // before this process had anything to do with it, for all we know
                   if (!gone.empty())
@@ -190,7 +190,7 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                     if (outcome || left != was_left::no) {
                       if (standing)
                         stand(id, standing);
-                      doing.guarded_since = since;
+                      doing.guarding.since = since;
                     }
                     if (outcome) {
                       attend(id);
@@ -253,36 +253,36 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
   auto& doing = work(account.id);
   if (doing.busy || doing.role_begun >= pending.term)
     return;
-  if (!doing.fence || doing.fence->term != pending.term) {
+  if (!doing.taking.fence || doing.taking.fence->term != pending.term) {
     // After a restart the fence may lie below where reading goes on.
     const auto figures = parts_->replicas->figures_of(account.id);
     if (!figures || figures->term != pending.term)
       return;
     // Nothing of the account lies behind its fence yet: where reading goes on is as good a place for it.
-    doing.fence = fence_applied{account.id, pending.term, figures->applied,
-                                kafka_offset{figures->next.value - 1}, account.is_protected()};
+    doing.taking.fence = fence_applied{account.id, pending.term, figures->applied,
+                                       kafka_offset{figures->next.value - 1}, account.is_protected()};
   }
   if (!is_compared(account, pending))
     return;
-  doing.following = false;
+  doing.copy.following = false;
   doing.busy = true;
-  doing.taken = pending.term;
+  doing.taking.told_for = pending.term;
   epoch_beginner::epoch_start start;
   start.account.account = account.id;
   start.account.partition = account.partition;
   start.account.role = account_role::replica;
-  start.account.last = doing.fence->cut;
+  start.account.last = doing.taking.fence->cut;
   start.account.is_protected = true; // `activated` says so, and holding begins before (R4)
-  start.term = doing.fence->term;
+  start.term = doing.taking.fence->term;
   start.decision = pending.decision;
   start.done = [this, self = caf::actor_cast<caf::actor>(this), id = account.id,
-                term = doing.fence->term](const result<void>& outcome) {
+                term = doing.taking.fence->term](const result<void>& outcome) {
     caf::anon_send(self, run_here{[this, id, term, outcome] {
                      auto& doing = work(id);
                      doing.busy = false;
                      if (outcome) {
                        doing.role_begun = std::max(doing.role_begun, term);
-                       doing.failing_since = {};
+                       doing.taking.failing_since = {};
                      } else {
                        couldnt_begin(id, term, outcome.error());
                      }
@@ -296,7 +296,7 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
 void supervisor::become_replica(const account_state& account, const term_entry& active,
                                 const destination_state& destination) {
   auto& doing = work(account.id);
-  if (doing.busy || doing.ready_sent >= destination.requested)
+  if (doing.busy || doing.copy.ready_sent >= destination.requested)
     return;
   doing.busy = true;
   in_background(*parts_->sql,
@@ -329,9 +329,9 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
                       return;
                     }
                     const auto* account = state().account(id);
-                    if (account == nullptr || account->terms.active() == nullptr || doing.unlike_cut)
+                    if (account == nullptr || account->terms.active() == nullptr || doing.copy.unlike_cut)
                       return;
-                    doing.ready_sent = request;
+                    doing.copy.ready_sent = request;
                     follow(*account);
                     append_fact(id, replica_ready{self_name(), request, {}, cut});
                   };

@@ -24,11 +24,10 @@ void supervisor::attend_protection(const account_state& account, const term_entr
   // A gap of the whole node holds back commits all the same, if the server waits at all: it leaves nothing
   // out of the log. One of this account's own, or of its partition, mustn't hold up the others (R3, R4).
   const bool holds = account.is_protected() || (account.gap->missing == sequence{} && !lost && !lacks_events);
-  const bool told = doing.protection_told.value_or(parts_->accounts->is_protected(account.id));
-  doing.protection_told = holds;
+  const bool told = doing.protection.told.value_or(parts_->accounts->is_protected(account.id));
+  doing.protection.told = holds;
   if (told != holds) {
-    doing.hold_asked = false;
-    doing.unheld_up_to.reset();
+    doing.protection.again = {};
     parts_->accounts->set_protected(account.id, holds);
   }
   // What isn't in Kafka now may be acknowledged without it from now on; it's written all the same.
@@ -37,8 +36,7 @@ void supervisor::attend_protection(const account_state& account, const term_entr
                 unprotected{active.term, why, parts_->accounts->confirmed_of(account.id).next(), true});
   };
   if (account.is_protected()) {
-    doing.hold_asked = false;
-    doing.unheld_up_to.reset();
+    doing.protection.again = {};
     if (!node_gap_.empty())
       say_unprotected(node_gap_);
     else if (lost)
@@ -96,41 +94,30 @@ bool supervisor::replicas_have_what_is_missing(const account_state& account) {
 /// What was asked for protection's sake isn't kept up without it: Kafka may be away again (R3).
 void supervisor::give_up_holding(const account_id& id) {
   auto& doing = work(id);
-  if (!std::exchange(doing.hold_asked, false))
+  if (!std::exchange(doing.protection.again.asked, false))
     return;
-  doing.unheld_up_to.reset();
+  doing.protection.again.unheld_up_to.reset();
   parts_->accounts->set_protected(id, false);
-}
-
-/// Capture holds commits of a new epoch, or doesn't, as its beginning was told: what was said in an earlier
-/// one isn't known to it any more.
-void supervisor::forget_protection(const account_id& id) {
-  const auto found = work_.find(id);
-  if (found == work_.end())
-    return;
-  found->second.protection_told.reset();
-  found->second.hold_asked = false;
-  found->second.unheld_up_to.reset();
 }
 
 bool supervisor::holds_commits(const account_state& account) {
   auto& doing = work(account.id);
-  if (!std::exchange(doing.hold_asked, true)) {
+  if (!std::exchange(doing.protection.again.asked, true)) {
     if (!parts_->accounts->set_protected(account.id, true))
-      doing.unheld_up_to = 0; // whoever will write it begins with holding
+      doing.protection.again.unheld_up_to = 0; // whoever will write it begins with holding
   }
-  if (!doing.unheld_up_to)
+  if (!doing.protection.again.unheld_up_to)
     return false;
   const auto oldest = parts_->log->oldest_unconfirmed();
   const auto waits = oldest.find(account.partition);
-  return waits == oldest.end() || waits->second > *doing.unheld_up_to;
+  return waits == oldest.end() || waits->second > *doing.protection.again.unheld_up_to;
 }
 
 void supervisor::on_holds_again(const holds_again& holding) {
   auto& doing = work(holding.account);
-  if (!doing.hold_asked || doing.unheld_up_to)
+  if (!doing.protection.again.asked || doing.protection.again.unheld_up_to)
     return;
-  doing.unheld_up_to = parts_->log->last_number();
+  doing.protection.again.unheld_up_to = parts_->log->last_number();
   attend(holding.account);
 }
 

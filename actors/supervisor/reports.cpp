@@ -28,12 +28,12 @@ void supervisor::on_role(const role_met& role) {
   }
   if (doing.activation_sent >= role.term)
     return;
-  if (doing.fence && doing.fence->term == role.term && doing.fence->cut != role.last) {
+  if (doing.taking.fence && doing.taking.fence->term == role.term && doing.taking.fence->cut != role.last) {
     // Numbers that others have given already would be taken for known events, and so be lost (R11).
     parts_->metrics->error("epoch");
     spdlog::error("account {}: epoch {} isn't begun here: it would go on behind sequence {}, but its fence "
                   "is behind {}; promote it elsewhere, and restart this node",
-                  role.account, role.term, role.last, doing.fence->cut);
+                  role.account, role.term, role.last, doing.taking.fence->cut);
     close_epoch(*account, role.term);
     return;
   }
@@ -42,8 +42,8 @@ void supervisor::on_role(const role_met& role) {
   activated fact;
   fact.term = role.term;
   fact.cut = role.last;
-  if (doing.fence && doing.fence->term == role.term)
-    fact.fence = doing.fence->offset;
+  if (doing.taking.fence && doing.taking.fence->term == role.term)
+    fact.fence = doing.taking.fence->offset;
   fact.gap = parts_->why_unprotected();
   append_fact(role.account, fact);
 }
@@ -98,7 +98,7 @@ void supervisor::on_fence_written(const fence_written& written) {
 }
 
 void supervisor::on_fence_applied(const fence_applied& applied) {
-  work(applied.account).fence = applied;
+  work(applied.account).taking.fence = applied;
   attend(applied.account);
 }
 
@@ -113,11 +113,11 @@ void supervisor::on_loaded(const replica_loaded& loaded) {
     return;
   }
   auto& doing = work(loaded.account);
-  if (std::exchange(doing.foreign_in_load, false)) {
+  if (std::exchange(doing.copy.foreign_in_load, false)) {
     ask_for_snapshot(*account, "foreign write while its copy was loaded");
     return;
   }
-  doing.ready_sent = destination->requested;
+  doing.copy.ready_sent = destination->requested;
   spdlog::info("account {}: snapshot {} is loaded, sequence {}", loaded.account, loaded.snapshot,
                loaded.number);
   append_fact(loaded.account,
@@ -133,7 +133,7 @@ void supervisor::on_stopped(const replica_stopped& stopped) {
     decline(*account, pending->term, stopped.reason);
   if (!stopped.needs_snapshot)
     return;
-  if (account != nullptr && !account->is_withdrawn && !work(stopped.account).parked)
+  if (account != nullptr && !account->is_withdrawn && !work(stopped.account).copy.parked)
     ask_for_snapshot(*account, stopped.reason);
 }
 

@@ -33,7 +33,7 @@ result<std::shared_ptr<guard>> standing_again(node_parts& parts, const std::shar
 } // namespace
 
 void supervisor::stand(const account_id& id, std::shared_ptr<guard> standing) {
-  work(id).guarded = std::move(standing);
+  work(id).guarding.standing = std::move(standing);
   guarded_.insert(id);
 }
 
@@ -42,14 +42,14 @@ void supervisor::stand(const account_id& id, std::shared_ptr<guard> standing) {
 void supervisor::watch_guards() {
   std::erase_if(guarded_, [this](const account_id& id) {
     const auto found = work_.find(id);
-    return found == work_.end() || !found->second.guarded;
+    return found == work_.end() || !found->second.guarding.standing;
   });
   for (const auto& id : guarded_) {
     auto& doing = work(id);
-    if (doing.busy || std::exchange(doing.guard_watched, true))
+    if (doing.busy || std::exchange(doing.guarding.watched, true))
       continue;
     in_background(*parts_->promotions,
-                  [this, parts = parts_, id, before = doing.guarded]() -> std::function<void()> {
+                  [this, parts = parts_, id, before = doing.guarding.standing]() -> std::function<void()> {
                     auto standing = standing_again(*parts, before);
                     return [this, id, before, standing = std::move(standing)] {
                       on_guard_watched(id, before, standing);
@@ -61,17 +61,17 @@ void supervisor::watch_guards() {
 void supervisor::on_guard_watched(const account_id& id, const std::shared_ptr<guard>& before,
                                   const result<std::shared_ptr<guard>>& standing) {
   auto& doing = work(id);
-  doing.guard_watched = false;
+  doing.guarding.watched = false;
   if (!standing) {
-    if (doing.guarded == before &&
-        std::exchange(doing.guard_trouble, standing.error().what) != standing.error().what)
+    if (doing.guarding.standing == before &&
+        std::exchange(doing.guarding.trouble, standing.error().what) != standing.error().what)
       spdlog::warn("account {}: its guard can't be held; it is tried again: {}", id, standing.error().what);
     return;
   }
-  doing.guard_trouble.clear();
+  doing.guarding.trouble.clear();
   if (*standing == before)
     return;
-  if (doing.guarded == before) {
+  if (doing.guarding.standing == before) {
     spdlog::warn("account {}: its guard had ended before its promotion did, and is taken again: what was "
                  "committed meanwhile is a foreign write",
                  id);
@@ -85,9 +85,9 @@ void supervisor::on_guard_watched(const account_id& id, const std::shared_ptr<gu
 
 void supervisor::release_guard(const account_state& account, bool end_waiters) {
   const auto found = work_.find(account.id);
-  if (found == work_.end() || !found->second.guarded)
+  if (found == work_.end() || !found->second.guarding.standing)
     return end_turn(account.id); // behind a restart it may never have been taken again
-  auto standing = std::exchange(found->second.guarded, nullptr);
+  auto standing = std::exchange(found->second.guarding.standing, nullptr);
   end_turn(account.id);
   in_background(*parts_->promotions, [id = account.id, standing, end_waiters]() -> std::function<void()> {
     const auto ended =

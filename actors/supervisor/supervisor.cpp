@@ -74,8 +74,8 @@ caf::behavior supervisor::make_behavior() {
         spdlog::debug("account {}: marker of snapshot {} at sequence {}, offset {}", written.account,
                       written.snapshot, written.number, written.offset);
         if (auto found = work_.find(written.account);
-            found != work_.end() && found->second.unmarked == written.snapshot) {
-          found->second.unmarked.clear();
+            found != work_.end() && found->second.sending.unmarked == written.snapshot) {
+          found->second.sending.unmarked.clear();
           note_sent(written.account);
         }
       },
@@ -132,10 +132,8 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
       count_promotion(*change, outcome.offset);
       if (std::holds_alternative<resumed>(change->body))
         retry_stopped(change->account);
-      if (std::holds_alternative<activated>(change->body)) {
-        give_up_snapshots(change->account);
-        forget_protection(change->account);
-      }
+      if (std::holds_alternative<activated>(change->body))
+        begin_epoch(change->account);
     } else if (begun_ && is_self(record.from.node)) {
       tell_operation(record.events[i]);
     }
@@ -154,14 +152,14 @@ void supervisor::note_own_reset(const account_change& change) {
     return;
   const auto found = work_.find(change.account);
   // Of a life before this one, or somebody's who asked this node for a new copy: nobody reads for its marker.
-  if (found == work_.end() || !std::exchange(found->second.reset_pending, false))
+  if (found == work_.end() || !std::exchange(found->second.copy.reset_pending, false))
     return;
   const auto* account = state().account(change.account);
   const auto* destination = account == nullptr ? nullptr : account->destination(self_name());
   // One that has loaded a snapshot for an older request meanwhile passes over the marker of the next.
   const auto figures = parts_->replicas->figures_of(change.account);
   if (destination != nullptr && !destination->ready && !(figures && figures->state == "ready")) {
-    found->second.reset_seen = destination->requested;
+    found->second.copy.reset_seen = destination->requested;
     parts_->replicas->await(change.account, destination->requested);
   }
 }
@@ -202,10 +200,10 @@ void supervisor::count_promotion(const account_change& change, kafka_offset at) 
     parts_->metrics->promotion(how, ending::done);
   // One clock a pause: a planned one begins and ends where the guard stands.
   if (const auto here = work_.find(change.account);
-      how == kind::planned && here != work_.end() && here->second.guarded)
+      how == kind::planned && here != work_.end() && here->second.guarding.standing)
     parts_->metrics->promotion_pause(
-        how,
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - here->second.guarded_since).count());
+        how, std::chrono::duration<double>(std::chrono::steady_clock::now() - here->second.guarding.since)
+                 .count());
   else if (how == kind::unplanned && is_self(term->primary) && account->origin)
     parts_->metrics->promotion_pause(how, static_cast<double>(wall_ms() - account->origin->at_ms) / 1000.0);
 }

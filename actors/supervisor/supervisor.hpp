@@ -9,15 +9,14 @@
 #pragma once
 #include "actors/messages.hpp"
 #include "actors/source/partition_patience.hpp"
+#include "actors/supervisor/account_work.hpp"
 #include "actors/supervisor/node_parts.hpp"
 #include "actors/supervisor/operations.hpp"
 #include "actors/supervisor/turns.hpp"
 #include "actors/support/counted_actor.hpp"
 #include "events/log/log_throttle.hpp"
-#include "storage/guard/guard.hpp"
 #include "storage/state/control_store.hpp"
 #include "storage/state/logged_state.hpp"
-#include "storage/verify/checksum_reader.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
@@ -28,79 +27,6 @@
 #include <unordered_set>
 
 namespace understudy {
-
-/// A replica's rows, read before its source's fence is there (R29).
-struct rows_ahead {
-  epoch term; ///< that it is to take over in
-  /// Nothing: they are being read; without `applied`: they couldn't be.
-  std::optional<checksum_view> read;
-};
-
-/// What this node is doing about one account, while it is doing something; nothing of it is needed after a
-/// restart, or once nothing is going on: control, the role rows and the replica rows say where to go on.
-struct account_work {
-  epoch role_begun;                         ///< a role row as source of this term was written
-  epoch role_left;                          ///< a role row as replica of this term is being written, or was
-  epoch role_seen;                          ///< capture met the role row of this term
-  epoch fence_sent;                         ///< unplanned: this process handed the fence of this term over
-  epoch activation_sent;                    ///< `activated` of this term was appended
-  epoch closed;                             ///< capture was told that this term ended without us
-  epoch lost_left;                          ///< a role row as replica was written for the loss of that one
-  epoch taken;                              ///< the replica side was told to leave it to us, for this term
-  epoch declined;                           ///< `declined` of this term was appended
-  epoch compared;                           ///< its rows here are the source's at the cut of this term
-  std::optional<rows_ahead> ahead;          ///< its rows here, for the promotion under way
-  boot_time failing_since;                  ///< the first failure to begin the epoch under way; 0: none
-  std::optional<fence_applied> fence;       ///< the last valid fence that was read and applied here
-  std::optional<fence_written> handed_over; ///< planned, as the source: where its fence lies
-  std::shared_ptr<guard> guarded;           ///< stands until the new primary is active (R29)
-  bool guard_watched = false;               ///< it's being looked at whether it does
-  std::string guard_trouble;                ///< why that isn't known, or why it can't be taken again
-  std::chrono::steady_clock::time_point guarded_since; ///< its writes wait since then
-  kafka_offset snapshot_asked{-1}; ///< control offset of the request that a snapshot of ours was begun for
-  bool snapshot_running = false;
-  bool snapshot_sent = false;                           ///< its rows are in Kafka
-  std::chrono::steady_clock::time_point snapshot_after; ///< the last one failed: not before then
-  std::string unmarked; ///< the snapshot of ours whose marker Kafka hasn't confirmed
-  std::chrono::steady_clock::time_point marked_by; ///< … it has to by then, once its rows are sent
-  kafka_offset reset_seen{
-      -1}; ///< the request that our own `replica_reset` made: it is followed for its marker
-  bool reset_pending = false;   ///< a `replica_reset` of ours is on its way
-  std::string ask_again;        ///< for this reason, once its partition is read
-  kafka_offset ready_sent{-1};  ///< the request that we answered with `replica_ready`
-  bool foreign_before = false;  ///< a foreign write made its replica here be initialised anew (R35)
-  bool foreign_in_load = false; ///< … while one was being loaded, which may keep what was written
-  bool parked = false;          ///< foreign writes went on
-  /// A foreign write between our fence and `replica_ready`: what we hold isn't what the fence cut.
-  std::optional<gtid> unlike_cut;
-  /// Why its rows here aren't those of its log, though its epoch `unlike_log_since` begins with them.
-  std::string unlike_log;
-  epoch unlike_log_since;
-  /// Of the last foreign write; after a restart, of the start: whoever wrote may run since then.
-  std::chrono::system_clock::time_point foreign_at = std::chrono::system_clock::now();
-  bool following = false; ///< the replica side follows it
-  /// To capture in this epoch, as control has it; nothing: as capture says.
-  std::optional<bool> protection_told;
-  /// Copies, by their requests, that were asked to be made anew for the changes that the log lacks.
-  std::map<node_name, kafka_offset> missing_asked;
-  bool hold_asked = false; ///< capture was asked to hold commits again, to be protected
-  /// Everything up to this number of the account log is from before it held commits again (R4).
-  std::optional<std::uint64_t> unheld_up_to;
-  bool paused_told = false; ///< to the replica side
-  bool busy = false;        ///< a blocking job about it is under way
-  /// Kafka refused an event of it, and control doesn't say so yet: all commits wait for that (R3).
-  std::optional<account_refused> refused;
-  account_version refused_told; ///< at this version it was appended
-};
-
-/// An account of which the log leaves events out, as control is told.
-struct left_out_work {
-  std::string reading;     ///< why it isn't protected while the binlog is read again
-  account_version told_at; ///< at this version that was appended
-  /// Up to which number its events are given up, which is on its way to control; 0: they aren't.
-  sequence said;
-  std::string reason; ///< … for which
-};
 
 /// Capture waits: its accounts must have been told before it begins anew.
 struct lost_place {
@@ -202,7 +128,6 @@ private:
   bool holds_commits(const account_state& account);
   bool replicas_have_what_is_missing(const account_state& account);
   void give_up_holding(const account_id& id);
-  void forget_protection(const account_id& id);
   void look_at_partitions();
   void attend_left_out();
   const account_state* whose_is(const left_out& missing);
@@ -252,7 +177,7 @@ private:
   void snapshot_failed(const account_id& id, const error& why);
   void note_sent(const account_id& id);
   void forget_sent(const account_id& id);
-  void give_up_snapshots(const account_id& id);
+  void begin_epoch(const account_id& id);
   void probe_parked();
   void unpark(const account_id& id);
   void on_unseen(const rows_unseen& unseen);
