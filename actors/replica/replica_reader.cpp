@@ -1,6 +1,7 @@
 // The thread and its two consumers; what others ask of it is in reader_commands.cpp.
 #include "actors/replica/replica_reader.hpp"
 
+#include "events/log/gathering.hpp"
 #include "events/log/topic_names.hpp"
 #include "events/model/named_thread.hpp"
 
@@ -19,12 +20,6 @@ constexpr std::chrono::milliseconds idle_wait{100};
 constexpr std::chrono::milliseconds short_wait{2};
 constexpr std::chrono::milliseconds paused_wait{10};
 constexpr std::chrono::seconds store_every{1};
-/// Under load the broker answered a fetch for nearly every event: with a pause of this length it, its node
-/// and the source's commits, which wait for the same broker, have a third of that work less. A fence comes
-/// later by as much, and at rest the broker is asked in vain as often.
-constexpr std::chrono::milliseconds gathered_wait{15};
-constexpr std::size_t gathered_bytes = std::size_t{64} << 10;
-
 std::size_t memory_of(const record& r) {
   return r.payload.size() * decoded_factor + 256;
 }

@@ -2,6 +2,7 @@
 
 #include "events/codec/encode.hpp"
 #include "events/codec/parts.hpp"
+#include "events/log/gathering.hpp"
 #include "events/log/topic_names.hpp"
 #include "events/model/named_thread.hpp"
 
@@ -244,6 +245,9 @@ account_log::encode_body(const account_event_body& body, incarnation life) const
   const auto limit = payload_limit(limit_, key_of(body).size());
   const auto* transaction = std::get_if<transaction_event>(&body);
   encoded records;
+  if (const auto* fence = std::get_if<fence_event>(&body); fence != nullptr && fence->last)
+    whole.resize(std::max(whole.size(), std::min(gathered_bytes, limit)),
+                 ' '); // its guard stands till it's read
   if (whole.size() <= limit || transaction == nullptr) {
     records.push_back(std::move(whole));
     return records;

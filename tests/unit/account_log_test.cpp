@@ -2,6 +2,7 @@
 // the producer dies (R12, R13, R14, R15; cases P01, P02).
 #include "actors/source/account_log.hpp"
 #include "events/codec/parts.hpp"
+#include "events/log/gathering.hpp"
 #include "tests/tools/fixture/eventually.hpp"
 #include "tests/unit/mock_log.hpp"
 
@@ -115,6 +116,26 @@ BOOST_AUTO_TEST_CASE(p01_after_a_fatal_error_a_new_life_produces_again_in_order_
   BOOST_TEST(!numbers.empty());
   BOOST_TEST(
       (std::ranges::adjacent_find(numbers, std::ranges::greater_equal{}) == numbers.end())); // once, in order
+}
+
+BOOST_AUTO_TEST_CASE(
+    r29_a_planned_fence_is_as_large_as_what_the_broker_gathers_and_no_larger_than_the_topic_allows) {
+  const fence_event planned{account_id("a"), epoch(2), kafka_offset(7), true, sequence(5), std::nullopt, {}};
+  const fence_event unplanned{account_id("b"), epoch(2), kafka_offset(7), true, std::nullopt,
+                              std::nullopt,    {}};
+  const auto sizes_with = [&](std::size_t limit) {
+    world w(limit);
+    w.produce(planned);
+    w.produce(unplanned);
+    BOOST_REQUIRE(w.all_told(2));
+    const auto lines = w.cluster.read();
+    BOOST_REQUIRE(kinds(lines) == "iff");
+    BOOST_TEST((std::get<fence_event>(lines[1].body) == planned));
+    return std::pair(lines[1].bytes, lines[2].bytes);
+  };
+  BOOST_TEST(sizes_with(1'000'000).first == gathered_bytes);
+  BOOST_TEST(sizes_with(1'000'000).second < 1'000U);
+  BOOST_TEST(sizes_with(10'000).first <= 10'000U);
 }
 
 BOOST_AUTO_TEST_CASE(p02_r13_an_event_over_the_topics_limit_goes_in_parts_and_its_neighbours_whole) {

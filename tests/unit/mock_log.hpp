@@ -23,6 +23,7 @@ public:
   struct line {
     incarnation life;
     account_event_body body;
+    std::size_t bytes = 0; ///< of the record's payload
   };
   /// The partition from its beginning to its end, parts as they are.
   std::vector<line> read() {
@@ -38,7 +39,7 @@ public:
         BOOST_REQUIRE_MESSAGE(event, (event ? "" : event.error().what));
         if (const auto* said = std::get_if<shape_event>(&event->body))
           shapes.add(said->table);
-        lines.push_back({event->from.life, std::move(event->body)});
+        lines.push_back({event->from.life, std::move(event->body), raw.payload.size()});
       }
     return lines;
   }
