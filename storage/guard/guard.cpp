@@ -35,17 +35,14 @@ struct taken_locks {
 };
 
 /// One attempt: all locks in one transaction.
-sql_result<taken_locks> lock_all(sql_session& holder, const guard_plan& plan,
-                                 const registered_account& account, clock::time_point end) {
+sql_result<taken_locks> lock_all(sql_session& holder, const guard_plan& plan, clock::time_point end) {
   if (auto begun = holder.begin(); !begun)
     return tl::make_unexpected(begun.error());
   taken_locks out;
   out.first = clock::now();
   // Seen by this transaction only, as nobody ever commits it: the proof that it still stands.
   auto marked = holder.execute(
-      bounded(fmt::format("INSERT INTO understudy.guard(account_id, connection) VALUES ({}, {})",
-                          sql_text(account.account.value), holder.thread_id()),
-              end));
+      bounded(fmt::format("INSERT INTO understudy.guard(holder) VALUES ({})", holder.thread_id()), end));
   if (!marked)
     return tl::make_unexpected(marked.error());
   for (const auto& table : plan.tables) {
@@ -107,7 +104,7 @@ result<void> guard::lock(const guard_plan& plan, clock::time_point end) {
   sql_result<taken_locks> locked;
   for (unsigned attempt = 1;; ++attempt) {
     report_.attempts = attempt;
-    locked = lock_all(*holder_, plan, account_, end);
+    locked = lock_all(*holder_, plan, end);
     if (locked)
       break;
     (void)holder_->rollback();
@@ -133,13 +130,13 @@ result<bool> guard::still_stands() {
 result<bool> guard::stands_locked() {
   if (released_ || !holder_->connected())
     return false;
-  auto seen = holder_->query_value(fmt::format("SELECT connection FROM understudy.guard WHERE account_id={}",
-                                               sql_text(account_.account.value)));
+  auto seen = holder_->query_value(
+      fmt::format("SELECT 1 FROM understudy.guard WHERE holder={}", holder_->thread_id()));
   if (!seen && seen.error().kind == sql_failure::connection_lost)
     return false;
   if (!seen)
     return passed_on(seen);
-  return seen->has_value() && to_number<std::uint64_t>(*seen) == holder_->thread_id();
+  return seen->has_value();
 }
 
 result<std::uint64_t> guard::end_waiters(std::chrono::milliseconds limit) {
@@ -186,16 +183,6 @@ result<bool> guard::release() {
   if (auto done = holder_->rollback(); !done)
     return passed_on(done);
   return stood;
-}
-
-sql_result<void> guard::commit_and_release() {
-  // The row that gave the transaction its id must not stay behind.
-  auto cleared =
-      holder_->execute("DELETE FROM understudy.guard WHERE account_id=" + sql_text(account_.account.value));
-  if (!cleared)
-    return tl::make_unexpected(cleared.error());
-  released_ = true;
-  return holder_->commit();
 }
 
 } // namespace understudy

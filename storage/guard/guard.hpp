@@ -71,10 +71,8 @@ public:
   /// Rolls the guard's transaction back. False = the transaction was already gone. Any thread.
   result<bool> release();
 
-  /// The session that holds the locks, for applying inside the guard (R29: the account goes back to S). Its
-  /// transaction may then be committed instead of rolled back, with `commit_and_release`.
-  sql_session& session() { return *holder_; }
-  sql_result<void> commit_and_release();
+  /// MariaDB's id of the connection that holds the locks.
+  std::uint64_t holder_id() const { return holder_->thread_id(); }
 
 private:
   result<bool> stands_locked();

@@ -46,7 +46,8 @@ std::vector<std::string> own_schema_statements() {
             "DEFAULT 0)"),
       table("origin(id TINYINT UNSIGNED PRIMARY KEY, n BIGINT UNSIGNED NOT NULL)"),
       table("probe(id TINYINT UNSIGNED PRIMARY KEY, n BIGINT UNSIGNED NOT NULL)"),
-      table("guard(account_id VARCHAR(127) PRIMARY KEY, connection BIGINT UNSIGNED NOT NULL)"),
+      // Nobody's row has another's key: who waits for a key that is given up keeps the gap behind it locked.
+      table("guard(holder BIGINT UNSIGNED PRIMARY KEY)"),
       // Never through the binlog.
       table("capture(id TINYINT UNSIGNED PRIMARY KEY, gtid TEXT NOT NULL, file VARCHAR(512) NOT NULL,"
             " place BIGINT UNSIGNED NOT NULL)"),
@@ -89,19 +90,19 @@ result<void> ensure_rows(sql_session& local) {
 
 /// Of an older program's tables. An ALTER that changes nothing would wait all the same, for a role row that a
 /// former process's transaction holds in its COMMIT (R6): so it's looked for first.
-result<void> add_missing_columns(sql_session& local, std::string_view table, std::string_view last,
-                                 std::string_view added_ones) {
+result<void> bring_up_to_date(sql_session& local, std::string_view table, std::string_view newest_column,
+                              std::string_view changes) {
   const auto found = local.query_value(
       fmt::format("SELECT 1 FROM information_schema.columns WHERE table_schema='understudy' AND "
                   "table_name='{}' AND column_name='{}'",
-                  table, last));
+                  table, newest_column));
   if (!found)
     return passed_on(found);
   if (found->has_value())
     return {};
-  if (auto added = local.execute(fmt::format("ALTER TABLE understudy.{} WAIT 2 {}", table, added_ones));
-      !added)
-    return passed_on(added);
+  if (auto altered = local.execute(fmt::format("ALTER TABLE understudy.{} WAIT 2 {}", table, changes));
+      !altered)
+    return passed_on(altered);
   return {};
 }
 
@@ -159,14 +160,19 @@ result<void> ensure_own_schema(sql_session& local, const node_name& self) {
   for (const auto& statement : own_schema_statements())
     if (auto done = local.execute(statement); !done)
       return passed_on(done);
-  if (auto added = add_missing_columns(local, "role", "read_place",
-                                       "ADD COLUMN at_cut TEXT NOT NULL DEFAULT '', "
-                                       "ADD COLUMN read_file VARCHAR(512) NOT NULL DEFAULT '', "
-                                       "ADD COLUMN read_place BIGINT UNSIGNED NOT NULL DEFAULT 0");
-      !added)
-    return added;
-  if (auto added = add_missing_columns(local, "control", "appended", "ADD COLUMN appended BIGINT"); !added)
-    return added;
+  if (auto done = bring_up_to_date(local, "role", "read_place",
+                                   "ADD COLUMN at_cut TEXT NOT NULL DEFAULT '', "
+                                   "ADD COLUMN read_file VARCHAR(512) NOT NULL DEFAULT '', "
+                                   "ADD COLUMN read_place BIGINT UNSIGNED NOT NULL DEFAULT 0");
+      !done)
+    return done;
+  if (auto done = bring_up_to_date(local, "control", "appended", "ADD COLUMN appended BIGINT"); !done)
+    return done;
+  if (auto done = bring_up_to_date(local, "guard", "holder",
+                                   "DROP PRIMARY KEY, DROP COLUMN account_id, "
+                                   "CHANGE connection holder BIGINT UNSIGNED NOT NULL PRIMARY KEY");
+      !done)
+    return done;
   if (auto made = ensure_rows(local); !made)
     return made;
   if (auto named = local.execute("INSERT IGNORE INTO understudy.node(id, name) VALUES (1, " +
