@@ -71,6 +71,19 @@ BOOST_AUTO_TEST_CASE(a_role_keeps_what_the_rows_were_also_in_an_older_program_s_
   BOOST_TEST((*need(state.role_of(role.account)) == role));
 }
 
+BOOST_AUTO_TEST_CASE(r30_an_older_program_s_table_of_guards_gets_a_key_for_each_of_them) {
+  auto local = with_own_schema();
+  server().set_up("DROP TABLE understudy.guard;"
+                  "CREATE TABLE understudy.guard(account_id VARCHAR(127) PRIMARY KEY, connection BIGINT "
+                  "UNSIGNED NOT NULL) ENGINE=InnoDB");
+  const auto before = binlog_position();
+  for (int start = 0; start < 2; ++start)
+    need(ensure_own_schema(local, node_name("ms1")));
+  BOOST_TEST(binlog_position() == before);
+  BOOST_TEST(server().value("SELECT GROUP_CONCAT(column_name, column_key) FROM information_schema.columns "
+                            "WHERE table_schema='understudy' AND table_name='guard'") == "holderPRI");
+}
+
 BOOST_AUTO_TEST_CASE(r11_a_role_goes_through_the_binlog_even_if_it_is_the_same) {
   auto local = with_own_schema();
   auto s = session();
