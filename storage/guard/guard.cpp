@@ -35,14 +35,17 @@ struct taken_locks {
 };
 
 /// One attempt: all locks in one transaction.
-sql_result<taken_locks> lock_all(sql_session& holder, const guard_plan& plan, clock::time_point end) {
+sql_result<taken_locks> lock_all(sql_session& holder, const guard_plan& plan,
+                                 const registered_account& account, clock::time_point end) {
   if (auto begun = holder.begin(); !begun)
     return tl::make_unexpected(begun.error());
   taken_locks out;
   out.first = clock::now();
   // Seen by this transaction only, as nobody ever commits it: the proof that it still stands.
-  auto marked = holder.execute(
-      bounded(fmt::format("INSERT INTO understudy.guard(holder) VALUES ({})", holder.thread_id()), end));
+  auto marked =
+      holder.execute(bounded(fmt::format("INSERT INTO understudy.guard(holder, account_id) VALUES ({}, {})",
+                                         holder.thread_id(), sql_text(account.account.value)),
+                             end));
   if (!marked)
     return tl::make_unexpected(marked.error());
   for (const auto& table : plan.tables) {
@@ -104,7 +107,7 @@ result<void> guard::lock(const guard_plan& plan, clock::time_point end) {
   sql_result<taken_locks> locked;
   for (unsigned attempt = 1;; ++attempt) {
     report_.attempts = attempt;
-    locked = lock_all(*holder_, plan, end);
+    locked = lock_all(*holder_, plan, account_, end);
     if (locked)
       break;
     (void)holder_->rollback();

@@ -64,8 +64,8 @@ sql_result<std::optional<std::vector<std::uint64_t>>> waiting_for(sql_session& w
   if (auto begun = watcher.begin(); !begun)
     return tl::make_unexpected(begun.error());
   // Any row that nobody else writes gives the transaction an id of its own.
-  auto marked =
-      watcher.execute(fmt::format("INSERT INTO understudy.guard(holder) VALUES ({})", watcher.thread_id()));
+  auto marked = watcher.execute(
+      fmt::format("INSERT INTO understudy.guard(holder, account_id) VALUES ({}, '')", watcher.thread_id()));
   auto picture = marked ? looks()([&] { return watcher.query(picture_query(watcher.thread_id(), holder)); })
                         : sql_result<sql_rows>(tl::make_unexpected(marked.error()));
   if (auto ended = watcher.rollback(); !ended)

@@ -47,7 +47,7 @@ std::vector<std::string> own_schema_statements() {
       table("origin(id TINYINT UNSIGNED PRIMARY KEY, n BIGINT UNSIGNED NOT NULL)"),
       table("probe(id TINYINT UNSIGNED PRIMARY KEY, n BIGINT UNSIGNED NOT NULL)"),
       // Nobody's row has another's key: who waits for a key that is given up keeps the gap behind it locked.
-      table("guard(holder BIGINT UNSIGNED PRIMARY KEY)"),
+      table("guard(holder BIGINT UNSIGNED PRIMARY KEY, account_id VARCHAR(127) NOT NULL)"),
       // Never through the binlog.
       table("capture(id TINYINT UNSIGNED PRIMARY KEY, gtid TEXT NOT NULL, file VARCHAR(512) NOT NULL,"
             " place BIGINT UNSIGNED NOT NULL)"),
@@ -169,8 +169,8 @@ result<void> ensure_own_schema(sql_session& local, const node_name& self) {
   if (auto done = bring_up_to_date(local, "control", "appended", "ADD COLUMN appended BIGINT"); !done)
     return done;
   if (auto done = bring_up_to_date(local, "guard", "holder",
-                                   "DROP PRIMARY KEY, DROP COLUMN account_id, "
-                                   "CHANGE connection holder BIGINT UNSIGNED NOT NULL PRIMARY KEY");
+                                   "DROP PRIMARY KEY, "
+                                   "CHANGE connection holder BIGINT UNSIGNED NOT NULL PRIMARY KEY FIRST");
       !done)
     return done;
   if (auto made = ensure_rows(local); !made)

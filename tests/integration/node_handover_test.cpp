@@ -111,8 +111,7 @@ BOOST_AUTO_TEST_CASE(p1_r30_a_guard_that_is_gone_is_taken_again) {
   const auto guarding = [&] {
     auto looks = source.db.connect();
     looks.query("SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED");
-    return looks.value("SELECT IFNULL(MAX(connection), 0) FROM understudy.guard WHERE account_id='" + id +
-                       "'");
+    return looks.value("SELECT IFNULL(MAX(holder), 0) FROM understudy.guard WHERE account_id='" + id + "'");
   };
   BOOST_TEST_REQUIRE(eventually(patience, [&] {
     return source.db.value("SELECT role FROM understudy.role WHERE account_id='" + id + "'") == "replica";
