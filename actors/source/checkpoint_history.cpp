@@ -7,6 +7,8 @@ const settlement::checkpoint* checkpoint_history::renew(settlement::checkpoint n
   const auto has_all = [&](const settlement::checkpoint& taken) {
     return !oldest_missing || taken.next <= *oldest_missing;
   };
+  if (!kept_.empty() && kept_.front().beginnings != now.beginnings)
+    kept_.clear(); // capture began anew: the server may not know those places any more
   if (has_all(now)) {
     kept_.clear();
     kept_.push_back(std::move(now));

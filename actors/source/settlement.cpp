@@ -14,6 +14,7 @@ void settlement::begin_at(const gtid_position& settled) {
   outstanding_bytes_ = 0;
   ended_.clear();
   released_ = {};
+  ++beginnings_;
   room_.notify_all();
 }
 
@@ -163,7 +164,7 @@ std::chrono::steady_clock::duration settlement::oldest_wait() const {
 
 settlement::checkpoint settlement::take_checkpoint() const {
   const std::lock_guard lock(mutex_);
-  checkpoint taken{acknowledged_, released_, {}, oldest_open_locked()};
+  checkpoint taken{acknowledged_, released_, {}, oldest_open_locked(), beginnings_};
   for (const auto& [partition, offset] : counted_up_to_)
     taken.read_from[partition] = offset.next();
   const auto not_behind = [&taken](partition_id partition, std::optional<kafka_offset> limit) {

@@ -107,7 +107,8 @@ public:
     gtid_position settled;
     binlog_place place; ///< the same as a place; empty before the first release
     std::map<partition_id, kafka_offset> read_from;
-    ticket next = 1; ///< the first transaction that isn't in it
+    ticket next = 1;              ///< the first transaction that isn't in it
+    std::uint64_t beginnings = 0; ///< how often begin_at() was called: of one, places can be compared
   };
   checkpoint take_checkpoint() const;
 
@@ -148,6 +149,7 @@ private:
   std::deque<opened> open_;
   binlog_place released_;
   gtid_position acknowledged_; ///< the same as GTIDs
+  std::uint64_t beginnings_ = 0;
   /// The last report that counted: no fence of an account that was written here lies before it (R20), until
   /// one lost its epoch.
   std::map<partition_id, kafka_offset> counted_up_to_;

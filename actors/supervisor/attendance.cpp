@@ -266,7 +266,9 @@ void supervisor::follow(const account_state& account, std::string why,
   followed.watched = std::move(watched);
   followed.goes_on_waiting = goes_on_waiting;
   parts_->replicas->follow(std::move(followed));
-  work(account.id).copy.following = true;
+  auto& copy = work(account.id).copy;
+  if (!std::exchange(copy.following, true))
+    copy.paused_told = false; // to this replica nobody has said it yet
 }
 
 kafka_offset supervisor::wanted_snapshot(const account_state& account) {

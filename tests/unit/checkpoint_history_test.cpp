@@ -34,6 +34,17 @@ BOOST_AUTO_TEST_CASE(r4_a_checkpoint_waits_for_what_kafka_lacks_and_follows_it) 
   BOOST_TEST(begins_at(history, 70, 65) == 60U);
 }
 
+BOOST_AUTO_TEST_CASE(r9_no_place_from_before_capture_began_anew_is_stored_again) {
+  checkpoint_history history;
+  BOOST_TEST(begins_at(history, 10) == 10U);
+  auto now = before(20);
+  now.beginnings = 1;
+  BOOST_TEST(history.renew(now, 15) == nullptr); // the place of 10 has nothing before it that Kafka lacks
+  now.next = 30;
+  BOOST_REQUIRE(history.renew(now, 25) != nullptr);
+  BOOST_TEST(history.renew(now, 25)->next == 20U);
+}
+
 BOOST_AUTO_TEST_CASE(r4_nothing_is_kept_before_a_place_is_known_that_has_all_before_it) {
   checkpoint_history history;
   BOOST_TEST(begins_at(history, 10, 5) == 0U);
