@@ -4,30 +4,21 @@
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
-#include <fstream>
-
 using namespace understudy;
 using namespace understudy::testing;
 using fixture::eventually;
 
 namespace {
 
-std::vector<boost::json::object> report_of(mailstore& host) {
-  std::ifstream in(host.db.dir() / "state" / "divergence.jsonl");
-  std::vector<boost::json::object> rows;
-  for (std::string line; std::getline(in, line);)
-    rows.push_back(boost::json::parse(line).as_object());
-  return rows;
-}
-
 /// The only replica of the account as its own node shows it.
 boost::json::object replica(mailstore& host, const std::string& name) {
   return host.status(name).at("replicas").as_array().at(0).as_object();
 }
 
-/// Its role row as the source that hands over is written: the fence is out, or on its way.
-bool has_left(mailstore& host, const std::string& account) {
-  return host.db.value("SELECT role FROM understudy.role WHERE account_id='" + account + "'") == "replica";
+/// The epoch that it's to begin waits for a table that somebody has locked.
+bool waits_for_its_role_row(mailstore& host) {
+  return host.db.value("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for "
+                       "table%' AND info LIKE '%understudy.role%'") != "0";
 }
 
 /// A row in a table that the guard leaves out.
@@ -41,12 +32,8 @@ void watch_an_item(mailstore& host, const std::string& account) {
 } // namespace
 
 BOOST_AUTO_TEST_CASE(r35_foreign_writes_are_kept_set_right_once_and_then_park_the_replica) {
-  node_world world;
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "foreign", 1);
-  world.enrol(names, 0, 1);
-  const auto account = world.id_of(names[0]);
+  enrolled_world enrolled("foreign", 1);
+  auto& [world, names, source, other, account] = enrolled;
   const std::string divergent = "understudy_divergent_transactions_total";
 
   write_once(other, account); // settled at once: nobody there waits for Kafka
@@ -100,17 +87,11 @@ BOOST_AUTO_TEST_CASE(r35_foreign_writes_are_kept_set_right_once_and_then_park_th
 
 /// Its COMMIT waits for the node, which reads it before anything else.
 BOOST_AUTO_TEST_CASE(r35_a_foreign_write_while_the_node_is_down_is_found_when_it_starts) {
-  node_world world;
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "down", 1);
-  world.enrol(names, 0, 1);
-  const auto account = world.id_of(names[0]);
+  enrolled_world enrolled("down", 1);
+  auto& [world, names, source, other, account] = enrolled;
   BOOST_REQUIRE(other.node.stop());
   auto write = write_async(other, account);
-  BOOST_REQUIRE(eventually(patience, [&] {
-    return other.db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE "
-                          "STATE LIKE 'Waiting for semi-sync ACK%'") != "0";
-  }));
+  BOOST_REQUIRE(eventually(patience, [&] { return commits_waiting(other) > 0; }));
   other.start_and_wait();
   BOOST_REQUIRE(eventually(patience, [&] { return ended(write); }));
   BOOST_TEST(eventually(patience, [&] { return report_of(other).size() == 1; }));
@@ -121,12 +102,8 @@ BOOST_AUTO_TEST_CASE(r35_a_foreign_write_while_the_node_is_down_is_found_when_it
 /// It's met before control is acted on: the node that was killed ends what waits for the epoch that it handed
 /// over first.
 BOOST_AUTO_TEST_CASE(r35_what_a_killed_source_finds_behind_its_own_fence_is_set_right) {
-  node_world world;
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "killed", 1);
-  world.enrol(names, 0, 1);
-  const auto account = world.id_of(names[0]);
+  enrolled_world enrolled("killed", 1);
+  auto& [world, names, source, other, account] = enrolled;
   write_once(source, account);
   BOOST_REQUIRE(eventually(patience, [&] {
     return source.db.value("SELECT role FROM understudy.capture_account WHERE account_id='" + account +
@@ -140,10 +117,7 @@ BOOST_AUTO_TEST_CASE(r35_what_a_killed_source_finds_behind_its_own_fence_is_set_
   source.node.kill9();
   locker.query("UNLOCK TABLES");
   auto write = write_async(source, account);
-  BOOST_REQUIRE(eventually(patience, [&] {
-    return source.db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE "
-                           "STATE LIKE 'Waiting for semi-sync ACK%'") != "0";
-  }));
+  BOOST_REQUIRE(eventually(patience, [&] { return commits_waiting(source) > 0; }));
   source.start_and_wait();
   BOOST_TEST(write.get() != "");
   BOOST_TEST(source.logged("accounts were promoted elsewhere while this node was away"));
@@ -162,12 +136,8 @@ BOOST_AUTO_TEST_CASE(r35_what_a_killed_source_finds_behind_its_own_fence_is_set_
 
 BOOST_AUTO_TEST_CASE(
     r35_what_was_acknowledged_before_a_death_is_no_foreign_write_when_the_mailstore_returns) {
-  node_world world({.cluster = short_lease});
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "tail", 1);
-  world.enrol(names, 0, 1);
-  const auto account = world.id_of(names[0]);
+  enrolled_world enrolled("tail", 1, {.cluster = short_lease});
+  auto& [world, names, source, other, account] = enrolled;
   for (int i = 0; i < 5; ++i)
     write_once(source, account); // in Kafka; the node's checkpoint doesn't cover all of it
   source.die();
@@ -185,12 +155,8 @@ BOOST_AUTO_TEST_CASE(
 }
 
 BOOST_AUTO_TEST_CASE(r35_nor_is_it_when_the_mailstore_returns_before_its_successor_is_active) {
-  node_world world({.cluster = short_lease});
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "early", 1);
-  world.enrol(names, 0, 1);
-  const auto account = world.id_of(names[0]);
+  enrolled_world enrolled("early", 1, {.cluster = short_lease});
+  auto& [world, names, source, other, account] = enrolled;
   for (int i = 0; i < 5; ++i)
     write_once(source, account);
   source.die();
@@ -201,10 +167,7 @@ BOOST_AUTO_TEST_CASE(r35_nor_is_it_when_the_mailstore_returns_before_its_success
     return eventually(patience,
                       [&] { return other.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0; });
   });
-  BOOST_REQUIRE(eventually(patience, [&] {
-    return other.db.value("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE "
-                          "'Waiting for table%' AND info LIKE '%understudy.role%'") != "0";
-  }));
+  BOOST_REQUIRE(eventually(patience, [&] { return waits_for_its_role_row(other); }));
   source.db.restart();
   source.start_and_wait();
   BOOST_TEST(source.logged("accounts were promoted elsewhere while this node was away"));
@@ -221,21 +184,14 @@ BOOST_AUTO_TEST_CASE(r35_nor_is_it_when_the_mailstore_returns_before_its_success
 /// Its mail server still holds the mailbox, and writes once more before the epoch begins there: the row is in
 /// nobody's log.
 BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_ahead_of_its_own_role_row_is_on_no_mailstore_alone) {
-  node_world world;
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "ahead", 1);
-  world.enrol(names, 0, 1);
-  const auto account = world.id_of(names[0]);
+  enrolled_world enrolled("ahead", 1);
+  auto& [world, names, source, other, account] = enrolled;
   auto in_the_way = other.db.connect();
   in_the_way.query("LOCK TABLES understudy.role READ");
   auto promoted = std::async(std::launch::async, [&] {
     return source.cli({"ha", "promoteAccounts", "accounts", names[0], "destination", other.name});
   });
-  BOOST_REQUIRE(eventually(patience, [&] {
-    return other.db.value("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE "
-                          "'Waiting for table%' AND info LIKE '%understudy.role%'") != "0";
-  }));
+  BOOST_REQUIRE(eventually(patience, [&] { return waits_for_its_role_row(other); }));
   write_once(other, account);
   BOOST_TEST(eventually(patience, [&] { return report_of(other).size() == 1; }));
   in_the_way.query("UNLOCK TABLES");
@@ -249,15 +205,9 @@ BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_ahead_of_its_own_role_row_is_on_no_m
 
 /// The guard leaves out tables that the mail server writes by itself; nor does it survive a KILL.
 BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_behind_the_fence_stays_on_no_replica) {
-  node_world world;
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "behind", 1);
-  world.enrol(names, 0, 1);
-  const auto account = world.id_of(names[0]);
-  auto locker = other.db.connect(); // it begins only when it has applied this
-  locker.query("SET sql_log_bin=0");
-  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  enrolled_world enrolled("behind", 1);
+  auto& [world, names, source, other, account] = enrolled;
+  auto locker = holds_back(other); // it begins only when it has applied this
   write_once(source, account);
   auto promoted = std::async(std::launch::async,
                              [&] { return other.cli({"ha", "promoteAccounts", "accounts", names[0]}); });
@@ -274,16 +224,10 @@ BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_behind_the_fence_stays_on_no_replica
 
 /// It comes back to its source, where a client was told OK: the others get what they lack.
 BOOST_AUTO_TEST_CASE(p1_r35_what_was_written_behind_a_fence_that_comes_to_nothing_is_on_every_replica) {
-  node_world world;
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "back", 1);
-  world.enrol(names, 0, 1);
-  const auto account = world.id_of(names[0]);
+  enrolled_world enrolled("back", 1);
+  auto& [world, names, source, other, account] = enrolled;
   // The destination can't apply what comes now, and learns it only behind the fence.
-  auto locker = other.db.connect();
-  locker.query("SET sql_log_bin=0");
-  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  auto locker = holds_back(other);
   write_once(source, account);
   auto promoted = std::async(std::launch::async,
                              [&] { return source.cli({"ha", "promoteAccounts", "accounts", names[0]}); });
@@ -302,11 +246,8 @@ BOOST_AUTO_TEST_CASE(p1_r35_what_was_written_behind_a_fence_that_comes_to_nothin
 
 /// Its COMMIT is settled at once, so a restart doesn't read it again.
 BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_while_kafka_is_away_is_set_right_after_a_restart) {
-  node_world world;
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "away", 1);
-  world.enrol(names, 0, 1);
-  const auto account = world.id_of(names[0]);
+  enrolled_world enrolled("away", 1);
+  auto& [world, names, source, other, account] = enrolled;
   world.kafka.kill9();
   write_once(other, account);
   const auto written = other.last_written();
@@ -359,175 +300,6 @@ BOOST_AUTO_TEST_CASE(p2_r35_a_foreign_write_into_a_copy_that_is_being_loaded_is_
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 0); }));
   BOOST_TEST(world.become_same(names, 0, 1));
   BOOST_TEST(writes_there(other, account) == 0u);
-}
-
-std::string role_of(const mailstore& at, const std::string& account) {
-  return at.db.value(fmt::format("SELECT role FROM understudy.role WHERE account_id='{}'", account));
-}
-
-/// For epochs that it finds lost. (A claim that still stands is another matter: R22.)
-bool ends_commits_at_start(mailstore& at) {
-  const auto before = at.node.log_text().size();
-  at.start_and_wait();
-  return at.node.log_text().find("waiting commits are ended (R8, R19)", before) != std::string::npos;
-}
-
-BOOST_AUTO_TEST_CASE(r19_r8_a_client_that_waited_over_a_promotion_is_never_told_ok) {
-  node_world world({.cluster = short_lease});
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "returns", 1);
-  world.enrol(names, 0, 1);
-  const auto account = world.id_of(names[0]);
-  source.node.kill9();
-  auto held = write_async(source, account); // in the binlog, in no Kafka
-  BOOST_REQUIRE(eventually(
-      patience, [&] { return other.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0; }));
-  write_once(other, account);
-  BOOST_TEST(!ended(held));
-  source.start_node();
-  BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
-  BOOST_TEST(held.get() != "");
-  // Where the claim is read before control, its commits are ended for that first.
-  BOOST_TEST(eventually(patience, [&] { return source.logged("waiting commits are ended (R8, R19)"); }));
-  BOOST_TEST(!source.logged("without Kafka's confirmation")); // nobody but the node ended it
-  // It is committed on that mailstore all the same: found, kept, and never merged.
-  BOOST_TEST(eventually(patience, [&] { return report_of(source).size() == 1; }));
-  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
-  BOOST_TEST(world.become_same(names, 0, 1));
-  BOOST_TEST(writes_there(source, account) == 1u);
-  BOOST_TEST(role_of(source, account) == "replica");
-  source.node.kill9();
-  BOOST_TEST(!ends_commits_at_start(source));
-}
-
-/// What the mailstore doesn't get back is over there as well.
-BOOST_AUTO_TEST_CASE(r19_r20_a_start_behind_an_epoch_that_was_lost_for_good_ends_no_commits_twice) {
-  node_world world({.mailstores = 3, .cluster = short_lease});
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "gone", 1);
-  world.enrol(names, 0, 1);
-  world.enrol(names, 0, 2);
-  const auto account = world.id_of(names[0]);
-  source.node.kill9();
-  BOOST_REQUIRE(eventually(patience, [&] {
-    return other.cli({"ha", "promoteAccounts", "accounts", names[0], "destination", other.name}).status == 0;
-  }));
-  const auto removed = other.cli({"ha", "removeAccountDestination", source.name, "accounts", names[0]});
-  BOOST_TEST(removed.status == 0, removed.text);
-  BOOST_TEST(ends_commits_at_start(source));
-  BOOST_TEST(eventually(patience, [&] { return role_of(source, account) == "replica"; }));
-  source.node.kill9();
-  BOOST_TEST(!ends_commits_at_start(source));
-  write_once(source, account);
-  BOOST_TEST(eventually(patience, [&] { return report_of(source).size() == 1; }));
-}
-
-/// A machine that stood still for longer than its lease: control's word that the account moved may be read
-/// before the claim that it rests on, and the commit that waits is captured about then.
-BOOST_AUTO_TEST_CASE(p5_r8_nor_is_one_whose_node_only_stood_still) {
-  node_world world({.cluster = short_lease});
-  auto& source = world.at(0);
-  auto& other = world.at(1);
-  const auto names = world.create_accounts(0, "still", 4);
-  world.enrol(names, 0, 1);
-  for (const auto& name : names) {
-    const auto account = world.id_of(name);
-    // All waiting commits were ended for the one before, whosever they were.
-    BOOST_REQUIRE(eventually(patience, [&] { return write_async(source, account).get() == ""; }));
-    source.node.suspend();
-    std::vector<std::future<std::string>> held;
-    for (int i = 0; i < 3; ++i)
-      held.push_back(write_async(source, account)); // in the binlog, in no Kafka
-    BOOST_REQUIRE(eventually(patience, [&] {
-      return other.cli({"ha", "promoteAccounts", "accounts", name, "destination", other.name}).status == 0;
-    }));
-    source.node.resume();
-    for (auto& each : held) {
-      BOOST_REQUIRE(eventually(patience, [&] { return ended(each); }));
-      BOOST_TEST(each.get() != "");
-    }
-    write_once(other, account);
-  }
-  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
-  BOOST_TEST(world.become_same(names, 0, 1));
-  // It holds commits as before, for whoever is written there from now on.
-  const auto back = other.cli({"ha", "promoteAccounts", "accounts", names[0]});
-  BOOST_TEST(back.status == 0, back.text);
-  BOOST_TEST(eventually(patience, [&] { return write_async(source, world.id_of(names[0])).get() == ""; }));
-}
-
-/// A node that dies before it kept a checkpoint of its accounts' role rows.
-std::string enrolled_without_a_checkpoint(node_world& world, const std::vector<std::string>& names) {
-  auto& source = world.at(0);
-  auto in_the_way = source.db.connect();
-  in_the_way.query("LOCK TABLES understudy.capture READ");
-  world.enrol(names, 0, 1);
-  auto account = world.id_of(names[0]);
-  write_once(source, account);
-  BOOST_TEST(eventually(patience, [&] { return writes_there(world.at(1), account) == 1u; }));
-  source.node.kill9();
-  in_the_way.query("UNLOCK TABLES");
-  return account;
-}
-
-/// Such a node's account is promoted elsewhere, while a client waits.
-struct lost_without_a_checkpoint {
-  lost_without_a_checkpoint() {
-    BOOST_REQUIRE(eventually(patience, [&] {
-      return world.at(1).cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0;
-    }));
-  }
-  void come_back() {
-    source.start_node();
-    BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
-    BOOST_TEST(held.get() != "");
-  }
-  node_world world{{.cluster = short_lease}};
-  mailstore& source = world.at(0);
-  const std::vector<std::string> names = world.create_accounts(0, "young", 1);
-  const std::string account = enrolled_without_a_checkpoint(world, names);
-  std::future<std::string> held = write_async(source, account);
-};
-
-BOOST_FIXTURE_TEST_CASE(r19_r8_nor_is_one_whose_node_died_before_it_kept_a_checkpoint,
-                        lost_without_a_checkpoint) {
-  come_back();
-  if (!eventually(patience, [&] { return report_of(source).size() == 1; }))
-    BOOST_FAIL("nothing is reported: " << world.story());
-  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
-  BOOST_TEST(world.become_same(names, 0, 1));
-}
-
-/// Its checkpoint lies below both role rows, that of the epoch and that of its loss.
-BOOST_FIXTURE_TEST_CASE(r20_r35_nor_is_what_was_lost_captured_again_when_the_next_life_kept_none_either,
-                        lost_without_a_checkpoint) {
-  auto in_the_way = source.db.connect();
-  in_the_way.query("LOCK TABLES understudy.capture READ");
-  come_back();
-  BOOST_REQUIRE(eventually(patience, [&] { return role_of(source, account) == "replica"; }));
-  source.node.kill9();
-  in_the_way.query("UNLOCK TABLES");
-  BOOST_TEST(!ends_commits_at_start(source));
-  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 0, 1); }));
-  BOOST_TEST(world.become_same(names, 0, 1));
-  BOOST_TEST(eventually(patience, [&] { return report_of(source).size() >= 1; }));
-}
-
-BOOST_AUTO_TEST_CASE(p1_an_account_whose_node_died_before_it_kept_a_checkpoint_is_captured_again) {
-  node_world world;
-  auto& source = world.at(0);
-  const auto names = world.create_accounts(0, "young", 1);
-  const auto account = enrolled_without_a_checkpoint(world, names);
-  auto held = write_async(source, account); // while the node is away
-  source.start_and_wait();
-  BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
-  BOOST_TEST(held.get() == "");
-  write_once(source, account);
-  BOOST_TEST(eventually(patience, [&] { return writes_there(world.at(1), account) == 3u; }));
-  BOOST_TEST(world.become_same(names, 0, 1));
-  BOOST_TEST(report_of(source).empty());
 }
 
 /// Left from a move by hand, say: nobody can tell whether anybody needs it.

@@ -22,9 +22,7 @@ constexpr int most_lines_of_an_outage = 20;
 struct held_world : enrolled_world {
   held_world()
       : enrolled_world("held", 2) {}
-  mailstore& source = world.at(0);
   std::vector<std::string> others = world.create_accounts(0, "free", 1);
-  std::string account = world.id_of(names[0]);
 };
 
 held_world& shared_world() {

@@ -18,8 +18,6 @@ struct lost_log_world : enrolled_world {
   lost_log_world()
       : enrolled_world("lost", 1) {}
 
-  mailstore& source = world.at(0);
-  mailstore& other = world.at(1);
   const std::filesystem::path data = world.kafka.dir() / "data-1", backup = world.kafka.dir() / "backup",
                               right = world.kafka.dir() / "right";
 
@@ -59,7 +57,6 @@ struct lost_log_world : enrolled_world {
 /// no replica can go on with, and that has none of what was decided since (R21).
 BOOST_FIXTURE_TEST_CASE(p1_r21_nothing_is_acknowledged_on_a_kafka_that_lost_what_was_decided,
                         lost_log_world) {
-  const auto account = world.id_of(names[0]);
   back_up();
   // More is lost than what nodes append to the log that they find before they look where it ends.
   for (int i = 0; i < 8; ++i)
@@ -91,7 +88,6 @@ BOOST_FIXTURE_TEST_CASE(p1_r21_nothing_is_acknowledged_on_a_kafka_that_lost_what
 
 /// What the message says to do when nobody has its records any more.
 BOOST_FIXTURE_TEST_CASE(a_kafka_that_is_lost_for_good_is_left_by_enrolling_anew, lost_log_world) {
-  const auto account = world.id_of(names[0]);
   write_once(source, account);
   BOOST_REQUIRE(source.cli({"ha", "promoteAccounts", "accounts", names[0]}).status == 0);
   write_once(other, account);
@@ -122,7 +118,6 @@ BOOST_FIXTURE_TEST_CASE(a_kafka_that_is_lost_for_good_is_left_by_enrolling_anew,
 
 /// Control says who has copies; only what they lack is gone.
 BOOST_FIXTURE_TEST_CASE(c01_copies_are_made_anew_where_the_accounts_events_alone_are_gone, lost_log_world) {
-  const auto account = world.id_of(names[0]);
   for (int write = 0; write < 20; ++write)
     write_once(source, account);
   BOOST_REQUIRE(eventually(patience, [&] { return source.last_stored() >= source.last_written() - 1; }));

@@ -287,6 +287,31 @@ verdict node_world::compare(std::size_t host, const std::string& prefix) {
   return {number("acknowledged"), number("lost"), number("torn"), number("phantom"), done.output};
 }
 
+std::size_t commits_waiting(const mailstore& host) {
+  return std::stoul(host.db.value(
+      "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%'"));
+}
+
+std::string role_of(const mailstore& host, const std::string& account_id) {
+  const auto rows = host.db.query("SELECT role FROM understudy.role WHERE account_id='" + account_id + "'");
+  return rows.empty() ? std::string{} : rows[0][0].value_or("");
+}
+
+std::vector<boost::json::object> report_of(const mailstore& host) {
+  std::ifstream in(host.db.dir() / "state" / "divergence.jsonl");
+  std::vector<boost::json::object> rows;
+  for (std::string line; std::getline(in, line);)
+    rows.push_back(boost::json::parse(line).as_object());
+  return rows;
+}
+
+fixture::sql_client holds_back(mailstore& host) {
+  auto locker = host.db.connect();
+  locker.query("SET sql_log_bin=0");
+  locker.query("LOCK TABLES zimbra.mailbox_metadata WRITE");
+  return locker;
+}
+
 void write_once(mailstore& host, const std::string& account_id) {
   const auto where = box_of(host, account_id);
   host.db.query(fmt::format("INSERT INTO zimbra.mailbox_metadata (mailbox_id, section, metadata) "

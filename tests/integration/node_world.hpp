@@ -154,7 +154,10 @@ struct enrolled_world {
     world.enrol(names, 0, 1);
   }
   node_world world;
-  std::vector<std::string> names;
+  const std::vector<std::string> names;
+  mailstore& source = world.at(0);
+  mailstore& other = world.at(1);
+  const std::string account = world.id_of(names.front()); ///< UUID of the first
 };
 
 /// One write to the account's own rows through its own connection, as a mail server's client makes it.
@@ -166,6 +169,19 @@ std::future<void> write_large(mailstore& host, const std::string& account_id, co
                               unsigned bytes, unsigned times);
 /// How often write_once() was committed there.
 std::uint64_t writes_there(mailstore& host, const std::string& account_id);
+
+/// Connections that wait for the node in their COMMIT; of those that commit together, the first.
+std::size_t commits_waiting(const mailstore& host);
+/// What its role row says there; empty: none.
+std::string role_of(const mailstore& host, const std::string& account_id);
+/// Its role row as the source that hands over is written: the fence is out, or on its way.
+inline bool has_left(const mailstore& host, const std::string& account_id) {
+  return role_of(host, account_id) == "replica";
+}
+/// The divergence report's rows.
+std::vector<boost::json::object> report_of(const mailstore& host);
+/// Nothing that writes mailbox_metadata is applied there until its tables are unlocked.
+fixture::sql_client holds_back(mailstore& host);
 
 template <class T>
 bool ended(const std::future<T>& work) {
