@@ -214,6 +214,8 @@ backlog_reader::slices_of(sliced_transaction& transaction) {
   for (const auto& row : transaction.registry)
     if (row.kind == change_kind::remove)
       mailboxes_.erase(row.mailbox);
+    else if (followed_.contains(row.account))
+      mailboxes_[row.mailbox] = row.account;
   return all;
 }
 

@@ -126,9 +126,12 @@ void known_accounts::on_registered(sliced_transaction& transaction) {
 
 void known_accounts::on_unregistered(const sliced_transaction& transaction) {
   const std::lock_guard lock(mutex_);
+  // In the rows' order: a mailbox that is replaced, or that accounts exchange, is somebody's behind it.
   for (const auto& row : transaction.registry)
     if (row.kind == change_kind::remove)
       mailboxes_.erase(row.mailbox);
+    else if (auto* account = find(row.account); account != nullptr)
+      mailboxes_[row.mailbox] = account;
 }
 
 std::vector<std::pair<account_id, const std::vector<row_change>*>>

@@ -242,6 +242,31 @@ BOOST_AUTO_TEST_CASE(r11_a_mailbox_deleted_and_created_again_in_one_transaction_
   BOOST_TEST(w.settled(anna, 2));
 }
 
+/// REPLACE is a delete and an insert where other tables refer to the row.
+BOOST_AUTO_TEST_CASE(p1_a_mailbox_that_is_replaced_under_its_number_stays_its_accounts) {
+  world w;
+  w.expect(anna, 1, account_role::source, 0);
+  w.expect(bert, 7, account_role::source, 0);
+  sliced_transaction replaced;
+  replaced.id = id(1);
+  replaced.end = place(1);
+  replaced.registry.push_back({change_kind::remove, anna, mailbox_id(1), {}, false});
+  replaced.registry.push_back({change_kind::insert, anna, mailbox_id(1), {}, false});
+  replaced.registry.push_back({change_kind::remove, bert, mailbox_id(7), {}, false});
+  replaced.registry.push_back({change_kind::insert, account_id("nobody"), mailbox_id(7), {}, false});
+  replaced.slices.push_back({mailbox_id(1), std::vector<row_change>(2)});
+  w.accounts->on_registered(replaced);
+  w.accounts->on_slices(replaced, nullptr);
+  w.accounts->on_unregistered(replaced);
+  w.captured = 1;
+  BOOST_REQUIRE(w.settled(anna, 1));
+  w.capture(1);
+  BOOST_TEST(w.settled(anna, 2));
+  w.capture(7);
+  for (const auto& event : w.produced<transaction_event>())
+    BOOST_TEST((event.account == anna));
+}
+
 BOOST_AUTO_TEST_CASE(r12_a_later_epochs_events_stay_known_while_the_account_is_a_replica_in_between) {
   world w;
   known_events known;
