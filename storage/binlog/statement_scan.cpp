@@ -114,15 +114,16 @@ std::size_t verb_of(const words& w) {
   return found == w.low.end() ? 0 : static_cast<std::size_t>(found - w.low.begin()) + 1;
 }
 
-/// Whether an ALTER can change what rows say; adding or dropping indexes and the like can't.
+/// Whether an ALTER can change what rows say; adding or dropping indexes and the like can't, but that IGNORE
+/// drops the rows that a new key refuses.
 bool alters_rows(const words& w) {
   for (std::size_t i = 0; i < w.low.size(); ++i) {
     const auto word = w.at(i);
     const auto next = w.at(i + 1);
     if (w.list[i].quoted)
       continue;
-    if (is_one_of(word,
-                  {"modify", "change", "convert", "exchange", "truncate", "import", "discard", "rename"}))
+    if (is_one_of(word, {"modify", "change", "convert", "exchange", "truncate", "import", "discard", "rename",
+                         "ignore"}))
       return true;
     if (is_one_of(word, {"add", "drop"}) && !is_one_of(next, {"index", "key", "primary", "unique", "fulltext",
                                                               "spatial", "foreign", "constraint", "check"}))
@@ -141,6 +142,9 @@ std::optional<effect> effect_of(const words& w) {
   using kind = sliced_transaction::warning::kind;
   const auto verb = verb_of(w);
   const auto first = w.at(verb);
+  // ANALYZE of a statement carries it out.
+  if (first == "analyze" && !is_one_of(w.at(verb + 1), {"table", "tables", "local", "no_write_to_binlog"}))
+    return effect{kind::statement_dml, true};
   if (is_one_of(first, {"analyze", "flush", "grant", "revoke", "begin", "start", "commit", "rollback",
                         "savepoint", "release", "xa", "reset", "purge", "set"}))
     return std::nullopt;

@@ -19,7 +19,8 @@ BOOST_AUTO_TEST_CASE(dml_in_disguise) {
         "/*!50000 DELETE */ FROM item", "/*M!100100 DELETE FROM item */", "REPLACE INTO item SELECT 1",
         "SET STATEMENT max_statement_time=1 FOR UPDATE item SET n=2", "WITH x AS (SELECT 1) DELETE FROM item",
         "UPDATE outside, item SET item.n=1", "LOAD DATA LOCAL INFILE 'x' INTO TABLE item",
-        "DELETE outside FROM outside JOIN `item` USING (a)", "UPDATE \"item\" SET n=1"}) {
+        "DELETE outside FROM outside JOIN `item` USING (a)", "UPDATE \"item\" SET n=1",
+        "ANALYZE FORMAT=JSON UPDATE item SET n=1", "ANALYZE DELETE FROM item"}) {
     const auto w = scan(statement);
     BOOST_REQUIRE_MESSAGE(w, statement);
     BOOST_TEST(int(w->what) == int(warning::kind::statement_dml), statement);
@@ -32,8 +33,8 @@ BOOST_AUTO_TEST_CASE(dml_in_disguise) {
 BOOST_AUTO_TEST_CASE(statements_about_other_things) {
   for (const auto* statement :
        {"UPDATE outside SET a='item'", "INSERT INTO outside VALUES ('it''s item')",
-        "UPDATE other.item SET n=1", "ANALYZE TABLE item", "FLUSH TABLES", "GRANT SELECT ON item TO x",
-        "OPTIMIZE TABLE item", "CREATE TEMPORARY TABLE item (a INT)",
+        "UPDATE other.item SET n=1", "ANALYZE TABLE item", "ANALYZE LOCAL TABLE item", "FLUSH TABLES",
+        "GRANT SELECT ON item TO x", "OPTIMIZE TABLE item", "CREATE TEMPORARY TABLE item (a INT)",
         "DROP /*!40005 TEMPORARY */ TABLE IF EXISTS `item`", "DROP TABLE flush_enforcer",
         "CREATE DATABASE other", "", "/* item */", "'", "`", "/*", "\\"})
     BOOST_TEST(!scan(statement), statement);
@@ -68,7 +69,7 @@ BOOST_AUTO_TEST_CASE(structure_and_whole_databases) {
         "DROP SCHEMA IF EXISTS `zimbra`", "ALTER TABLE item DROP COLUMN x",
         "ALTER TABLE item MODIFY n BIGINT", "ALTER TABLE item CONVERT TO CHARACTER SET utf8mb4",
         "ALTER TABLE item TRUNCATE PARTITION p", "RENAME TABLE item TO item2", "ALTER TABLE item RENAME TO x",
-        "CREATE OR REPLACE TABLE item (a INT)"})
+        "CREATE OR REPLACE TABLE item (a INT)", "ALTER IGNORE TABLE item ADD UNIQUE u (n)"})
     BOOST_TEST(rows_change(statement), statement);
   for (const auto* statement :
        {"CREATE TABLE item (a INT)", "CREATE INDEX i ON item (n)", "ALTER TABLE item ADD INDEX i (n)",
