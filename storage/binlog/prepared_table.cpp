@@ -47,6 +47,12 @@ void prepare_own(prepared_table& t) {
   }
 }
 
+/// A group database's table without the mailbox column, as far as its columns have names, is no account's.
+bool is_nobodys(const table_map& map, const table_route& route) {
+  return route.what == table_route::kind::account_rows && !index_of(map, route.mailbox_column) &&
+         std::ranges::none_of(map.columns, [](const auto& c) { return c.about.name.empty(); });
+}
+
 void prepare_account_rows(prepared_table& t) {
   const auto& map = *t.map;
   const auto mailbox = index_of(map, t.route.mailbox_column);
@@ -86,6 +92,8 @@ void prepare_account_rows(prepared_table& t) {
 prepared_table prepare_table(std::shared_ptr<const table_map> map, const table_routing& routing) {
   prepared_table t;
   t.route = routing.route(map->database, map->table);
+  if (is_nobodys(*map, t.route))
+    t.route.what = table_route::kind::ignored;
   t.unreadable = map->unreadable;
   t.map = std::move(map);
   switch (t.route.what) {

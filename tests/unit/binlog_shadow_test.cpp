@@ -1,5 +1,6 @@
 // M04: schema-change tools copy a table into a shadow and swap it in. The shadows have a mailbox column, too,
 // but belong to nobody; the account's own changes come once, under the structure of the time of writing.
+#include "storage/binlog/prepared_table.hpp"
 #include "storage/profile/profile_routing.hpp"
 #include "tests/unit/binlog_support.hpp"
 
@@ -33,6 +34,23 @@ BOOST_AUTO_TEST_CASE(m04_a_table_swapped_by_a_tool_brings_each_change_once) {
       "7 insert mboxgroup/mail_item [] {x=n:10 id=n:7 name=t:seven y=n:12}",
   };
   BOOST_TEST(changes == wanted, boost::test_tools::per_element());
+}
+
+/// Nor are rows of a table without the mailbox column anybody's: nothing of an account changed unseen.
+BOOST_AUTO_TEST_CASE(b07_a_table_of_a_group_database_without_a_mailbox_is_nobodys) {
+  auto map = std::make_shared<table_map>();
+  map->database = "mboxgroup7";
+  map->table = "notes";
+  map->columns.resize(2);
+  map->columns[0].about.name = "id";
+  const auto routing = real_routing();
+  const auto unnamed = prepare_table(map, *routing); // of such a server's binlog nothing is known
+  BOOST_TEST((unnamed.route.what == table_route::kind::account_rows));
+  BOOST_TEST(!unnamed.unreadable.empty());
+  map->columns[1].about.name = "note";
+  BOOST_TEST((prepare_table(map, *routing).route.what == table_route::kind::ignored));
+  map->columns[1].about.name = "mailbox_id";
+  BOOST_TEST((prepare_table(map, *routing).route.what == table_route::kind::account_rows));
 }
 
 /// The swap itself is never overlooked: rows may be others behind it, so it asks for new snapshots.
