@@ -79,6 +79,8 @@ public:
     made_->registry = rules_.is_registry(source_.table);
     made_->self_pruned = rules_.is_self_pruned(source_.table);
     match_columns();
+    if (local_.is_versioned)
+      differences_.emplace_back("it is system-versioned");
     if (!local_.triggers.empty())
       differences_.push_back(fmt::format("it has the trigger {}, which would add to replicated rows",
                                          fmt::join(local_.triggers, ", ")));

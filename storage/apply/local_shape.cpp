@@ -173,6 +173,11 @@ result<column> local_column(const catalog_column& from, const collation_ids& ids
 
 result<shape> local_shape(const catalog_table& table, const std::string& logical, const profile& rules,
                           const collation_ids& ids) {
+  // Its binlog has columns that nobody else shows, an update as an insert more, and a delete as an update.
+  if (table.is_versioned)
+    return failure(
+        fmt::format("table {}.{} is system-versioned, which can't be replicated", table.database, table.name),
+        "ALTER TABLE … DROP SYSTEM VERSIONING");
   shape made;
   made.table = logical;
   const auto mailbox = rules.mailbox_column_of(logical);

@@ -51,6 +51,7 @@ struct catalog_table {
   std::string database;
   std::string name;
   std::string engine;
+  bool is_versioned = false;                     ///< WITH SYSTEM VERSIONING
   std::vector<catalog_column> columns;           ///< in ordinal order
   std::vector<catalog_index> indexes;            ///< PRIMARY first
   std::vector<catalog_foreign_key> foreign_keys; ///< of this table as the child

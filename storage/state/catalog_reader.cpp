@@ -29,14 +29,15 @@ catalog_table* find_table(table_map& tables, std::string_view database, std::str
 
 sql_result<void> read_tables(sql_session& session, const std::string& databases, table_map& out) {
   auto read =
-      session.query_each("SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE "
-                         "TABLE_TYPE='BASE TABLE' AND TABLE_SCHEMA IN (" +
+      session.query_each("SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_TYPE FROM information_schema.TABLES "
+                         "WHERE TABLE_TYPE IN ('BASE TABLE','SYSTEM VERSIONED') AND TABLE_SCHEMA IN (" +
                              databases + ")",
                          [&](const sql_row_view& row) {
                            catalog_table made;
                            made.database = row[0];
                            made.name = row[1];
                            made.engine = row[2];
+                           made.is_versioned = row[3] == "SYSTEM VERSIONED";
                            out.emplace(std::pair(made.database, made.name), made);
                            return true;
                          });

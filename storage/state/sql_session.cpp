@@ -55,6 +55,7 @@ std::vector<std::string> standard_setup() {
           "time_zone='+00:00', autocommit=1, completion_type='NO_CHAIN', "
           "character_set_client='utf8mb4', character_set_results='utf8mb4', "
           "collation_connection='utf8mb4_bin', foreign_key_checks=1, unique_checks=1, "
+          "sql_select_limit=18446744073709551615, sql_safe_updates=0, sql_quote_show_create=1, "
           "wait_timeout=2592000, net_write_timeout=600, "
           "idle_transaction_timeout=0, idle_write_transaction_timeout=0, idle_readonly_transaction_timeout=0",
           "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"};

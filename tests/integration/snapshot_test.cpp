@@ -262,6 +262,30 @@ BOOST_AUTO_TEST_CASE(r16_a_view_is_opened_again_until_it_holds_what_lies_before_
   BOOST_TEST(found);
 }
 
+BOOST_AUTO_TEST_CASE(r16_a_servers_limit_on_selects_cuts_no_snapshot) {
+  replicated_pair pair;
+  // Read whole, without a LIMIT; of the structure's rows there are fewer.
+  pair.source().query("INSERT INTO mboxgroup7.tombstone SELECT 7,seq,1,5,'x' FROM zimbra.seq_1_to_1001");
+  for (auto* server : {&pair.source(), &pair.destination()})
+    server->query("SET GLOBAL sql_select_limit=1000");
+  pair.initialise();
+  for (auto* server : {&pair.source(), &pair.destination()})
+    server->query("SET GLOBAL sql_select_limit=DEFAULT");
+  const auto differences = pair.differences();
+  BOOST_TEST(differences.empty(), differences);
+}
+
+/// Its rows would be nowhere, and nobody would know.
+BOOST_AUTO_TEST_CASE(r16_a_system_versioned_table_is_refused_by_name) {
+  replicated_pair pair;
+  pair.source().query("ALTER TABLE mboxgroup7.tombstone ADD SYSTEM VERSIONING");
+  const auto opened = snapshot_reader::open(pair.source_sql(), pair.rules(),
+                                            {replicated_pair::account(), mailbox_id(7), "chunks"});
+  BOOST_REQUIRE(!opened);
+  BOOST_TEST(opened.error().what.find("mboxgroup7.tombstone is system-versioned") != std::string::npos,
+             opened.error().what);
+}
+
 BOOST_AUTO_TEST_CASE(r16_a_ddl_during_the_snapshot_restarts_it_visibly) {
   replicated_pair pair;
   auto reader = need(snapshot_reader::open(pair.source_sql(), pair.rules(),
