@@ -164,8 +164,11 @@ std::optional<effect> effect_of(const words& w) {
     return effect{kind::ddl, alters_rows(w)};
   if (is_one_of(first, {"rename", "repair"}))
     return effect{kind::ddl, true};
-  if (first == "create") // rows of CREATE … SELECT come as row events; OR REPLACE drops what was there
-    return effect{kind::ddl, w.at(verb + 1) == "or" && w.has("table")};
+  // OR REPLACE drops what was there. Of CREATE … SELECT the server logs rows, and a CREATE without the
+  // SELECT; with it only where the session logs statements.
+  if (first == "create")
+    return effect{kind::ddl,
+                  w.at(verb + 1) == "or" ? w.has("table") : w.at(verb + 1) == "table" && w.has("select")};
   // Whatever else is in a binlog as a statement changes rows: INSERT, UPDATE, DELETE, REPLACE, LOAD DATA,
   // WITH …, CALL, and verbs that we haven't heard of.
   return effect{kind::statement_dml, true};

@@ -69,7 +69,8 @@ BOOST_AUTO_TEST_CASE(structure_and_whole_databases) {
         "DROP SCHEMA IF EXISTS `zimbra`", "ALTER TABLE item DROP COLUMN x",
         "ALTER TABLE item MODIFY n BIGINT", "ALTER TABLE item CONVERT TO CHARACTER SET utf8mb4",
         "ALTER TABLE item TRUNCATE PARTITION p", "RENAME TABLE item TO item2", "ALTER TABLE item RENAME TO x",
-        "CREATE OR REPLACE TABLE item (a INT)", "ALTER IGNORE TABLE item ADD UNIQUE u (n)"})
+        "CREATE OR REPLACE TABLE item (a INT)", "ALTER IGNORE TABLE item ADD UNIQUE u (n)",
+        "CREATE TABLE item AS SELECT * FROM outside"})
     BOOST_TEST(rows_change(statement), statement);
   for (const auto* statement :
        {"CREATE TABLE item (a INT)", "CREATE INDEX i ON item (n)", "ALTER TABLE item ADD INDEX i (n)",
