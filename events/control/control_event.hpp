@@ -152,7 +152,8 @@ bool is_decision(const account_change_body& body);
 
 struct account_change {
   account_id account;
-  account_version expected; ///< of decisions; 0 = the account was never seen
+  /// Of decisions; 0 = the account was never seen. Of protected_again: what it was judged by; 0 = not said.
+  account_version expected;
   account_change_body body;
   bool operator==(const account_change&) const = default;
 };

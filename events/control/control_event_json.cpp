@@ -19,7 +19,7 @@ struct event_writer {
 
   void operator()(const account_change& change) {
     put("account", change.account);
-    if (is_decision(change.body))
+    if (is_decision(change.body) || std::holds_alternative<protected_again>(change.body))
       put("expected", change.expected);
     std::visit(*this, change.body);
   }
@@ -303,7 +303,9 @@ control_event control_event_from(const json_fields& in) {
     return account_change{account_id(in.text("account")), in.read<account_version>("expected"),
                           std::move(*body)};
   if (auto body = fact_from(in, type))
-    return account_change{account_id(in.text("account")), {}, std::move(*body)};
+    return account_change{account_id(in.text("account")),
+                          in.has("expected") ? in.read<account_version>("expected") : account_version{},
+                          std::move(*body)};
   if (type == "incarnation")
     return control_incarnation{};
   if (type == "node_announced")

@@ -326,6 +326,12 @@ event_outcome apply_account_change(control_state& state, const account_change& c
                               version, change.expected);
     return outcome;
   }
+  // What its primary didn't know yet when it said so may be what takes the protection away (R3).
+  if (std::holds_alternative<protected_again>(change.body) && change.expected != account_version{} &&
+      version != change.expected)
+    return {false,
+            fmt::format("it was changed meanwhile (version {} instead of {})", version, change.expected),
+            {}};
   if (known && known->is_withdrawn && !enrols)
     return {false, "it is not replicated any more", {}};
   auto& account = state.edit_account(change.account);

@@ -12,7 +12,7 @@ namespace {
 
 std::vector<control_event> one_of_each() {
   const auto change = [](account_change_body body) {
-    const bool decides = is_decision(body);
+    const bool decides = is_decision(body) || std::holds_alternative<protected_again>(body);
     return account_change{anna, account_version{decides ? 7u : 0u}, std::move(body)};
   };
   return {change(enrolled{"ä \"x\"@example.com", one, partition_id{63}}),

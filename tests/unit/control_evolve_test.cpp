@@ -63,6 +63,17 @@ BOOST_FIXTURE_TEST_CASE(p1_what_changed_unseen_only_replicas_made_anew_have, rea
   BOOST_TEST(gap.is_whole(*at(anna).destination(two)));
 }
 
+/// It had read that its replicas have what was refused, and had said, but not read, that more is.
+BOOST_FIXTURE_TEST_CASE(r3_what_a_source_says_before_it_has_read_what_the_log_lacks_protects_nothing, ready) {
+  say(one, anna, unprotected{epoch{1}, "Kafka refused", sequence{6}});
+  const auto read = at(anna).version;
+  say(one, anna, unprotected{epoch{1}, "Kafka refused", sequence{9}});
+  BOOST_TEST(!applied(append(one, {account_change{anna, read, protected_again{epoch{1}}}})));
+  BOOST_TEST(!at(anna).is_protected());
+  BOOST_TEST(applied(append(one, {account_change{anna, at(anna).version, protected_again{epoch{1}}}})));
+  BOOST_TEST(at(anna).is_protected());
+}
+
 BOOST_FIXTURE_TEST_CASE(r25_two_administrators_one_wins_and_the_other_is_told_who, ready) {
   const auto version = at(anna).version;
   const change_origin first{operation_id{"op-1"}, "ada", 1}, second{operation_id{"op-2"}, "bob", 2};
