@@ -53,7 +53,7 @@ public:
                        captured_from from = {});
 
   /// Shapes of this partition are said again before the next event (R14: at a snapshot, at an epoch).
-  void repeat_shapes(partition_id partition);
+  virtual void repeat_shapes(partition_id partition);
   /// This process's life in a partition, as written; nothing if none was begun there yet.
   incarnation life() const;
   /// Begins this life in a partition even if there's nothing else to write, so that a start can read up to

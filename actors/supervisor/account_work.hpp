@@ -31,6 +31,7 @@ struct taking_over {
   epoch told_for;                     ///< the replica side was told to leave it to us, for this term
   boot_time failing_since;            ///< the first failure to begin the epoch under way; 0: none
   std::optional<fence_applied> fence; ///< the last valid fence that was read and applied here
+  std::optional<role_met> unfenced;   ///< a former life's role row was met, and its fence isn't known yet
 };
 
 /// Keeping its writers before their COMMIT, as the source that hands it over (R30).

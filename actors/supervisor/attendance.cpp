@@ -91,7 +91,8 @@ void supervisor::attend_promotion(const account_state& account, const term_entry
   }
   if (!is_self(pending.primary))
     return;
-  if (const auto why = why_not_begin(account, pending); !why.empty())
+  if (const auto why = why_not_begin(account, pending);
+      !why.empty() && work(account.id).role_begun < pending.term)
     decline(account, pending.term, why);
   else
     take_over(account, pending);

@@ -251,16 +251,23 @@ void supervisor::write_fence(const account_state& account, const term_entry& pen
 
 void supervisor::take_over(const account_state& account, const term_entry& pending) {
   auto& doing = work(account.id);
-  if (doing.busy || doing.role_begun >= pending.term)
+  if (doing.busy || (doing.role_begun >= pending.term && !doing.taking.unfenced))
     return;
   if (!doing.taking.fence || doing.taking.fence->term != pending.term) {
     // After a restart the fence may lie below where reading goes on.
     const auto figures = parts_->replicas->figures_of(account.id);
-    if (!figures || figures->term != pending.term)
+    if (!figures || figures->term != pending.term) {
+      if (doing.taking.unfenced)
+        waiting_.insert(account.id);
       return;
+    }
     // Nothing of the account lies behind its fence yet: where reading goes on is as good a place for it.
     doing.taking.fence = fence_applied{account.id, pending.term, figures->applied,
                                        kafka_offset{figures->next.value - 1}, account.is_protected()};
+  }
+  if (const auto met = std::exchange(doing.taking.unfenced, std::nullopt); met && met->term == pending.term) {
+    doing.role_begun = doing.taking.told_for = pending.term;
+    return on_role(*met);
   }
   if (!is_compared(account, pending))
     return;

@@ -28,7 +28,13 @@ void supervisor::on_role(const role_met& role) {
   }
   if (doing.activation_sent >= role.term)
     return;
-  if (doing.taking.fence && doing.taking.fence->term == role.term && doing.taking.fence->cut != role.last) {
+  const bool is_fenced = doing.taking.fence && doing.taking.fence->term == role.term;
+  if (term->origin != term_origin::enrolment && !is_fenced) {
+    doing.taking.unfenced = role; // a former life's, which knew the fence: take_over() finds it
+    waiting_.insert(role.account);
+    return;
+  }
+  if (is_fenced && doing.taking.fence->cut != role.last) {
     // Numbers that others have given already would be taken for known events, and so be lost (R11).
     parts_->metrics->error("epoch");
     spdlog::error("account {}: epoch {} isn't begun here: it would go on behind sequence {}, but its fence "

@@ -4,6 +4,9 @@
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
+#include <cstdlib>
+#include <fstream>
+
 using namespace understudy;
 using namespace understudy::testing;
 using namespace std::chrono_literals;
@@ -293,3 +296,34 @@ BOOST_AUTO_TEST_CASE(r31_a_dead_mailstores_accounts_go_on_elsewhere) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+/// Killed between its role row and `activated`, the source dead: its next life met the row before it knew the
+/// fence, said so without it, which is void, and never again. The account stayed nobody's.
+BOOST_AUTO_TEST_CASE(r29_a_destination_that_dies_behind_its_role_row_begins_the_epoch_all_the_same) {
+  node_world world({.first = {.program = UNDERSTUDYD_ENDS_AT_ROLE}, .cluster = short_lease});
+  auto& destination = world.at(0);
+  auto& source = world.at(1);
+  const auto armed = (world.dir() / "armed").string();
+  ::setenv("UNDERSTUDY_ENDS_AT_ROLE", armed.c_str(), 1);
+  BOOST_REQUIRE(destination.node.stop());
+  destination.start_and_wait(); // with that in its environment
+  const auto names = world.create_accounts(1, "step", 1);
+  world.enrol(names, 1, 0);
+  const auto id = world.id_of(names[0]);
+  write_once(source, id);
+  BOOST_REQUIRE(eventually(patience, [&] { return writes_there(destination, id) == 1u; }));
+  source.die();
+  std::ofstream(armed) << "armed";
+  (void)destination.cli({"ha", "promoteAccounts", "accounts", names[0]}); // it dies meanwhile
+  BOOST_REQUIRE(eventually(patience, [&] { return !destination.node.running(); }));
+  BOOST_REQUIRE(!std::filesystem::exists(armed));
+  destination.start_and_wait();
+  if (!eventually(patience, [&] {
+        const auto shown = destination.status(names[0]);
+        return shown.contains("accountMailHost") &&
+               shown.at("accountMailHost") == boost::json::value(destination.name);
+      }))
+    BOOST_FAIL("it isn't active: " << world.story());
+  write_once(destination, id);
+  BOOST_TEST(writes_there(destination, id) == 2u);
+}
