@@ -345,9 +345,17 @@ void known_accounts::forget(const account_id& id) {
 }
 
 void known_accounts::meet_first(const gtid_position& end, const gtid_position& settled) {
+  {
+    const std::lock_guard lock(mutex_);
+    met_ = settled; // by a former life
+  }
+  must_meet(end);
+}
+
+void known_accounts::must_meet(const gtid_position& end) {
   const std::lock_guard lock(mutex_);
   for (const auto& [domain, last] : end.domains())
-    if (!settled.covers(last))
+    if (!met_.covers(last))
       to_meet_.advance(last);
 }
 
@@ -356,6 +364,11 @@ bool known_accounts::has_met_what_was_there() {
     return false;
   to_meet_ = {};
   return true;
+}
+
+bool known_accounts::met_what_was_there() {
+  const std::lock_guard lock(mutex_);
+  return has_met_what_was_there();
 }
 
 known_accounts::writer known_accounts::writer_of(const account_id& id, epoch term) {

@@ -55,6 +55,9 @@ public:
   /// Before capture starts: behind `settled` the binlog has transactions up to `end`, which may still wait in
   /// their COMMIT, and of those that were refused Kafka tells nothing.
   void meet_first(const gtid_position& end, const gtid_position& settled);
+  /// Behind it MariaDB holds commits again: whatever the binlog has up to there it may have let go before
+  /// capture met it.
+  void must_meet(const gtid_position& end);
   /// Who writes the account's line here in an epoch; nobody (a null actor) once the epoch was closed (R20),
   /// and as long as capture hasn't met its role row, or all that Kafka and the binlog had when this process
   /// began.
@@ -63,6 +66,8 @@ public:
     binlog_place met; ///< transactions up to here were met before; of later ones the actor knows
   };
   writer writer_of(const account_id& account, epoch term);
+  /// Whether capture has met all that it must: what the binlog had when this process began, at least.
+  bool met_what_was_there();
   /// Whether it's a source here, in whatever epoch.
   bool is_written(const account_id& account) const;
 

@@ -1,6 +1,7 @@
 // Whether an account's commits are held, and what control says of it (R3, R4, R5).
 #include "actors/supervisor/coverage.hpp"
 #include "actors/supervisor/supervisor.hpp"
+#include "storage/state/mailstore_queries.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -15,6 +16,36 @@ constexpr std::chrono::seconds uncovered_pause{10};
 constexpr int uncovered_share = 100;
 
 } // namespace
+
+void supervisor::take_gap(std::string gap) {
+  node_gap_ = std::move(gap);
+  if (node_gap_.empty())
+    spdlog::info("commits of this mailstore are protected again");
+  else
+    spdlog::error("commits of this mailstore aren't protected: {}", node_gap_);
+  for (const auto& account : state().accounts())
+    if (const auto* active = account.terms.active(); active != nullptr && is_self(active->primary))
+      waiting_.insert(account.id);
+}
+
+/// What MariaDB let go meanwhile may lie in the binlog alone: capture may be far behind (P7).
+void supervisor::end_gap() {
+  if (std::exchange(ending_gap_, true))
+    return;
+  in_background(*parts_->sql, [this, parts = parts_]() -> std::function<void()> {
+    auto session = sql_session::open(parts->local);
+    const auto end =
+        session ? mailstore_queries(*session, parts->rules).binlog_position()
+                : result<gtid_position>(tl::make_unexpected(static_cast<const error&>(session.error())));
+    return [this, end] {
+      ending_gap_ = false;
+      if (!end)
+        return; // asked again at the next tick
+      parts_->accounts->must_meet(*end);
+      take_gap(parts_->why_unprotected());
+    };
+  });
+}
 
 void supervisor::attend_protection(const account_state& account, const term_entry& active) {
   auto& doing = work(account.id);
@@ -101,6 +132,9 @@ void supervisor::give_up_holding(const account_id& id) {
 }
 
 bool supervisor::holds_commits(const account_state& account) {
+  // What a former life acknowledged without Kafka lies in the binlog alone until capture has met it again.
+  if (!parts_->accounts->met_what_was_there())
+    return false;
   auto& doing = work(account.id);
   if (!std::exchange(doing.protection.again.asked, true)) {
     if (!parts_->accounts->set_protected(account.id, true))

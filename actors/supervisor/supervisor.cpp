@@ -277,16 +277,10 @@ void supervisor::on_tick() {
   if (!begun_)
     return;
   tell_lease();
-  if (auto gap = parts_->why_unprotected(); gap != node_gap_) {
-    node_gap_ = std::move(gap);
-    if (node_gap_.empty())
-      spdlog::info("commits of this mailstore are protected again");
-    else
-      spdlog::error("commits of this mailstore aren't protected: {}", node_gap_);
-    for (const auto& account : state().accounts())
-      if (const auto* active = account.terms.active(); active != nullptr && is_self(active->primary))
-        waiting_.insert(account.id);
-  }
+  if (auto gap = parts_->why_unprotected(); gap.empty() && !node_gap_.empty())
+    end_gap();
+  else if (gap != node_gap_)
+    take_gap(std::move(gap));
   look_at_partitions();
   attend_left_out();
   look_for_uncovered();

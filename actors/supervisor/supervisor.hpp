@@ -123,6 +123,8 @@ private:
                       const destination_state& destination);
   void close_epoch(const account_state& account, epoch term);
   void send_snapshot(const account_state& account);
+  void take_gap(std::string gap);
+  void end_gap();
   void attend_protection(const account_state& account, const term_entry& active);
   /// True once commits are held again and what was produced before is in Kafka.
   bool holds_commits(const account_state& account);
@@ -218,6 +220,7 @@ private:
   log_throttle foreign_lines_; ///< clients may go on writing to where an account was
   /// Why this whole node's commits aren't protected, as its accounts were told.
   std::string node_gap_;
+  bool ending_gap_ = false;             ///< where the binlog ends is asked for
   std::optional<boot_time> held_lease_; ///< when it was last seen to run
   bool lease_ended_ = false;            ///< it did, and that was said
   bool storing_ = false;

@@ -211,3 +211,56 @@ BOOST_AUTO_TEST_CASE(r4_where_the_binlog_was_purged_meanwhile_its_replica_is_mad
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+/// What was acknowledged without Kafka lies in the binlog alone when the node dies. Its next life said
+/// `protected` before it had read it: whoever promoted the account then wasn't told that something is
+/// missing.
+BOOST_AUTO_TEST_CASE(p1_r4_nothing_is_said_to_be_protected_that_a_restart_has_yet_to_read_again) {
+  enrolled_world e(
+      "tail", 1, {.brokers = 2, .prepare = make_topics, .first = {.cluster = "partition_patience = \"1s\""}});
+  auto& source = e.world.at(0);
+  auto& destination = e.world.at(1);
+  const auto id = e.world.id_of(e.names[0]);
+  const auto is_protected = [&] { return destination.status(e.names[0]).at("protected") == true; };
+  e.world.kafka.suspend(1);
+  auto first = write_async(source, id);
+  BOOST_REQUIRE(eventually(patience, [&] { return ended(first); }));
+  BOOST_REQUIRE(eventually(patience, [&] { return !is_protected(); }));
+  constexpr unsigned times = 8000;
+  auto many = write_large(source, id, "tail", 500, times);
+  BOOST_REQUIRE((many.wait_for(patience) == std::future_status::ready)); // none waits for Kafka
+  source.node.kill9();
+  e.world.kafka.resume(1);
+  source.start_node();
+  if (!eventually(patience, is_protected))
+    BOOST_FAIL("it isn't protected again: " << e.world.story());
+  source.die();
+  const auto done = destination.cli({"ha", "promoteAccounts", "accounts", e.names[0]});
+  BOOST_TEST_CONTEXT(done.text) BOOST_TEST(done.status == 0);
+  BOOST_TEST(
+      destination.db.value("SELECT COUNT(*) FROM zimbra.mailbox_metadata WHERE section LIKE 'tail %'") ==
+      std::to_string(times));
+}
+
+/// The same without a restart: semi-sync was off while capture had no room to read on.
+BOOST_AUTO_TEST_CASE(p1_r5_nothing_is_said_to_be_protected_that_capture_has_yet_to_read) {
+  enrolled_world e("behind", 1, {.first = {.memory = "16MiB"}});
+  auto& source = e.world.at(0);
+  auto& destination = e.world.at(1);
+  const auto is_protected = [&] { return destination.status(e.names[0]).at("protected") == true; };
+  source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+  BOOST_REQUIRE(eventually(patience, [&] { return !is_protected(); }));
+  e.world.kafka.suspend(0);
+  constexpr unsigned times = 4000;
+  auto many = write_large(source, e.world.id_of(e.names[0]), "behind", 5000, times);
+  BOOST_REQUIRE((many.wait_for(patience) == std::future_status::ready));
+  source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=ON");
+  e.world.kafka.resume(0);
+  BOOST_REQUIRE(eventually(patience, is_protected));
+  source.die();
+  const auto done = destination.cli({"ha", "promoteAccounts", "accounts", e.names[0]});
+  BOOST_TEST_CONTEXT(done.text) BOOST_TEST(done.status == 0);
+  BOOST_TEST(
+      destination.db.value("SELECT COUNT(*) FROM zimbra.mailbox_metadata WHERE section LIKE 'behind %'") ==
+      std::to_string(times));
+}

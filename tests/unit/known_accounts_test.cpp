@@ -347,6 +347,23 @@ BOOST_AUTO_TEST_CASE(p1_r16_nobody_gets_an_actor_before_capture_met_all_that_the
   BOOST_TEST(!!w.accounts->writer_of(anna, epoch(1)).actor);
 }
 
+/// MariaDB let commits go that capture hadn't read, and holds them again: from there on only.
+BOOST_AUTO_TEST_CASE(p1_r5_what_was_let_go_unread_is_to_be_met_before_anything_is_protected) {
+  world w;
+  w.expect(anna, 1, account_role::source, 4);
+  gtid_position end, settled;
+  settled.advance({5, 1, 70}); // nothing of that domain is to come
+  end.advance({5, 1, 70});
+  w.accounts->meet_first(end, settled);
+  BOOST_TEST(w.accounts->met_what_was_there());
+  w.capture(1);
+  end.advance(id(2));
+  w.accounts->must_meet(end);
+  BOOST_TEST(!w.accounts->met_what_was_there());
+  w.capture(2);
+  BOOST_TEST(w.accounts->met_what_was_there());
+}
+
 BOOST_AUTO_TEST_CASE(r28_an_account_without_an_actor_is_fenced_all_the_same) {
   world w;
   w.expect(anna, 1, account_role::source, 4);
