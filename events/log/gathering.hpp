@@ -10,8 +10,9 @@
 
 namespace understudy {
 
-/// Of all partitions that a reader has there, together.
-constexpr std::size_t gathered_bytes = std::size_t{20} << 10;
-constexpr std::chrono::milliseconds gathered_wait{30};
+/// Of all partitions that a reader has there, together. At the highest rate this is reached before the time.
+constexpr std::size_t gathered_bytes = std::size_t{32} << 10;
+/// An event's lag grows by half of it.
+constexpr std::chrono::milliseconds gathered_wait{20};
 
 } // namespace understudy
