@@ -12,20 +12,20 @@ namespace json = boost::json;
 namespace {
 
 template <class Event>
-void read_place(const json_fields& f, Event& e) {
+void read_place(const event_fields& f, Event& e) {
   e.account = account_id(f.text("a"));
   e.term = epoch(f.number<std::uint64_t>("e"));
   e.number = sequence(f.number<std::uint64_t>("s"));
 }
 
-std::vector<std::string> read_texts(const json_fields& f, std::string_view name) {
+std::vector<std::string> read_texts(const event_fields& f, std::string_view name) {
   std::vector<std::string> texts;
   for (const auto& v : f.array(name))
     texts.emplace_back(text_of(v, name, f.failed()));
   return texts;
 }
 
-transaction_event read_transaction(const json_fields& f, const shape_lookup& shapes) {
+transaction_event read_transaction(const event_fields& f, const shape_lookup& shapes) {
   transaction_event e;
   read_place(f, e);
   if (auto id = gtid::parse(text_of(f.at("g"), "g", f.failed())); id)
@@ -37,7 +37,7 @@ transaction_event read_transaction(const json_fields& f, const shape_lookup& sha
   return e;
 }
 
-part_event read_part(const json_fields& f) {
+part_event read_part(const event_fields& f) {
   part_event e;
   read_place(f, e);
   e.index = f.number<std::uint32_t>("i");
@@ -48,7 +48,7 @@ part_event read_part(const json_fields& f) {
   return e;
 }
 
-column read_column(const json_fields& f) {
+column read_column(const event_fields& f) {
   column c;
   c.name = f.text("n");
   const auto type = std::ranges::find(wire::column_types, text_of(f.at("t"), "t", f.failed()));
@@ -73,7 +73,7 @@ column read_column(const json_fields& f) {
 }
 
 /// Checks that every index lies within the columns: whoever uses a shape relies on it.
-shape_event read_shape(const json_fields& f) {
+shape_event read_shape(const event_fields& f) {
   shape_event e;
   auto& failed = f.failed();
   e.table.table = f.text("d");
@@ -97,7 +97,7 @@ shape_event read_shape(const json_fields& f) {
   return e;
 }
 
-std::optional<gtid> read_last_id(const json_fields& f) {
+std::optional<gtid> read_last_id(const event_fields& f) {
   if (!f.has("g"))
     return std::nullopt;
   if (auto id = gtid::parse(text_of(f.at("g"), "g", f.failed())); id)
@@ -106,7 +106,7 @@ std::optional<gtid> read_last_id(const json_fields& f) {
   return std::nullopt;
 }
 
-account_checksum read_checksums(const json_fields& f) {
+account_checksum read_checksums(const event_fields& f) {
   account_checksum out;
   for (const auto& text : read_texts(f, "c")) {
     if (auto table = parse_table_checksum(text); table)
@@ -117,7 +117,7 @@ account_checksum read_checksums(const json_fields& f) {
   return out;
 }
 
-snapshot_event read_snapshot(const json_fields& f) {
+snapshot_event read_snapshot(const event_fields& f) {
   snapshot_event e;
   read_place(f, e);
   e.id = f.text("u");
@@ -131,7 +131,7 @@ snapshot_event read_snapshot(const json_fields& f) {
   return e;
 }
 
-snapshot_chunk read_chunk(const json_fields& f, const shape_lookup& shapes) {
+snapshot_chunk read_chunk(const event_fields& f, const shape_lookup& shapes) {
   snapshot_chunk e;
   e.account = account_id(f.text("a"));
   e.id = f.text("u");
@@ -144,7 +144,7 @@ snapshot_chunk read_chunk(const json_fields& f, const shape_lookup& shapes) {
   return e;
 }
 
-fence_event read_fence(const json_fields& f) {
+fence_event read_fence(const event_fields& f) {
   fence_event e;
   e.account = account_id(f.text("a"));
   e.term = epoch(f.number<std::uint64_t>("e"));
@@ -160,7 +160,7 @@ fence_event read_fence(const json_fields& f) {
 
 } // namespace
 
-account_event_body read_body(std::string_view type, const json_fields& fields, const shape_lookup& shapes) {
+account_event_body read_body(std::string_view type, const event_fields& fields, const shape_lookup& shapes) {
   if (type == wire::transaction)
     return read_transaction(fields, shapes);
   if (type == wire::part)

@@ -8,6 +8,6 @@
 namespace understudy {
 
 /// After a failure the body is of no use.
-account_event_body read_body(std::string_view type, const json_fields& fields, const shape_lookup& shapes);
+account_event_body read_body(std::string_view type, const event_fields& fields, const shape_lookup& shapes);
 
 } // namespace understudy

@@ -40,7 +40,7 @@ decoded read_event(const json::value& tree, const shape_lookup& shapes) {
   const auto* object = tree.if_object();
   if (!object)
     return tl::make_unexpected(malformed_at(0, "not an object"));
-  const json_fields fields(*object, failed);
+  const event_fields fields(*object, failed);
   const auto version = fields.number<std::uint64_t>("v");
   if (failed.none() && version != codec_version)
     failed.set("v", fmt::format("is the unknown version {}", version), decode_failure::unknown_version);

@@ -89,7 +89,7 @@ std::int64_t signed_of(const boost::json::value& v, std::string_view where, firs
   return 0;
 }
 
-const boost::json::value& json_fields::at(std::string_view name) const {
+const boost::json::value& event_fields::at(std::string_view name) const {
   const auto* found = object_.if_contains(name);
   return found ? *found : nothing;
 }

@@ -57,9 +57,9 @@ Number number_of(const boost::json::value& v, std::string_view where, first_fail
 }
 
 /// The fields of one object.
-class json_fields {
+class event_fields {
 public:
-  json_fields(const boost::json::object& object, first_failure& failed)
+  event_fields(const boost::json::object& object, first_failure& failed)
       : object_(object)
       , failed_(failed) {}
 

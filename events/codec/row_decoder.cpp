@@ -11,7 +11,7 @@ namespace {
 
 using shape_list = std::vector<std::shared_ptr<const shape>>;
 
-shape_list read_shapes(const json_fields& fields, const shape_lookup& shapes) {
+shape_list read_shapes(const event_fields& fields, const shape_lookup& shapes) {
   shape_list found;
   for (const auto& v : fields.array("f")) {
     const auto fingerprint = natural_of(v, "f", fields.failed());
@@ -123,7 +123,7 @@ row_change read_row(const json::value& v, const shape_list& shapes, first_failur
 
 } // namespace
 
-std::vector<row_change> read_rows(const json_fields& fields, const shape_lookup& shapes) {
+std::vector<row_change> read_rows(const event_fields& fields, const shape_lookup& shapes) {
   if (!shapes.wants_rows())
     return {};
   auto& failed = fields.failed();

@@ -9,6 +9,6 @@
 namespace understudy {
 
 /// Empty after a failure. What it holds is bounded by the text's own length.
-std::vector<row_change> read_rows(const json_fields& fields, const shape_lookup& shapes);
+std::vector<row_change> read_rows(const event_fields& fields, const shape_lookup& shapes);
 
 } // namespace understudy
