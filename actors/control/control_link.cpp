@@ -67,7 +67,12 @@ result<void> control_link::open() {
 
 void control_link::open_producer() {
   producer_callbacks callbacks;
-  callbacks.on_delivery = [](delivery&&) {}; // what counts is what was read back (R18, R25)
+  callbacks.on_delivery = [this](delivery&& report) { // what counts is what was read back (R18, R25)
+    if (report.outcome == produce_outcome::topic_unavailable)
+      fatal_ = true; // a new life says again, in order, what wasn't
+    else if (report.outcome == produce_outcome::refused || report.outcome == produce_outcome::too_large)
+      options_.report(fmt::format("Kafka refuses a record of control or leases: {}", report.text));
+  };
   callbacks.on_fatal = [this](const error& why) {
     options_.report(fmt::format("the Kafka producer of control and leases gave up: {}", why.what));
     fatal_ = true;

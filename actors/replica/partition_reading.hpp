@@ -48,6 +48,9 @@ public:
 /// Begins the stored reason of an account that waits for a new snapshot.
 inline constexpr std::string_view needs_snapshot_mark = "snapshot needed: ";
 /// Begins what is stored of an account whose snapshot is on its way; then the request in control.
+/// Of an account that goes on here with the rows that it has: the stored offset of its partition may lie
+/// behind where, until one is stored that knows the account.
+inline constexpr std::string_view goes_on_mark = "goes on with its own rows";
 inline constexpr std::string_view awaits_snapshot_mark = "snapshot awaited since request ";
 
 class partition_reading {

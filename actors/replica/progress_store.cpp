@@ -112,11 +112,9 @@ result<void> progress_store::store(reading_progress reached) {
     stopped[account] = why ? std::optional(stopped_account{account, why->first, why->second,
                                                            std::chrono::system_clock::now()})
                            : std::nullopt;
-  if (auto done = local->store_stopped(stopped); !done)
-    return done;
   if (auto done = shapes.store_lines(due_.lives); !done)
     return done;
-  if (auto done = local->store_reader_offsets(due_.offsets); !done)
+  if (auto done = local->store_progress(due_.offsets, stopped); !done)
     return done;
   due_ = {};
   return {};

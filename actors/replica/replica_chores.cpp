@@ -34,6 +34,7 @@ void replica_services::follow(replica_side::followed what) {
 void replica_services::take_up(replica_side::followed what) {
   const auto account = what.account;
   const bool wants = what.wants_snapshot;
+  const bool has_own_rows = what.has_own_rows;
   const auto partition = what.partition;
   const auto report = std::make_shared<watch_report>(std::exchange(what.watched, {}));
   if (auto there = board_.actor_of(account)) {
@@ -57,7 +58,7 @@ void replica_services::take_up(replica_side::followed what) {
     begin_partition(partition);
   else
     wanted_.insert(partition);
-  if (found_.stopped.contains(account))
+  if (found_.stopped.contains(account) || has_own_rows)
     reader_->had_reason(partition, account);
   if (wants) {
     reader_->watch(partition, account);
@@ -94,7 +95,7 @@ void replica_services::locate_now(const account_id& account) {
     if (const auto before = awaited_.find(account); before != awaited_.end()) {
       if (what->goes_on_waiting)
         located.awaited_from = before->second.second;
-    } else if (stopped != found_.stopped.end()) {
+    } else if (stopped != found_.stopped.end() && stopped->second.reason != goes_on_mark) {
       located.stopped = stopped->second.reason;
     }
     if (located.found) {

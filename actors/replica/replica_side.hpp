@@ -74,6 +74,8 @@ public:
     std::string why{};
     /// Without wants_snapshot, where awaits() said so: the snapshot asked for before is waited for.
     bool goes_on_waiting = false;
+    /// It was written here, and goes on behind its fence with the rows that it has (goes_on_mark is stored).
+    bool has_own_rows = false;
   };
 
   struct figures {

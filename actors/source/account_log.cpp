@@ -386,6 +386,10 @@ void account_log::finish(std::uint64_t number, std::optional<error> refused) {
     unheld_bytes_ -= event.unheld_bytes;
     if (pending_.empty())
       drained_.notify_all();
+    // Nobody holds its COMMIT for control's word: no checkpoint may pass it before that word.
+    const auto* lost = refused ? std::get_if<transaction_event>(&event.body) : nullptr;
+    if (lost != nullptr && !event.from.holds_commit && event.from.transaction != 0)
+      note_refused_locked(lost->account, lost->number, event.from.transaction);
   }
   event.outcome.refused = std::move(refused);
   if (options_.observe_ack && !event.outcome.refused)
@@ -426,6 +430,11 @@ std::uint64_t account_log::last_number() const {
 
 void account_log::note_refused(const account_id& account, sequence number, settlement::ticket transaction) {
   const std::lock_guard lock(mutex_);
+  note_refused_locked(account, number, transaction);
+}
+
+void account_log::note_refused_locked(const account_id& account, sequence number,
+                                      settlement::ticket transaction) {
   refused_.try_emplace(account, refused_events{number, transaction}).first->second.last = number;
 }
 

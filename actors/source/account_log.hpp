@@ -156,6 +156,7 @@ private:
   void write_or_refuse_locked(std::uint64_t number, bool may_doubt, refusals& refused);
   void finish_all(refusals refused);
   using outgoing = left_out_events::event;
+  void note_refused_locked(const account_id& account, sequence number, settlement::ticket transaction);
   bool hold_back_locked(outgoing& event);
   void write(outgoing event, incarnation life);
   void write_all(std::vector<outgoing> events);

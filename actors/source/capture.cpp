@@ -204,7 +204,9 @@ std::string capture::check_tail(const sliced_transaction& transaction) {
   tail_check::slices changed;
   for (const auto& [account, changes] : options_.accounts->changes_in(transaction))
     changed[account] = changes;
-  return options_.tail.read(transaction.id, changed);
+  return options_.tail.read(transaction.id, changed, [this](const account_id& account) {
+    return options_.accounts->has_left(account); // removed while this node was away
+  });
 }
 
 result<void> capture::on_transaction(sliced_transaction&& transaction) {

@@ -100,8 +100,11 @@ void known_accounts::expect(known_account account) {
     slot.sent = slot.confirmed = account.last;
     slot.last_id = {};
     slot.is_protected = account.is_protected;
-    if (slot.role == account_role::none || slot.closed) // forgotten, or ended, and followed again
+    if (slot.role == account_role::none || slot.closed) { // forgotten, or ended, and followed again
       slot.role = account.role;
+      if (slot.term == epoch{}) // its role row never came
+        slot.term = slot.settled_term = account.term;
+    }
     slot.closed = false;
     slot.actor = nullptr;
   }
@@ -280,7 +283,10 @@ void known_accounts::begin_anew(const capture_beginning& from, bool is_another_h
     mark_changed(account);
   }
   for (const auto& role : from.roles)
-    if (const auto* account = find(role.account); account != nullptr && role.term > account->term)
+    if (const auto* account = find(role.account);
+        account != nullptr &&
+        (role.term > account->term || (role.term == account->term && role.role == account_role::source &&
+                                       account->role == account_role::replica)))
       on_role(role, {}, nullptr);
 }
 
@@ -342,6 +348,15 @@ void known_accounts::forget(const account_id& id) {
   account->settled_term = account->term;
   account->confirmed = account->sent = std::max(account->sent, account->confirmed);
   mark_changed(*account);
+}
+
+bool known_accounts::has_left(const account_id& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto* account = find(id);
+  if (account == nullptr)
+    return true;
+  const auto there = mailboxes_.find(account->mailbox);
+  return there == mailboxes_.end() || there->second != account;
 }
 
 void known_accounts::meet_first(const gtid_position& end, const gtid_position& settled) {

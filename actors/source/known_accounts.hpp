@@ -66,6 +66,8 @@ public:
     binlog_place met; ///< transactions up to here were met before; of later ones the actor knows
   };
   writer writer_of(const account_id& account, epoch term);
+  /// It was captured, and forgotten again: nothing that it writes is sliced.
+  bool has_left(const account_id& account) const;
   /// Whether capture has met all that it must: what the binlog had when this process began, at least.
   bool met_what_was_there();
   /// Whether it's a source here, in whatever epoch.

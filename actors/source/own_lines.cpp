@@ -111,8 +111,10 @@ result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& s
       log.begin_life(account.partition);
       partitions.try_emplace(account.partition, self, log.life(), settled);
     }
-    known[account.account] = {account.account, account.mailbox, account.partition,    account.term,
-                              account.role,    account.number,  account.is_protected, {}};
+    // Held until control says that it needn't be: what was stored may be older than `protected` (R4).
+    const bool is_held = true;
+    known[account.account] = {account.account, account.mailbox, account.partition, account.term,
+                              account.role,    account.number,  is_held,           {}};
   }
   const auto begin = [&](partition_id partition, const watermarks& marks) {
     const auto kept = from.find(partition);

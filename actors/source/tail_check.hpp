@@ -5,6 +5,7 @@
 #include "events/model/ids.hpp"
 #include "events/model/row_change.hpp"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,8 +24,10 @@ public:
 
   using slices = std::unordered_map<account_id, const std::vector<row_change>*>;
   /// Each transaction that is read from the settled position on, in the binlog's order, with the rows that it
-  /// changed of each account. Why this isn't the history in Kafka; empty: it is so far.
-  std::string read(const gtid& id, const slices& changed);
+  /// changed of each account. Why this isn't the history in Kafka; empty: it is so far. Of accounts that
+  /// aren't captured any more (`is_left`) nothing is known.
+  std::string read(const gtid& id, const slices& changed,
+                   const std::function<bool(const account_id&)>& is_left = {});
   /// The next one in that order is this, whose rows can't be told.
   void pass_over(const gtid& id);
 

@@ -10,7 +10,7 @@ namespace understudy {
 namespace {
 
 /// Nothing is under way that only this process's memory knows.
-bool is_idle(const account_state& account, const account_work& doing, bool snapshot_wanted,
+bool is_idle(const account_state& account, const attended_account& doing, bool snapshot_wanted,
              const node_name& self) {
   const auto* active = account.terms.active();
   if (doing.busy || doing.guarding.standing || doing.sending.running || doing.copy.reset_pending ||
@@ -29,7 +29,7 @@ bool is_idle(const account_state& account, const account_work& doing, bool snaps
 
 } // namespace
 
-account_work& supervisor::work(const account_id& id) {
+attended_account& supervisor::work(const account_id& id) {
   const auto [at, fresh] = work_.try_emplace(id);
   if (fresh) {
     const auto replica = parts_->replicas->figures_of(id);
@@ -153,6 +153,8 @@ void supervisor::attend_replica(const account_state& account, const term_entry& 
     return ask_for_snapshot(account,
                             fmt::format("foreign write by transaction {}", doing.copy.unlike_cut->text()));
   if (destination.ready) {
+    if (std::exchange(doing.copy.foreign_in_load, false)) // as `replica_ready` was on its way
+      return ask_for_snapshot(account, "foreign write while its copy was loaded");
     if (!doing.copy.following)
       follow(account);
     watch_for_foreign_writes(account, active);
@@ -200,8 +202,11 @@ bool supervisor::goes_on_waiting(const account_state& account, const destination
       !parts_->replicas->awaits(account.id, destination.requested))
     return false;
   doing.copy.reset_seen = destination.requested;
-  if (!doing.copy.following)
-    follow(account, {}, {}, true);
+  if (!doing.copy.following) {
+    replica_side::followed how;
+    how.goes_on_waiting = true;
+    follow(account, std::move(how));
+  }
   return true;
 }
 
@@ -231,10 +236,13 @@ void supervisor::ask_for_snapshot(const account_state& account, const std::strin
   doing.copy.reset_pending = true;
   // The source sends a snapshot as soon as it reads `replica_reset`: not before its marker can't be missed
   // here.
-  follow(account, why,
-         [this, self = caf::actor_cast<caf::actor>(this), id = account.id, why](const result<void>& watched) {
-           caf::anon_send(self, run_here{[this, id, why, watched] { on_watched(id, why, watched); }});
-         });
+  replica_side::followed how;
+  how.why = why;
+  how.watched = [this, self = caf::actor_cast<caf::actor>(this), id = account.id,
+                 why](const result<void>& watched) {
+    caf::anon_send(self, run_here{[this, id, why, watched] { on_watched(id, why, watched); }});
+  };
+  follow(account, std::move(how));
 }
 
 void supervisor::on_watched(const account_id& id, const std::string& why, const result<void>& watched) {
@@ -254,19 +262,13 @@ void supervisor::on_watched(const account_id& id, const std::string& why, const 
   append_fact(id, replica_reset{self_name(), why});
 }
 
-void supervisor::follow(const account_state& account, std::string why,
-                        std::function<void(const result<void>&)> watched, bool goes_on_waiting) {
-  const auto* active = account.terms.active();
-  replica_side::followed followed;
-  followed.account = account.id;
-  followed.name = account.name;
-  followed.partition = account.partition;
-  followed.term = active->term;
-  followed.wants_snapshot = static_cast<bool>(watched);
-  followed.why = std::move(why);
-  followed.watched = std::move(watched);
-  followed.goes_on_waiting = goes_on_waiting;
-  parts_->replicas->follow(std::move(followed));
+void supervisor::follow(const account_state& account, replica_side::followed how) {
+  how.account = account.id;
+  how.name = account.name;
+  how.partition = account.partition;
+  how.term = account.terms.active()->term;
+  how.wants_snapshot = static_cast<bool>(how.watched);
+  parts_->replicas->follow(std::move(how));
   auto& copy = work(account.id).copy;
   if (!std::exchange(copy.following, true))
     copy.paused_told = false; // to this replica nobody has said it yet
@@ -399,6 +401,18 @@ void supervisor::forget(const account_id& id) {
   work_.erase(id);
   if (had_work)
     end_turn(id);
+}
+
+/// This node isn't a destination of it any more; should it be one again further on in the same batch of
+/// control, it begins anew.
+void supervisor::forget_copy(const account_id& id) {
+  const auto found = work_.find(id);
+  if (found == work_.end())
+    return;
+  const bool following = found->second.copy.following;
+  found->second.copy = {};
+  found->second.copy.following = following;
+  found->second.handed_over.reset();
 }
 
 /// This node isn't a destination of it any more. Of a replica at rest only the replica side knows.

@@ -63,6 +63,7 @@ struct holding_again {
 struct holding_commits {
   std::optional<bool> told; ///< to capture, as control has it; nothing: as capture says
   holding_again again;
+  account_version unprotected_told; ///< at this version of the account `unprotected` was appended
 };
 
 /// Its replica here.
@@ -89,7 +90,7 @@ struct rows_unlike_log {
   std::string why;
 };
 
-struct account_work {
+struct attended_account {
   epoch role_begun;                         ///< a role row as source of this term was written
   epoch role_left;                          ///< a role row as replica of this term is being written, or was
   epoch role_seen;                          ///< capture met the role row of this term

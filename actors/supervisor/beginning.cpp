@@ -13,7 +13,9 @@ std::unordered_map<account_id, epoch> supervisor::left_epochs() const {
   std::unordered_map<account_id, epoch> left;
   for (const auto& role : parts_->roles_ahead) {
     const auto* account = role.role == account_role::replica ? state().account(role.account) : nullptr;
-    if (account != nullptr && !account->terms.handed_over_by(self_name(), role.term))
+    const auto* entry = account == nullptr ? nullptr : account->terms.find(role.term);
+    const bool comes_back = entry != nullptr && is_self(entry->primary);
+    if (account != nullptr && !comes_back && !account->terms.handed_over_by(self_name(), role.term))
       left.emplace(role.account, epoch(role.term.value - 1));
   }
   return left;

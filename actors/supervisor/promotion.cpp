@@ -1,7 +1,9 @@
 // How an account moves, as far as this node is concerned (R27–R31).
+#include "actors/replica/partition_reading.hpp"
 #include "actors/source/own_lines.hpp"
 #include "actors/supervisor/supervisor.hpp"
 #include "storage/snapshot/group_database.hpp"
+#include "storage/state/local_state.hpp"
 #include "storage/state/mailstore_queries.hpp"
 #include "storage/state/sql_fields.hpp"
 
@@ -84,6 +86,19 @@ result<sequence> last_number(node_parts& parts, const account_id& account, parti
   if (!highest)
     return tl::make_unexpected(highest.error());
   return std::max(highest->at(account).highest, here ? here->last : sequence{});
+}
+
+/// The offset up to which its partition was read for others may lie behind where it goes on: a process that
+/// dies before it stores one that knows this account must not go on from there.
+result<void> note_own_rows(node_parts& parts, const replica_record& row) {
+  auto session = parts.unlogged->borrow();
+  if (!session)
+    return passed_on(session);
+  auto local = local_state::open(**session);
+  if (!local)
+    return tl::make_unexpected(local.error());
+  return local->store_stopped(
+      {row.account, row.next, std::string(goes_on_mark), std::chrono::system_clock::now()});
 }
 
 } // namespace
@@ -267,7 +282,12 @@ void supervisor::take_over(const account_state& account, const term_entry& pendi
   }
   if (const auto met = std::exchange(doing.taking.unfenced, std::nullopt); met && met->term == pending.term) {
     doing.role_begun = doing.taking.told_for = pending.term;
-    return on_role(*met);
+    doing.copy.following = false;
+    // Not while an applier has it in its hands: it would replay the account's new epoch onto itself.
+    return parts_->replicas->become_source(account.id,
+                                           [this, self = caf::actor_cast<caf::actor>(this), met = *met] {
+                                             caf::anon_send(self, run_here{[this, met] { on_role(met); }});
+                                           });
   }
   if (!is_compared(account, pending))
     return;
@@ -325,6 +345,8 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
                     row.next = fence.offset.next();
                     row.state = replica_state::ready;
                     row.request = request;
+                    if (auto noted = note_own_rows(*parts, row); !noted)
+                      return noted;
                     return logged_state(**session).write_replica(row);
                   }();
                   return [this, id, request, outcome, cut = fence.cut] {
@@ -339,7 +361,9 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
                     if (account == nullptr || account->terms.active() == nullptr || doing.copy.unlike_cut)
                       return;
                     doing.copy.ready_sent = request;
-                    follow(*account);
+                    replica_side::followed how;
+                    how.has_own_rows = true;
+                    follow(*account, std::move(how));
                     append_fact(id, replica_ready{self_name(), request, {}, cut});
                   };
                 });

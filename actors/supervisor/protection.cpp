@@ -18,6 +18,8 @@ constexpr int uncovered_share = 100;
 } // namespace
 
 void supervisor::take_gap(std::string gap) {
+  if (gap == node_gap_)
+    return;
   node_gap_ = std::move(gap);
   if (node_gap_.empty())
     spdlog::info("commits of this mailstore are protected again");
@@ -30,6 +32,7 @@ void supervisor::take_gap(std::string gap) {
 
 /// What MariaDB let go meanwhile may lie in the binlog alone: capture may be far behind (P7).
 void supervisor::end_gap() {
+  end_unknown_ = true;
   if (std::exchange(ending_gap_, true))
     return;
   in_background(*parts_->sql, [this, parts = parts_]() -> std::function<void()> {
@@ -41,6 +44,7 @@ void supervisor::end_gap() {
       ending_gap_ = false;
       if (!end)
         return; // asked again at the next tick
+      end_unknown_ = false;
       parts_->accounts->must_meet(*end);
       take_gap(parts_->why_unprotected());
     };
@@ -63,6 +67,8 @@ void supervisor::attend_protection(const account_state& account, const term_entr
   }
   // What isn't in Kafka now may be acknowledged without it from now on; it's written all the same.
   const auto say_unprotected = [&](const std::string& why) {
+    if (std::exchange(doing.protection.unprotected_told, account.version) == account.version)
+      return; // on its way
     append_fact(account.id,
                 unprotected{active.term, why, parts_->accounts->confirmed_of(account.id).next(), true});
   };
@@ -133,7 +139,7 @@ void supervisor::give_up_holding(const account_id& id) {
 
 bool supervisor::holds_commits(const account_state& account) {
   // What a former life acknowledged without Kafka lies in the binlog alone until capture has met it again.
-  if (!parts_->accounts->met_what_was_there())
+  if (lost_ || end_unknown_ || !parts_->accounts->met_what_was_there())
     return false;
   auto& doing = work(account.id);
   if (!std::exchange(doing.protection.again.asked, true)) {

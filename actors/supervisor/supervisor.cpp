@@ -134,6 +134,9 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
         retry_stopped(change->account);
       if (std::holds_alternative<activated>(change->body))
         begin_epoch(change->account);
+      const auto* removed = std::get_if<destination_removed>(&change->body);
+      if (removed != nullptr && is_self(removed->node))
+        forget_copy(change->account);
     } else if (begun_ && is_self(record.from.node)) {
       tell_operation(record.events[i]);
     }
@@ -158,7 +161,8 @@ void supervisor::note_own_reset(const account_change& change) {
   const auto* destination = account == nullptr ? nullptr : account->destination(self_name());
   // One that has loaded a snapshot for an older request meanwhile passes over the marker of the next.
   const auto figures = parts_->replicas->figures_of(change.account);
-  if (destination != nullptr && !destination->ready && !(figures && figures->state == "ready")) {
+  const bool has_loaded = figures && (figures->state == "ready" || figures->state == "paused");
+  if (destination != nullptr && !destination->ready && !has_loaded) {
     found->second.copy.reset_seen = destination->requested;
     parts_->replicas->await(change.account, destination->requested);
   }
@@ -277,7 +281,7 @@ void supervisor::on_tick() {
   if (!begun_)
     return;
   tell_lease();
-  if (auto gap = parts_->why_unprotected(); gap.empty() && !node_gap_.empty())
+  if (auto gap = parts_->why_unprotected(); gap.empty() && (end_unknown_ || !node_gap_.empty()))
     end_gap();
   else if (gap != node_gap_)
     take_gap(std::move(gap));

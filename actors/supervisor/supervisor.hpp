@@ -9,7 +9,7 @@
 #pragma once
 #include "actors/messages.hpp"
 #include "actors/source/partition_patience.hpp"
-#include "actors/supervisor/account_work.hpp"
+#include "actors/supervisor/attended_account.hpp"
 #include "actors/supervisor/node_parts.hpp"
 #include "actors/supervisor/operations.hpp"
 #include "actors/supervisor/turns.hpp"
@@ -94,6 +94,7 @@ private:
   void ask_for_snapshot(const account_state& account, const std::string& why);
   void forget(const account_id& account);
   void remove_copy(const account_id& account);
+  void forget_copy(const account_id& account);
   void remove_stray_copies();
   void begin_first_epoch(const account_state& account, const term_entry& pending);
   void hand_over(const account_state& account, const term_entry& pending);
@@ -139,8 +140,7 @@ private:
   void note_made_up_for(const std::vector<left_out>& found);
   void look_for_uncovered();
   /// With `watched`: its rows are replaced from the next marker on (see replica_side).
-  void follow(const account_state& account, std::string why = {},
-              std::function<void(const result<void>&)> watched = {}, bool goes_on_waiting = false);
+  void follow(const account_state& account, replica_side::followed how = {});
   bool goes_on_waiting(const account_state& account, const destination_state& destination);
   void on_watched(const account_id& id, const std::string& why, const result<void>& watched);
   void begin_when_read();
@@ -202,12 +202,12 @@ private:
   const control_state& state() const { return parts_->control->own(); }
   const node_name& self_name() const { return parts_->config.node.name; }
   bool is_self(const node_name& node) const { return node == parts_->config.node.name; }
-  account_work& work(const account_id& account);
+  attended_account& work(const account_id& account);
   void rest_if_idle(const account_state& account);
   std::string next_record_id();
 
   std::shared_ptr<node_parts> parts_;
-  std::unordered_map<account_id, account_work> work_;
+  std::unordered_map<account_id, attended_account> work_;
   std::unordered_set<account_id> waiting_; ///< to be attended again at the next tick
   /// From before their guard stands until it's released. Many accounts that move at once move no sooner, but
   /// each would be away for longer, and their guards would take the mailstore's connections from its clients.
@@ -221,6 +221,7 @@ private:
   /// Why this whole node's commits aren't protected, as its accounts were told.
   std::string node_gap_;
   bool ending_gap_ = false;             ///< where the binlog ends is asked for
+  bool end_unknown_ = true;             ///< it isn't known yet, since the start or the last gap
   std::optional<boot_time> held_lease_; ///< when it was last seen to run
   bool lease_ended_ = false;            ///< it did, and that was said
   bool storing_ = false;

@@ -182,16 +182,15 @@ result<void> local_state::remove_stopped(const account_id& account) {
   return {};
 }
 
-result<void> local_state::store_stopped(const std::map<account_id, std::optional<stopped_account>>& changed) {
-  if (changed.empty())
-    return {};
+result<void>
+local_state::store_progress(const std::map<partition_id, kafka_offset>& next,
+                            const std::map<account_id, std::optional<stopped_account>>& changed) {
   auto stored = session_->transaction([&]() -> sql_result<void> {
-    for (const auto& [account, stopped] : changed) {
-      auto done = stopped ? store_stopped(*stopped) : remove_stopped(account);
-      if (!done)
+    for (const auto& [account, stopped] : changed)
+      if (auto done = stopped ? store_stopped(*stopped) : remove_stopped(account); !done)
         return tl::make_unexpected(sql_error{done.error()});
-    }
-    return {};
+    session_->doing("store the readers' offsets");
+    return upsert_offsets("reader", next);
   });
   return plain(stored);
 }

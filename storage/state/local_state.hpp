@@ -66,11 +66,12 @@ public:
   /// Below `next`, every event of the partition was applied, or needn't be, or its account is in `stopped`.
   result<void> store_reader_offsets(const std::map<partition_id, kafka_offset>& next);
   result<std::map<partition_id, kafka_offset>> reader_offsets();
+  /// The offsets, and whom they don't speak for, at once: nullopt: it doesn't stand still any more.
+  result<void> store_progress(const std::map<partition_id, kafka_offset>& next,
+                              const std::map<account_id, std::optional<stopped_account>>& changed);
 
   result<void> store_stopped(const stopped_account& account);
   result<void> remove_stopped(const account_id& account);
-  /// Many at once; nullopt: it doesn't stand still any more.
-  result<void> store_stopped(const std::map<account_id, std::optional<stopped_account>>& changed);
   result<std::vector<stopped_account>> stopped();
 
 private:

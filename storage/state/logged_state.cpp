@@ -143,8 +143,10 @@ result<std::vector<role_record>> logged_state::roles_ahead() {
   if (auto set = session_.execute("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED");
       !set) // for the next one
     return passed_on(set);
+  // An account that came back to its source has two rows of one term: as replica, then as source.
   return roles_where("NOT EXISTS (SELECT 1 FROM understudy.capture_account c WHERE c.account_id = "
-                     "role.account_id AND c.term >= role.term)");
+                     "role.account_id AND (c.term > role.term OR (c.term = role.term AND NOT (c.role = "
+                     "'replica' AND role.role = 'source'))))");
 }
 
 result<std::vector<role_record>> logged_state::roles_where(std::string_view condition) {

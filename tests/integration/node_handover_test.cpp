@@ -84,6 +84,36 @@ BOOST_AUTO_TEST_CASE(r29_what_a_destination_declines_behind_the_fence_goes_on_to
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 2); }));
 }
 
+/// It reads its partition for others, so the offset that it stored lies behind what it hasn't applied yet.
+BOOST_AUTO_TEST_CASE(p1_r34_a_source_that_became_a_replica_and_is_killed_at_once_misses_nothing) {
+  enrolled_world enrolled("moved", 1);
+  auto& [world, names, source, other, account] = enrolled;
+  const auto neighbours = world.create_accounts(1, "neighbour", 4); // in its partition, too
+  world.enrol(neighbours, 1, 0);
+  const auto stored = [&] {
+    return source.db.value("SELECT GROUP_CONCAT(next_offset ORDER BY partition_no) FROM understudy.reader");
+  };
+  auto no_row = source.db.connect(); // no replica is begun
+  no_row.query("SET sql_log_bin=0");
+  no_row.query("LOCK TABLES understudy.replica READ");
+  BOOST_REQUIRE(
+      other.cli({"ha", "promoteAccounts", "accounts", names[0], "destination", other.name}).status == 0);
+  const auto before = stored();
+  for (int i = 0; i < 3; ++i)
+    write_once(other, account);
+  BOOST_REQUIRE(eventually(patience, [&] { return stored() != before; }));
+  auto no_offset = source.db.connect(); // none is stored any more
+  no_offset.query("SET sql_log_bin=0");
+  no_offset.query("LOCK TABLES understudy.reader READ");
+  no_row.query("UNLOCK TABLES");
+  BOOST_REQUIRE(eventually(patience, [&] { return world.follows(names, 0, 1); }));
+  source.node.kill9();
+  no_offset.query("UNLOCK TABLES");
+  source.start_and_wait();
+  BOOST_TEST(world.become_same(names, 0, 1));
+  BOOST_TEST(writes_there(source, account) == 3u);
+}
+
 /// Its connection may be ended by hand, or with its MariaDB: whoever writes then would be told OK for what
 /// the account's next epoch hasn't.
 BOOST_AUTO_TEST_CASE(p1_r30_a_guard_that_is_gone_is_taken_again) {

@@ -117,6 +117,26 @@ BOOST_AUTO_TEST_CASE(r9_a_role_that_waits_in_its_commit_is_among_those_ahead) {
   need(writer.execute("ROLLBACK"));
 }
 
+/// An account that came back to its source (R29): as replica it left, as source of that very term it begins.
+BOOST_AUTO_TEST_CASE(r19_a_role_as_source_is_ahead_of_one_as_replica_of_its_term) {
+  auto local = with_own_schema();
+  auto s = session();
+  const auto ahead_of = [&](account_role captured, account_role written) {
+    const account_id account("a-7");
+    need(need(local_state::open(local))
+             .store_capture({}, {{account, mailbox_id(7), epoch(3), captured, {}, {}}}));
+    need(logged_state(s).write_role({account, epoch(3), written, kafka_offset(42)}));
+    const auto ahead = need(logged_state(s).roles_ahead());
+    return std::ranges::any_of(ahead, [&](const auto& role) { return role.account == account; });
+  };
+  BOOST_TEST(ahead_of(account_role::replica, account_role::source));
+  BOOST_TEST(!ahead_of(account_role::source, account_role::source));
+  BOOST_TEST(!ahead_of(account_role::replica, account_role::replica));
+  BOOST_TEST(!ahead_of(account_role::none, account_role::source)); // forgotten
+  local.execute("DELETE FROM understudy.capture_account").value();
+  local.execute("DELETE FROM understudy.capture").value();
+}
+
 BOOST_AUTO_TEST_CASE(r36_a_replica_moves_on_from_the_expected_sequence_only) {
   auto local = with_own_schema();
   auto s = session();

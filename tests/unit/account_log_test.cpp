@@ -279,6 +279,24 @@ BOOST_AUTO_TEST_CASE(r3_a_refusal_is_told_for_its_event_and_the_log_goes_on) {
   BOOST_TEST(w.log->in_flight_bytes() == 0U);
 }
 
+/// Nobody holds its COMMIT for control's word: behind a checkpoint that passed it nobody would know.
+BOOST_AUTO_TEST_CASE(p1_r3_a_refused_event_that_holds_no_commit_is_kept_in_mind_until_it_is_said) {
+  world w;
+  const auto table = items();
+  w.produce(event_of("b", 1, table));
+  BOOST_REQUIRE(w.all_told(1));
+  w.cluster.answer_next_produce(RD_KAFKA_RESP_ERR_INVALID_RECORD);
+  captured_from from;
+  from.transaction = 7;
+  from.holds_commit = false;
+  w.produce(event_of("a", 1, table), from);
+  BOOST_REQUIRE(w.all_told(2));
+  BOOST_TEST(w.refused == 1U);
+  BOOST_TEST((w.log->oldest_missing() == std::optional<settlement::ticket>(7)));
+  w.log->refusal_is_said(account_id("a"), sequence(1));
+  BOOST_TEST(!w.log->oldest_missing());
+}
+
 /// Nobody listens there: Kafka is away for good.
 BOOST_AUTO_TEST_CASE(p7_without_kafka_what_holds_no_commit_is_kept_up_to_the_bound_and_then_left_out) {
   world w(1'000'000, "127.0.0.1:1");

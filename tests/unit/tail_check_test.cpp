@@ -67,6 +67,12 @@ BOOST_FIXTURE_TEST_CASE(r9_the_same_history_is_recognised_whatever_lies_between,
   BOOST_TEST(check.done());
 }
 
+BOOST_FIXTURE_TEST_CASE(p6_r9_an_account_that_was_removed_meanwhile_proves_nothing, tail) {
+  const auto is_bert = [](const account_id& account) { return account == bert; };
+  BOOST_TEST(check.read({0, 1, 10}, {{anna, &one}}, is_bert) == "");
+  BOOST_TEST(check.read({0, 1, 12}, {}, is_bert) != ""); // anna is captured
+}
+
 BOOST_FIXTURE_TEST_CASE(r9_a_server_that_lost_its_tail_is_told_before_anything_is_read, tail) {
   BOOST_TEST(check.missing_behind(position("0-1-11")) ==
              "Kafka has transaction 0-1-12 of account anna, the server's binlog ends before it");
