@@ -350,6 +350,12 @@ void known_accounts::forget(const account_id& id) {
   mark_changed(*account);
 }
 
+bool known_accounts::is_handed_over(const account_id& id, epoch behind) const {
+  const std::lock_guard lock(mutex_);
+  const auto* account = find(id);
+  return account != nullptr && account->role == account_role::replica && account->term > behind;
+}
+
 bool known_accounts::has_left(const account_id& id) const {
   const std::lock_guard lock(mutex_);
   const auto* account = find(id);

@@ -66,6 +66,8 @@ public:
     binlog_place met; ///< transactions up to here were met before; of later ones the actor knows
   };
   writer writer_of(const account_id& account, epoch term);
+  /// Capture met the role row by which it left here behind that epoch.
+  bool is_handed_over(const account_id& account, epoch behind) const;
   /// It was captured, and forgotten again: nothing that it writes is sliced.
   bool has_left(const account_id& account) const;
   /// Whether capture has met all that it must: what the binlog had when this process began, at least.

@@ -63,8 +63,10 @@ void supervisor::attend(const account_id& id) {
   else if (const auto* current = account->terms.current();
            current != nullptr && current->state == term_state::declined)
     abort_declined(*account, *current);
-  if (const auto* active = account->terms.active())
+  if (const auto* active = account->terms.active()) {
     attend_settled(*account, *active);
+    guard_what_was_left(*account, *active);
+  }
   rest_if_idle(*account);
 }
 

@@ -1,12 +1,26 @@
 // Guards from when they stand until their accounts are active elsewhere (R29, R30).
 #include "actors/supervisor/supervisor.hpp"
 #include "storage/snapshot/group_database.hpp"
+#include "storage/state/mailstore_queries.hpp"
 #include "storage/state/sql_fields.hpp"
 
 #include <spdlog/spdlog.h>
 
 namespace understudy {
 namespace {
+
+result<std::shared_ptr<guard>> taken_for(node_parts& parts, sql_session& session,
+                                         const registered_account& account) {
+  const auto catalog = parts.catalogs.of(session, account_databases(*parts.rules, account.group));
+  if (!catalog)
+    return tl::make_unexpected(catalog.error());
+  guard_options limits;
+  limits.limit = parts.config.limits.guard;
+  auto taken = guard::take(parts.local, parts.rules, **catalog, account, limits);
+  if (!taken)
+    return tl::make_unexpected(taken.error());
+  return std::shared_ptr<guard>(std::move(*taken));
+}
 
 /// The guard that stands: this one, or one that was taken in its place.
 result<std::shared_ptr<guard>> standing_again(node_parts& parts, const std::shared_ptr<guard>& before) {
@@ -18,16 +32,17 @@ result<std::shared_ptr<guard>> standing_again(node_parts& parts, const std::shar
   auto session = parts.sessions->borrow();
   if (!session)
     return passed_on(session);
-  const auto& account = before->account();
-  const auto catalog = parts.catalogs.of(**session, account_databases(*parts.rules, account.group));
-  if (!catalog)
-    return tl::make_unexpected(catalog.error());
-  guard_options limits;
-  limits.limit = parts.config.limits.guard;
-  auto taken = guard::take(parts.local, parts.rules, **catalog, account, limits);
-  if (!taken)
-    return tl::make_unexpected(taken.error());
-  return std::shared_ptr<guard>(std::move(*taken));
+  return taken_for(parts, **session, before->account());
+}
+
+result<std::shared_ptr<guard>> guard_of(node_parts& parts, const account_id& id) {
+  auto session = parts.sessions->borrow();
+  if (!session)
+    return passed_on(session);
+  auto found = mailstore_queries(**session, parts.rules).mailbox_of(id);
+  if (!found)
+    return tl::make_unexpected(found.error());
+  return taken_for(parts, **session, *found);
 }
 
 } // namespace
@@ -35,6 +50,42 @@ result<std::shared_ptr<guard>> standing_again(node_parts& parts, const std::shar
 void supervisor::stand(const account_id& id, std::shared_ptr<guard> standing) {
   work(id).guarding.standing = std::move(standing);
   guarded_.insert(id);
+}
+
+/// R19: it was handed over by a process before this one, nobody has begun yet, and the directory still names
+/// this mailstore. Where the account is handed over still, that takes its guard.
+void supervisor::guard_what_was_left(const account_state& account, const term_entry& active) {
+  const auto* current = account.terms.current();
+  if (!is_self(active.primary) || current == &active ||
+      !parts_->accounts->is_handed_over(account.id, active.term))
+    return;
+  auto& doing = work(account.id);
+  if (doing.busy || doing.guarding.standing || std::exchange(doing.guarding.watched, true))
+    return;
+  in_background(*parts_->promotions,
+                [this, parts = parts_, id = account.id, term = active.term]() -> std::function<void()> {
+                  auto taken = guard_of(*parts, id);
+                  return [this, id, term, taken = std::move(taken)] {
+                    auto& doing = work(id);
+                    doing.guarding.watched = false;
+                    const auto* account = state().account(id);
+                    const auto* active = account == nullptr ? nullptr : account->terms.active();
+                    const bool is_over = active == nullptr || account->is_withdrawn || active->term != term ||
+                                         account->terms.current() == active;
+                    if (taken && (is_over || doing.guarding.standing))
+                      return let_go(*taken);
+                    if (is_over)
+                      return;
+                    if (taken) {
+                      doing.guarding.since = std::chrono::steady_clock::now();
+                      return stand(id, *taken);
+                    }
+                    if (std::exchange(doing.guarding.trouble, taken.error().what) != taken.error().what)
+                      spdlog::warn("account {}: its guard can't be taken again; it is tried again: {}", id,
+                                   taken.error().what);
+                    waiting_.insert(id);
+                  };
+                });
 }
 
 /// Somebody may end its connection (KILL), and MariaDB may be restarted: then whoever waited, and whoever
@@ -77,7 +128,11 @@ void supervisor::on_guard_watched(const account_id& id, const std::shared_ptr<gu
                  id);
     return stand(id, *standing);
   }
-  in_background(*parts_->promotions, [unwanted = *standing]() -> std::function<void()> {
+  let_go(*standing);
+}
+
+void supervisor::let_go(std::shared_ptr<guard> unwanted) {
+  in_background(*parts_->promotions, [unwanted = std::move(unwanted)]() -> std::function<void()> {
     (void)unwanted->release(); // what can't be rolled back by word ends with its session
     return [] {};
   });

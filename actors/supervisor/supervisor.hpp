@@ -116,6 +116,8 @@ private:
                    const result<std::optional<account_checksum>>& here);
   void release_guard(const account_state& account, bool end_waiters);
   void stand(const account_id& id, std::shared_ptr<guard> standing);
+  void let_go(std::shared_ptr<guard> unwanted);
+  void guard_what_was_left(const account_state& account, const term_entry& active);
   void watch_guards();
   void on_guard_watched(const account_id& id, const std::shared_ptr<guard>& before,
                         const result<std::shared_ptr<guard>>& standing);

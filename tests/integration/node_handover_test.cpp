@@ -84,6 +84,44 @@ BOOST_AUTO_TEST_CASE(r29_what_a_destination_declines_behind_the_fence_goes_on_to
   BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 2); }));
 }
 
+/// Its guard ended with its process; the next may begin on a mailstore that can't yet.
+BOOST_AUTO_TEST_CASE(
+    r19_r30_a_source_that_was_killed_behind_its_fence_keeps_writers_away_until_somebody_begins) {
+  node_world world({.mailstores = 3, .cluster = short_lease});
+  auto& source = world.at(0);
+  const auto names = world.create_accounts(0, "user", 1);
+  const auto id = world.id_of(names.front());
+  world.enrol(names, 0, 1, 10);
+  world.enrol(names, 0, 2, 20);
+  auto declines = holds_back(world.at(1));
+  auto waits = holds_back(world.at(2));
+  write_once(source, id);
+  auto promoted = std::async(std::launch::async, [&] {
+    return world.at(2).cli({"ha", "promoteAccounts", "accounts", names[0], "destination", world.at(1).name});
+  });
+  BOOST_REQUIRE(eventually(patience, [&] { return has_left(source, id); }));
+  declines.query(
+      "ALTER TABLE zimbra.mailbox_metadata CHANGE metadata other MEDIUMTEXT CHARACTER SET utf8mb3");
+  declines.query("UNLOCK TABLES");
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return world.at(1).metric("understudy_promotions_total{kind=\"planned\",outcome=\"failed\"}") == 1;
+  }));
+  source.node.kill9();
+  source.start_and_wait();
+  auto looks = source.db.connect();
+  looks.query("SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED");
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return looks.value("SELECT COUNT(*) FROM understudy.guard WHERE account_id='" + id + "'") == "1";
+  }));
+  auto held = write_async(source, id);
+  waits.query("UNLOCK TABLES");
+  BOOST_TEST(eventually(patience, [&] { return live_on(world.at(2), names, world.at(2).name); }));
+  BOOST_REQUIRE(eventually(patience, [&] { return ended(held); }));
+  BOOST_TEST(held.get() != ""); // an error before its COMMIT
+  BOOST_TEST(report_of(source).empty());
+  (void)promoted.get();
+}
+
 /// It reads its partition for others, so the offset that it stored lies behind what it hasn't applied yet.
 BOOST_AUTO_TEST_CASE(p1_r34_a_source_that_became_a_replica_and_is_killed_at_once_misses_nothing) {
   enrolled_world enrolled("moved", 1);
