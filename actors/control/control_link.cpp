@@ -163,8 +163,12 @@ void control_link::read_leases() {
   auto fetched = leases_->poll(records_a_poll, std::chrono::milliseconds(1));
   for (const auto& trouble : fetched.events) {
     options_.report(fmt::format("understudy.leases: {}", trouble.text));
-    if (trouble.kind != reader_trouble::unavailable)
-      (void)leases_->seek(only_partition, trouble.low);
+    options_.lease->change([](lease_view& view) { view.fold_break(boot_now()); });
+    if (trouble.kind == reader_trouble::unavailable)
+      continue;
+    (void)leases_->seek(only_partition, trouble.low);
+    // Who claimed this node takes it to have read that until a new life of it begins, as at a start.
+    fatal_ = true;
   }
   if (fetched.records.empty())
     return;
@@ -239,11 +243,20 @@ void control_link::check_control_end() {
     control_end_ = asked;
 }
 
+/// A claim that the claimed node's new life didn't read, because it was gone from the log, carries nothing.
+void control_link::check_leases_begin() {
+  if (!options_.lease->ask([](const lease_view& view) { return view.asks_for_range(); }))
+    return;
+  if (const auto marks = asker_->watermarks_of(topic::leases, only_partition, options_.heartbeat))
+    options_.lease->change([&](lease_view& view) { view.fold_range(marks->low, marks->high); });
+}
+
 void control_link::heartbeat() {
   // A third of the lease: one lost renewal doesn't end it.
   const auto interval = std::min(options_.heartbeat, options_.lease->rules().lease / 3);
   const auto begun = boot_now();
   check_control_end();
+  check_leases_begin();
   auto facts = options_.facts();
   facts.control_read_to_end = caught_up_ ? control_end_ : std::nullopt;
   // What was decided isn't to be known any more: whoever acknowledges all the same may be somebody else

@@ -83,6 +83,7 @@ private:
   void compare_rules(const lease_record& record);
   void heartbeat();
   void check_control_end();
+  void check_leases_begin();
   void send_lease(const lease_record& record);
   void send_control(const control_record& record);
 

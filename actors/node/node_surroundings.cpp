@@ -184,7 +184,7 @@ result<void> node::restore_control() {
   parts_->lease->change([&](lease_view& view) {
     for (const auto& [name, known] : state.nodes())
       for (const auto& back : known.returns)
-        view.fold_returned(name, back.claim, back.at, boot_now());
+        view.fold_returned(name, back.said, back.at, boot_now());
   });
   return outcome;
 }

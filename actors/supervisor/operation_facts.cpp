@@ -95,7 +95,7 @@ live_facts operations::facts_for(operation& op) const {
     const auto status = around_.parts->lease->ask(
         [&](const lease_view& view) { return view.claim_against(node, boot_now()); });
     if (status.stage == claim_stage::waiting || status.stage == claim_stage::ready)
-      facts.claims[node] = {status.offset, status.stage == claim_stage::ready, status.why};
+      facts.claims[node] = {status.offset, status.stage == claim_stage::ready, status.why, status.appended};
   }
   return facts;
 }

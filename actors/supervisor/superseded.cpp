@@ -15,7 +15,7 @@ constexpr std::chrono::seconds end_again{1};
 } // namespace
 
 void supervisor::step_down(const std::vector<standing_claim>& claims) {
-  claim_seen_ = claims.back().offset;
+  claim_seen_ = return_from(claims);
   spdlog::critical("{} claims this node's accounts: all waiting commits are ended (R8)", claims.back().by);
   end_commits();
 }
@@ -50,7 +50,7 @@ void supervisor::end_commits_now() {
   });
 }
 
-void supervisor::on_commits_ended(kafka_offset claim, const result<std::uint64_t>& ended) {
+void supervisor::on_commits_ended(const returned& claim, const result<std::uint64_t>& ended) {
   if (!ended) {
     spdlog::error("the waiting commits couldn't be ended, tried again: {}", ended.error().what);
     delayed_send(this, end_again, run_here{[this] { end_commits_now(); }});
@@ -62,10 +62,10 @@ void supervisor::on_commits_ended(kafka_offset claim, const result<std::uint64_t
     return end_commits_now();
   ending_ = false;
   parts_->settle->go_on();
-  if (claim <= returned_sent_)
+  if (claim == returned_sent_)
     return;
   returned_sent_ = claim;
-  append({returned{claim}});
+  append({claim});
 }
 
 bool supervisor::is_lost_before(const account_id& id, epoch term) {

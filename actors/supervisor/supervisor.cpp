@@ -142,9 +142,8 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
     }
     if (const auto* back = std::get_if<returned>(&record.events[i]);
         back != nullptr && outcome.events[i].applied)
-      parts_->lease->change([&](lease_view& view) {
-        view.fold_returned(record.from.node, back->claim, outcome.offset, boot_now());
-      });
+      parts_->lease->change(
+          [&](lease_view& view) { view.fold_returned(record.from.node, *back, outcome.offset, boot_now()); });
   }
   operations_->on_evolution(record, outcome);
 }
@@ -257,7 +256,7 @@ void supervisor::on_leases() {
   if (counts_as_dead())
     return; // a claim stands until everything is taken over: returning it would spoil that (R22)
   const auto claims = parts_->lease->ask([](const lease_view& view) { return view.claims_against_self(); });
-  if (!claims.empty() && claims.back().offset > claim_seen_)
+  if (!claims.empty() && return_from(claims) != claim_seen_)
     step_down(claims);
 }
 

@@ -157,7 +157,7 @@ private:
   void lose_epoch(const account_state& account, epoch term);
   void end_commits();
   void end_commits_now();
-  void on_commits_ended(kafka_offset claim, const result<std::uint64_t>& ended);
+  void on_commits_ended(const returned& claim, const result<std::uint64_t>& ended);
   bool is_lost_before(const account_id& account, epoch term);
   void leave_lost_epoch(const account_state& account, const term_entry& active);
 
@@ -249,8 +249,8 @@ private:
   bool ending_ = false;    ///< waiting commits are being ended; nothing is acknowledged meanwhile
   bool end_again_ = false; ///< once more behind that
   std::unordered_map<std::string, std::shared_ptr<const void>> held_; ///< by our record that it waits for
-  kafka_offset claim_seen_{-1};
-  kafka_offset returned_sent_{-1};
+  returned claim_seen_{kafka_offset{-1}};
+  returned returned_sent_{kafka_offset{-1}};
   std::uint64_t records_ = 0;
   std::unique_ptr<operations> operations_;
 };

@@ -15,6 +15,7 @@ namespace understudy {
 struct claim_reference {
   node_name node;
   kafka_offset offset;
+  std::optional<broker_time> appended{}; ///< as the broker says: an offset comes again in a log made anew
   bool operator==(const claim_reference&) const = default;
 };
 
@@ -189,6 +190,11 @@ struct node_announced {
 /// commits and read control: decisions on those claims behind this are void (R22).
 struct returned {
   kafka_offset claim;
+  std::optional<broker_time> appended{}; ///< what of a log made anew lies below `claim` was appended later
+  /// Whether the claim at `offset` is over with it. By the offset alone where either says no time.
+  bool ends(kafka_offset offset, const std::optional<broker_time>& at) const {
+    return offset <= claim && (!at || !appended || *at <= *appended);
+  }
   bool operator==(const returned&) const = default;
 };
 

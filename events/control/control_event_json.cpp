@@ -110,8 +110,8 @@ struct event_writer {
     type("node_announced");
   }
   void operator()(const returned& e) {
+    out = to_json(e);
     type("returned");
-    put("claim", e.claim);
   }
   void operator()(const operation_started& e) {
     out = to_json(e);
@@ -195,12 +195,24 @@ std::optional<account_change_body> fact_from(const json_fields& in, std::string_
   return std::nullopt;
 }
 
+void put_appended(json::object& out, const std::optional<broker_time>& appended) {
+  if (appended)
+    out["appended"] = appended->value;
+}
+
+std::optional<broker_time> appended_from(const json_fields& in) {
+  return in.has("appended") ? std::optional(in.read<broker_time>("appended")) : std::nullopt;
+}
+
 } // namespace
 
 boost::json::array to_json(const std::vector<claim_reference>& claims) {
   json::array out;
-  for (const auto& claim : claims)
-    out.push_back(json::object{{"node", claim.node.value}, {"offset", claim.offset.value}});
+  for (const auto& claim : claims) {
+    json::object one{{"node", claim.node.value}, {"offset", claim.offset.value}};
+    put_appended(one, claim.appended);
+    out.push_back(std::move(one));
+  }
   return out;
 }
 
@@ -208,9 +220,20 @@ std::vector<claim_reference> claims_from(const json_fields& in, std::string_view
   std::vector<claim_reference> claims;
   in.array(key, [&](const json::value& element, std::string path) {
     json_fields claim(element, std::move(path), in.complaint());
-    claims.push_back({node_name(claim.text("node")), claim.read<kafka_offset>("offset")});
+    claims.push_back(
+        {node_name(claim.text("node")), claim.read<kafka_offset>("offset"), appended_from(claim)});
   });
   return claims;
+}
+
+boost::json::object to_json(const returned& e) {
+  json::object out{{"claim", e.claim.value}};
+  put_appended(out, e.appended);
+  return out;
+}
+
+returned returned_from(const json_fields& in) {
+  return {in.read<kafka_offset>("claim"), appended_from(in)};
 }
 
 boost::json::object to_json(const node_announced& e) {
@@ -311,7 +334,7 @@ control_event control_event_from(const json_fields& in) {
   if (type == "node_announced")
     return node_announced_from(in);
   if (type == "returned")
-    return returned{in.read<kafka_offset>("claim")};
+    return returned_from(in);
   if (type == "operation_started")
     return operation_started_from(in);
   if (type == "operation_target")

@@ -18,5 +18,7 @@ boost::json::object to_json(const operation_outcome& outcome);
 operation_outcome operation_outcome_from(const json_fields& in);
 boost::json::array to_json(const std::vector<claim_reference>& claims);
 std::vector<claim_reference> claims_from(const json_fields& in, std::string_view key);
+boost::json::object to_json(const returned& e);
+returned returned_from(const json_fields& in);
 
 } // namespace understudy

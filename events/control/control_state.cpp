@@ -23,6 +23,11 @@ bool destination_state::operator==(const destination_state& other) const {
          ready == other.ready && from == other.from && same(reset_why, other.reset_why);
 }
 
+bool node_state::has_returned(kafka_offset claim, const std::optional<broker_time>& appended) const {
+  return std::any_of(returns.begin(), returns.end(),
+                     [&](const claim_return& r) { return r.said.ends(claim, appended); });
+}
+
 const node_name& account_state::primary() const {
   static const node_name none;
   if (const auto* entry = terms.active())

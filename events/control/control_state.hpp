@@ -81,9 +81,10 @@ struct account_by_id {
 };
 using account_set = std::unordered_set<account_state, account_by_id, account_by_id>;
 
-/// "Claims up to this offset are over": said at `at` in control (R22).
+/// "Claims up to this one are over": said at `at` in control (R22).
 struct claim_return {
-  kafka_offset claim, at;
+  returned said;
+  kafka_offset at;
   bool operator==(const claim_return&) const = default;
 };
 
@@ -96,8 +97,8 @@ struct node_state {
   std::vector<claim_return> returns; ///< of the claims against it, oldest first, bounded
   node_announced announced;
   kafka_offset announced_at{-1}; ///< -1: never announced itself
-  /// Claims against it up to this offset are over; -1: none was ever returned.
-  kafka_offset returned() const { return returns.empty() ? kafka_offset(-1) : returns.back().claim; }
+  /// Whether the claim against it at `claim` is over.
+  bool has_returned(kafka_offset claim, const std::optional<broker_time>& appended) const;
   bool operator==(const node_state&) const = default;
 };
 

@@ -56,6 +56,7 @@ struct claim_facts {
   kafka_offset offset{-1}; ///< -1: none appended
   bool ready = false;      ///< R22 is fulfilled: it carries a decision now
   std::string figures;     ///< "3.2 s of 3.8 s waited", "returned", …
+  std::optional<broker_time> appended{};
 };
 
 /// What decide needs beyond control. What a dead node can't tell is shown as unknown and blocks nothing; what

@@ -402,7 +402,7 @@ private:
               : fmt::format("{} isn't claimed yet: that comes first, and takes a little more than a lease",
                             node));
     if (ready)
-      add_claim({node, claim->offset});
+      add_claim({node, claim->offset, claim->appended});
     else
       result_.claims_needed.push_back(node);
   }

@@ -53,9 +53,9 @@ public:
 
   event_outcome operator()(const returned& event) {
     auto& node = state_.edit_node(record_.from.node);
-    if (event.claim <= node.returned())
+    if (node.has_returned(event.claim, event.appended))
       return {false, fmt::format("the claim at {} was returned before", event.claim), {}};
-    node.returns.push_back({event.claim, result_.offset});
+    node.returns.push_back({event, result_.offset});
     if (node.returns.size() > max_returns_kept)
       node.returns.erase(node.returns.begin());
     note(result_.nodes, node.name);

@@ -270,7 +270,8 @@ private:
       return current->state == term_state::activated ? std::string{}
                                                      : "an earlier promotion of it is not finished";
     for (const auto& claim : event.claims)
-      if (const auto* node = state_.node(claim.node); node && claim.offset <= node->returned())
+      if (const auto* node = state_.node(claim.node);
+          node && node->has_returned(claim.offset, claim.appended))
         return fmt::format("{} has returned: the claim at {} is over", claim.node, claim.offset);
     for (const auto* open : account_.terms.unclosed(event.fenced))
       if (open->primary != event.to &&

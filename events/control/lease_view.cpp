@@ -28,6 +28,15 @@ constexpr std::size_t max_releases_kept = 64;
 
 } // namespace
 
+returned return_from(const std::vector<standing_claim>& claims) {
+  returned all{kafka_offset{-1}};
+  for (const auto& one : claims) {
+    all.claim = std::max(all.claim, one.offset);
+    all.appended = std::max(all.appended, one.appended);
+  }
+  return all;
+}
+
 lease_view::lease_view(node_name self, std::string process, std::int64_t started_ms, lease_rules rules)
     : self_(std::move(self))
     , process_(std::move(process))
@@ -39,7 +48,9 @@ void lease_view::fold(const lease_record& record, const lease_place& place) {
   auto& peer = peers_[record.from.node];
   if (record.from.life < peer.life)
     return; // an older life's record that landed behind the new one's first (R12)
-  peer.life = record.from.life;
+  if (std::exchange(peer.life, record.from.life) != record.from.life)
+    for (auto& seen : claims_)
+      seen.is_unsure = seen.is_unsure || (seen.against == record.from.node && !seen.is_gone);
   if (record.from.node == self_ && life_ && record.from.life > *life_ &&
       std::holds_alternative<lease_incarnation>(record.body))
     replace_by(fmt::format("life {}", record.from.life));
@@ -86,6 +97,7 @@ void lease_view::fold_renewal(const writer& from, const renewal& body, const lea
 void lease_view::fold_claim(const writer& from, const claim& body, const lease_place& place) {
   seen_claim seen;
   seen.offset = place.offset;
+  seen.appended = place.appended;
   seen.by = from.node;
   seen.against = body.against;
   seen.process = body.process;
@@ -107,10 +119,10 @@ void lease_view::fold_claim(const writer& from, const claim& body, const lease_p
   judge_claims();
 }
 
-void lease_view::fold_returned(const node_name& node, kafka_offset claim, kafka_offset control,
+void lease_view::fold_returned(const node_name& node, const returned& said, kafka_offset control,
                                boot_time read) {
-  auto& releases = peers_[node].returned;
-  releases.push_back({claim, control});
+  auto& releases = peers_[node].releases;
+  releases.push_back({said, control});
   if (releases.size() > max_releases_kept)
     releases.pop_front();
   if (node == self_)
@@ -126,6 +138,32 @@ void lease_view::resigned(boot_time handed_over) {
   counts_from_ = std::max(counts_from_, handed_over);
   until_.reset();
   renewed_.reset();
+}
+
+/// A node reads from where the log begins, and then only appends its life's first record: if a claim is still
+/// there behind that, it was there when the node began to read. An end below what was read is a leader's that
+/// is none any more (R19), or another log's.
+void lease_view::fold_range(kafka_offset low, kafka_offset high) {
+  if (high < next_)
+    return;
+  for (auto& seen : claims_) {
+    seen.is_gone = seen.is_gone || (seen.is_unsure && seen.offset < low);
+    seen.is_unsure = false;
+  }
+  judge_claims();
+}
+
+void lease_view::fold_break(boot_time now) {
+  for (auto& seen : claims_) {
+    seen.is_gone = true;
+    seen.is_unsure = false;
+  }
+  judge_claims();
+  resigned(now); // as behind a start: a renewal counts once what is there now was read up to it
+}
+
+bool lease_view::asks_for_range() const {
+  return std::any_of(claims_.begin(), claims_.end(), [](const seen_claim& seen) { return seen.is_unsure; });
 }
 
 bool lease_view::holds(boot_time now) const {
@@ -160,13 +198,14 @@ bool lease_view::counts(std::optional<broker_time> appended, boot_time now) cons
   return appended->value < renewed_->value + limit.count();
 }
 
-bool lease_view::returned_before(const node_name& node, kafka_offset claim, kafka_offset control) const {
-  const auto known = peers_.find(node);
+bool lease_view::returned_before(const seen_claim& from, kafka_offset control) const {
+  const auto known = peers_.find(from.against);
   if (known == peers_.end())
     return false;
-  const auto& releases = known->second.returned;
-  return std::any_of(releases.begin(), releases.end(),
-                     [&](const release& r) { return claim <= r.claim && r.control < control; });
+  const auto& releases = known->second.releases;
+  return std::any_of(releases.begin(), releases.end(), [&](const release& r) {
+    return r.said.ends(from.offset, from.appended) && r.control < control;
+  });
 }
 
 void lease_view::judge_claims() {
@@ -181,25 +220,28 @@ void lease_view::judge_claims() {
 /// A claim by a node against which one stood when it claimed is void. Judged by the two logs alone, so that
 /// all judge alike, once control is folded as far as the claimer's was.
 void lease_view::judge(seen_claim& which) const {
-  if (control_ < which.control)
+  const auto count = [&](auto matters) {
+    return std::count_if(claims_.begin(), claims_.end(), [&](const seen_claim& earlier) {
+      return earlier.offset < which.offset && earlier.against == which.by && !earlier.is_void &&
+             !returned_before(earlier, which.control) && matters(earlier);
+    });
+  };
+  if (control_ < which.control || count([](const seen_claim& earlier) { return earlier.is_unsure; }) > 0)
     return;
   which.judged = true;
-  which.is_void = std::any_of(claims_.begin(), claims_.end(), [&](const seen_claim& earlier) {
-    return earlier.offset < which.offset && earlier.against == which.by && !earlier.is_void &&
-           !returned_before(which.by, earlier.offset, which.control);
-  });
+  which.is_void = count([](const seen_claim& earlier) { return !earlier.is_gone; }) > 0;
 }
 
 /// What isn't judged yet counts as good against us: better no ACK than a wrong one.
 bool lease_view::stands(const seen_claim& which) const {
-  return !which.is_void && !returned_before(which.against, which.offset, control_);
+  return !which.is_void && !returned_before(which, control_);
 }
 
 std::vector<standing_claim> lease_view::claims_against_self() const {
   std::vector<standing_claim> standing;
   for (const auto& seen : claims_)
     if (seen.against == self_ && stands(seen))
-      standing.push_back({seen.offset, seen.by});
+      standing.push_back({seen.offset, seen.appended, seen.by});
   return standing;
 }
 
@@ -211,15 +253,19 @@ claim_status lease_view::claim_against(const node_name& node, boot_time now) con
   if (newest == claims_.rend())
     return status;
   status.offset = newest->offset;
+  status.appended = newest->appended;
   const auto spoil = [&](std::string why) {
     status.stage = claim_stage::spoilt;
     status.why = std::move(why);
     return status;
   };
-  if (returned_before(node, newest->offset, control_))
+  if (returned_before(*newest, control_))
     return spoil(fmt::format("{} has returned", node));
   if (newest->is_void)
     return spoil("void: a claim against this node stood before it");
+  if (newest->is_gone)
+    return spoil(
+        fmt::format("the log doesn't have it any more: {} may live on without having read it", node));
   if (after(newest->read, rules_.retention / 2) <= now)
     return spoil("too old: records before it may be gone from the log");
   const auto since = held_since(now);
@@ -228,7 +274,8 @@ claim_status lease_view::claim_against(const node_name& node, boot_time now) con
   const auto from = newest->last_renewal.value_or(newest->read);
   const auto wait = takeover_wait(longer(newest->lease, newest->skew));
   const auto ready = newest->after_resignation ? newest->read : after(from, wait);
-  status.stage = now >= ready && newest->judged ? claim_stage::ready : claim_stage::waiting;
+  const bool is_sure = newest->judged && !newest->is_unsure;
+  status.stage = now >= ready && is_sure ? claim_stage::ready : claim_stage::waiting;
   status.until = ready;
   status.why =
       newest->after_resignation
@@ -267,8 +314,9 @@ peer_lease lease_view::peer(const node_name& node) const {
   view.resigned = known->second.resigned;
   view.rules = known->second.rules;
   view.process = known->second.process;
-  view.claimed = std::any_of(claims_.begin(), claims_.end(),
-                             [&](const seen_claim& seen) { return seen.against == node && stands(seen); });
+  view.claimed = std::any_of(claims_.begin(), claims_.end(), [&](const seen_claim& seen) {
+    return seen.against == node && !seen.is_gone && stands(seen);
+  });
   return view;
 }
 

@@ -1,5 +1,6 @@
 // The arithmetic of leases and claims (R18–R24): one node's view of understudy.leases. Pure, one thread.
 #pragma once
+#include "events/control/control_event.hpp"
 #include "events/control/lease.hpp"
 
 #include <chrono>
@@ -34,14 +35,19 @@ enum class claim_stage : std::uint8_t {
 struct claim_status {
   claim_stage stage = claim_stage::none;
   kafka_offset offset{-1};
+  std::optional<broker_time> appended;
   std::optional<boot_time> until; ///< waiting: the earliest time by which it may be ready
   std::string why;                ///< figures for the gate
 };
 
 struct standing_claim {
   kafka_offset offset;
+  std::optional<broker_time> appended;
   node_name by;
 };
+
+/// Ends them all: in a log made anew the last may lie below one of the log before.
+returned return_from(const std::vector<standing_claim>& claims);
 
 /// What a peer's records look like to us.
 struct peer_lease {
@@ -59,13 +65,17 @@ public:
 
   // --- what is read ---
   void fold(const lease_record& record, const lease_place& place);
-  /// Control applied `returned` of `node` for claims up to `claim`; that record lies at `control` and was
-  /// read at `read`.
-  void fold_returned(const node_name& node, kafka_offset claim, kafka_offset control, boot_time read);
+  /// Control applied this of `node`; that record lies at `control` and was read at `read`.
+  void fold_returned(const node_name& node, const returned& said, kafka_offset control, boot_time read);
   /// Control is folded up to `next`.
   void fold_control(kafka_offset next);
   /// Our own resignation was handed over: the lease ends, and only renewals sent after it count (R22).
   void resigned(boot_time handed_over);
+  /// The log begins at `low` and ends at `high`, asked for after everything below next() was folded in.
+  void fold_range(kafka_offset low, kafka_offset high);
+  /// Records were passed over, or it's another log: what was read of it isn't there for others any more, and
+  /// a claim against us may be among what we didn't read.
+  void fold_break(boot_time now);
 
   /// This process's records are of this life from here on (R12).
   void begins(incarnation life) { life_ = life; }
@@ -95,6 +105,9 @@ public:
   /// `node` looks dead: T + skew after the later of its last renewal and the start of our own lease; or it
   /// resigned. False while our own lease doesn't run: the trouble may be ours.
   bool suspected(const node_name& node, boot_time now) const;
+  /// Where the log begins must be asked for: a claimed node has begun a new life behind a claim, and read it
+  /// only if the log had it then.
+  bool asks_for_range() const;
   peer_lease peer(const node_name& node) const;
   std::vector<node_name> peers() const;
   kafka_offset next() const { return next_; }
@@ -102,6 +115,7 @@ public:
 private:
   struct seen_claim {
     kafka_offset offset;
+    std::optional<broker_time> appended;
     node_name by, against;
     std::string process;
     boot_time sent, read;
@@ -110,9 +124,12 @@ private:
     std::chrono::milliseconds lease{}, skew{}; ///< that renewal's; zero: not known
     bool after_resignation = false;            ///< the claimed node's last record before it is a resignation
     bool judged = false, is_void = false;      ///< for good: control is folded as far as the claimer's was
+    bool is_unsure = false;                    ///< the claimed node's life has changed: did it read this one?
+    bool is_gone = false;                      ///< not in the log: whom it's against lives on without it
   };
   struct release {
-    kafka_offset claim, control;
+    returned said;
+    kafka_offset control;
   };
   struct peer_state {
     incarnation life;
@@ -121,13 +138,14 @@ private:
     std::uint32_t rules = 0;
     std::chrono::milliseconds lease{}, skew{}; ///< of its last renewal; zero: not known
     std::string process;
-    std::deque<release> returned;
+    std::deque<release> releases;
   };
 
   void replace_by(std::string process);
   void fold_renewal(const writer& from, const renewal& body, const lease_place& place);
   void fold_claim(const writer& from, const claim& body, const lease_place& place);
-  bool returned_before(const node_name& node, kafka_offset claim, kafka_offset control) const;
+  /// The claimed node has returned from it, said below `control`.
+  bool returned_before(const seen_claim& from, kafka_offset control) const;
   void judge_claims();
   void judge(seen_claim& which) const;
   bool stands(const seen_claim& which) const;

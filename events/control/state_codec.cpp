@@ -179,8 +179,11 @@ std::string encode_account(const account_state& account) {
 
 std::string encode_node(const node_state& node) {
   json::array returns;
-  for (const auto& r : node.returns)
-    returns.push_back(json::object{{"claim", r.claim.value}, {"at", r.at.value}});
+  for (const auto& r : node.returns) {
+    auto one = to_json(r.said);
+    one["at"] = r.at.value;
+    returns.push_back(std::move(one));
+  }
   json::object out{{"name", node.name.value},
                    {"life", node.life.value},
                    {"returns", std::move(returns)},
@@ -233,7 +236,7 @@ result<void> load_node(control_state& state, std::string_view text) {
     node.life = in.read<incarnation>("life");
     in.array("returns", [&](const json::value& element, std::string path) {
       json_fields r(element, std::move(path), complaint);
-      node.returns.push_back({r.read<kafka_offset>("claim"), r.read<kafka_offset>("at")});
+      node.returns.push_back({returned_from(r), r.read<kafka_offset>("at")});
     });
     node.announced = node_announced_from(in.object("announced"));
     node.announced_at = in.read<kafka_offset>("announced_at");

@@ -149,7 +149,12 @@ void partition_reader::wake() {
 
 result<watermarks> partition_reader::watermarks_of(partition_id partition,
                                                    std::chrono::milliseconds timeout) {
-  return state_->ask(partition.value, timeout);
+  return state_->ask(state_->name, partition.value, timeout);
+}
+
+result<watermarks> partition_reader::watermarks_of(const std::string& topic, partition_id partition,
+                                                   std::chrono::milliseconds timeout) {
+  return state_->ask(topic, partition.value, timeout);
 }
 
 bool partition_reader::connected() const {

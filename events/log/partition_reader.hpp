@@ -91,6 +91,9 @@ public:
 
   /// Asks the leader. retryable if it can't be asked.
   result<watermarks> watermarks_of(partition_id partition, std::chrono::milliseconds timeout);
+  /// The same, of another topic.
+  result<watermarks> watermarks_of(const std::string& topic, partition_id partition,
+                                   std::chrono::milliseconds timeout);
 
   /// At least one broker is up, as far as is known. Any thread.
   bool connected() const;

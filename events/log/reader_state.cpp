@@ -118,7 +118,7 @@ void partition_reader::state::judge() {
     if (!p.out_of_range)
       continue;
     asked = clock::now();
-    const auto range = ask(id, ask_patience);
+    const auto range = ask(name, id, ask_patience);
     if (!range)
       return; // asked again in a later poll
     p.out_of_range = false;
@@ -166,13 +166,14 @@ void partition_reader::state::keep_fetching() {
   }
 }
 
-result<watermarks> partition_reader::state::ask(std::int32_t id, std::chrono::milliseconds timeout) const {
+result<watermarks> partition_reader::state::ask(const std::string& of, std::int32_t id,
+                                                std::chrono::milliseconds timeout) const {
   const auto end = clock::now() + timeout;
   const auto one = [&](std::int64_t which) -> result<kafka_offset> {
     const std::unique_ptr<rd_kafka_topic_partition_list_t,
                           destroyed_by<rd_kafka_topic_partition_list_destroy>>
         list{rd_kafka_topic_partition_list_new(1)};
-    auto* asked_for = rd_kafka_topic_partition_list_add(list.get(), name.c_str(), id);
+    auto* asked_for = rd_kafka_topic_partition_list_add(list.get(), of.c_str(), id);
     asked_for->offset = which;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - clock::now());
     // Not rd_kafka_query_watermark_offsets: in librdkafka 2.0.2 it waits past its timeout, for ever when the
@@ -182,7 +183,7 @@ result<watermarks> partition_reader::state::ask(std::int32_t id, std::chrono::mi
       code = asked_for->err;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
       return failure(
-          fmt::format("the range of {} partition {} isn't known: {}", name, id, rd_kafka_err2str(code)), {},
+          fmt::format("the range of {} partition {} isn't known: {}", of, id, rd_kafka_err2str(code)), {},
           true);
     return kafka_offset(asked_for->offset);
   };

@@ -47,7 +47,7 @@ struct partition_reader::state final : client_watch {
   void judge();
   void take_waiting(std::size_t most, fetched& out);
   void keep_fetching();
-  result<watermarks> ask(std::int32_t id, std::chrono::milliseconds timeout) const;
+  result<watermarks> ask(const std::string& of, std::int32_t id, std::chrono::milliseconds timeout) const;
 
   std::string name;
   partition_map partitions;

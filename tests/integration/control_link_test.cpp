@@ -1,6 +1,7 @@
 // What a node reads of control and leases before it begins (R19), against a real broker.
 #include "actors/control/control_link.hpp"
 #include "events/log/topic_names.hpp"
+#include "tests/integration/log_cuts.hpp"
 #include "tests/integration/log_fixture.hpp"
 #include "tests/tools/fixture/eventually.hpp"
 
@@ -27,6 +28,52 @@ control_link::options renewing(const std::string& name, lease_rules rules) {
   o.report = [](const std::string&) {};
   return o;
 }
+
+/// A node that has claimed another, which is gone, and waited.
+struct claimer {
+  const node_name dead{"dead"};
+  const incarnation life{next_life += 10}; ///< behind those of the cases before
+  control_link::options options = begun("claimer", life);
+  std::shared_ptr<lease_keeper> lease = options.lease;
+  control_link link{options};
+
+  static constexpr lease_rules rules{std::chrono::milliseconds(1000), std::chrono::milliseconds(100)};
+
+  static inline std::uint64_t next_life = 0;
+
+  static control_link::options begun(const std::string& name, incarnation life) {
+    auto o = renewing(name, rules);
+    o.first_life = life;
+    return o;
+  }
+
+  claimer() {
+    create(topic::control);
+    create(topic::leases);
+    BOOST_REQUIRE(link.start());
+    control_link gone(begun(dead.value, life));
+    BOOST_REQUIRE(gone.start());
+    BOOST_REQUIRE(fixture::eventually(
+        deadline, [&] { return lease->holds() && peer().last_renewal_read.has_value(); }));
+    gone.stop();
+    link.claim(dead, kafka_offset{0});
+    BOOST_REQUIRE(fixture::eventually(deadline, [&] { return is(claim_stage::ready); }));
+    BOOST_REQUIRE(peer().claimed);
+  }
+  ~claimer() { link.stop(); }
+
+  claim_status status() const {
+    return lease->ask([&](const lease_view& view) { return view.claim_against(dead, boot_now()); });
+  }
+  /// So far at least, of what can be read.
+  bool has_read(kafka_offset end) const {
+    return lease->ask([&](const lease_view& view) { return view.next() > end; });
+  }
+  bool is(claim_stage stage) const { return status().stage == stage; }
+  peer_lease peer() const {
+    return lease->ask([&](const lease_view& view) { return view.peer(dead); });
+  }
+};
 
 } // namespace
 
@@ -114,4 +161,48 @@ BOOST_AUTO_TEST_CASE(r22_nodes_with_other_leases_say_so_once) {
   BOOST_TEST(said.front().starts_with("ten-seconds has another `[cluster] lease` or `skew` than this node: "
                                       "10000 and 700 ms there, 3000 and 500 ms here"),
              said.front());
+}
+
+/// The claimed node comes back and doesn't find the claim: it renews, and acknowledges.
+BOOST_FIXTURE_TEST_CASE(p1_r22_a_claim_that_was_cut_off_the_leases_carries_nothing_once_its_node_is_back,
+                        claimer) {
+  purge(settings(), topic::leases, partition_id{0}, status().offset.next());
+  control_link back(begun(dead.value, life.next()));
+  BOOST_REQUIRE(back.start());
+  BOOST_TEST(fixture::eventually(deadline, [&] { return is(claim_stage::spoilt); }));
+  BOOST_TEST(!peer().claimed);
+  back.stop();
+}
+
+/// Whoever claimed a node that passed over the claim takes it to have read that until a new life begins.
+BOOST_FIXTURE_TEST_CASE(r12_r22_a_node_that_passed_over_leases_begins_a_new_life, claimer) {
+  constexpr std::size_t enough = 1000; // for the new log to end below the place of reading
+  collecting_producer others;
+  for (std::size_t i = 0; i < enough; ++i)
+    others.produce(topic::leases, 0, "unreadable", i);
+  const auto end = others.wait_for(enough).back().offset;
+  BOOST_REQUIRE(fixture::eventually(deadline, [&] { return has_read(end); }));
+  remove_topic(settings(), topic::leases);
+  BOOST_REQUIRE(fixture::eventually(deadline, [&] { return !lease->holds(); }));
+  create(topic::leases);
+  auto reader = partition_reader::open(settings(), topic::leases).value();
+  BOOST_REQUIRE(reader->add(partition_id{0}, kafka_offset{0}));
+  const writer anew{options.node, life.next()};
+  BOOST_TEST(fixture::eventually(deadline, [&] {
+    const auto found = reader->poll(enough, std::chrono::milliseconds(10)).records;
+    return std::ranges::any_of(found, [&](const record& raw) {
+      const auto read = decode_lease_record(raw.payload);
+      return read && read->from == anew && std::holds_alternative<lease_incarnation>(read->body);
+    });
+  }));
+}
+
+BOOST_FIXTURE_TEST_CASE(p1_r22_no_claim_outlives_leases_that_were_made_anew, claimer) {
+  remove_topic(settings(), topic::leases);
+  BOOST_TEST(fixture::eventually(deadline, [&] { return is(claim_stage::spoilt); }));
+  create(topic::leases);
+  BOOST_TEST(!peer().claimed);
+  BOOST_TEST(fixture::eventually(deadline, [&] { return lease->holds(); }));
+  link.claim(dead, kafka_offset{0});
+  BOOST_TEST(fixture::eventually(deadline, [&] { return is(claim_stage::ready); }));
 }

@@ -1,41 +1,16 @@
 // A replica from its first copy on: follows, survives restarts and redelivery, is parked, loses its log.
 #include "events/log/topic_names.hpp"
+#include "tests/integration/log_cuts.hpp"
 #include "tests/integration/replica_world.hpp"
 #include "tests/tools/fixture/eventually.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <librdkafka/rdkafka.h>
 
 using namespace understudy;
 using namespace understudy::replica_test;
+using understudy::testing::purge;
 using namespace std::chrono_literals;
 using fixture::eventually;
-
-namespace {
-
-/// The log of this partition begins at `from` from now on, as retention does it.
-void purge(const kafka_settings& kafka, partition_id partition, kafka_offset from) {
-  char text[256];
-  auto* conf = rd_kafka_conf_new();
-  rd_kafka_conf_set(conf, "bootstrap.servers", kafka.brokers.c_str(), text, sizeof text);
-  auto* client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-  BOOST_REQUIRE(client);
-  auto* offsets = rd_kafka_topic_partition_list_new(1);
-  rd_kafka_topic_partition_list_add(offsets, topic::accounts, partition.value)->offset = from.value;
-  auto* request = rd_kafka_DeleteRecords_new(offsets);
-  auto* queue = rd_kafka_queue_new(client);
-  rd_kafka_DeleteRecords(client, &request, 1, nullptr, queue);
-  auto* answer = rd_kafka_queue_poll(queue, 30'000);
-  BOOST_REQUIRE(answer);
-  BOOST_REQUIRE(rd_kafka_event_error(answer) == RD_KAFKA_RESP_ERR_NO_ERROR);
-  rd_kafka_event_destroy(answer);
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_DeleteRecords_destroy(request);
-  rd_kafka_topic_partition_list_destroy(offsets);
-  rd_kafka_destroy(client);
-}
-
-} // namespace
 
 BOOST_AUTO_TEST_CASE(r16_a_replica_is_loaded_from_a_snapshot_follows_and_meets_its_fence) {
   replica_world world;
@@ -217,7 +192,7 @@ BOOST_AUTO_TEST_CASE(c01_an_account_whose_events_were_purged_asks_for_a_snapshot
   world.deliver_mail(7, 1000, 1010);
   world.deliver_mail(8, 1000, 1010);
   const auto end = world.log->write(partition_id(0), incarnation_event{});
-  purge(world.kafka, partition_id(0), end);
+  purge(world.kafka, topic::accounts, partition_id(0), end);
   const auto before = world.stopped_of(anna, true);
   world.restart({anna, bert});
   BOOST_REQUIRE(world.applied(bert));

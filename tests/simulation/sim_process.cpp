@@ -118,7 +118,7 @@ void sim_process::read_control() {
     const auto result = evolve(control_, record, offset);
     for (std::size_t e = 0; e < result.events.size(); ++e)
       if (const auto* back = std::get_if<returned>(&record.events[e]); back && result.events[e].applied)
-        lease_.fold_returned(record.from.node, back->claim, offset, clock());
+        lease_.fold_returned(record.from.node, *back, offset, clock());
     lease_.fold_control(control_.next());
     if (record.from == writer{host_.name, life_})
       control_own_ = true;
@@ -142,6 +142,8 @@ void sim_process::read_leases() {
     if (landed.record.from == writer{host_.name, life_})
       leases_own_ = true;
   }
+  if (lease_.asks_for_range())
+    lease_.fold_range(kafka_offset{0}, kafka_offset(static_cast<std::int64_t>(log.size())));
 }
 
 void sim_process::read_accounts() {

@@ -32,7 +32,7 @@ void sim_process::answer_claims() {
   returned_at_ = now;
   world_.log.tell("{} was claimed by {}: it ends its commits and returns", host_.name, newest.by);
   host_.db.end_commits();
-  append_control({returned{newest.offset}});
+  append_control({return_from(standing)});
 }
 
 live_facts sim_process::facts() const {
@@ -52,7 +52,7 @@ live_facts sim_process::facts() const {
       continue;
     const bool hasty = world_.chosen.broken == mutant::claim_without_waiting;
     const bool ready = claim.stage == claim_stage::ready || (hasty && claim.stage == claim_stage::waiting);
-    live.claims[name] = {claim.offset, ready, claim.why};
+    live.claims[name] = {claim.offset, ready, claim.why, claim.appended};
   }
   for (const auto& account : control_.accounts())
     live.accounts[account.id].fenced = in_force(account.id);

@@ -43,6 +43,7 @@ std::vector<control_event> one_of_each() {
           control_incarnation{},
           node_announced{"host:7700", "uuid", 17, durability::asynchronous, {{1, 2, "v", "/v", true}}},
           returned{kafka_offset{12}},
+          returned{kafka_offset{12}, broker_time{1700000000000}},
           operation_started{operation_id{"op"}, "promote", "ada", -5, 3, "as typed", two, 65535, true, 64},
           operation_target{operation_id{"op"}, anna, "a@x", one, true},
           operation_adopted{operation_id{"op"}},
@@ -97,7 +98,7 @@ BOOST_FIXTURE_TEST_CASE(the_folded_state_survives_the_way_through_its_documents,
   announce_all();
   enrol_ready(anna);
   enrol_ready(bert);
-  append(one, {returned{kafka_offset{3}},
+  append(one, {returned{kafka_offset{3}}, returned{kafka_offset{4}, broker_time{17}},
                operation_started{operation_id{"op"}, "promote", "ada", 1, 2, "t", two, 7, true, 3},
                operation_target{operation_id{"op"}, anna, "a@x", {}, true},
                operation_target{operation_id{"op"}, bert, "b@x", one, false},

@@ -152,6 +152,20 @@ BOOST_FIXTURE_TEST_CASE(r22_a_decision_is_void_behind_a_return_of_one_of_its_cla
   BOOST_TEST(applied(decide(two, anna, to(two, promotion_kind::unplanned, {{one, kafka_offset{8}}}))));
 }
 
+/// The leases were made anew: their offsets begin again.
+BOOST_FIXTURE_TEST_CASE(r22_a_return_ends_no_claim_that_was_appended_behind_it, ready) {
+  append(one, {returned{kafka_offset{7}, broker_time{1000}}});
+  const auto claimed = [&](std::optional<broker_time> appended) {
+    return applied(decide(two, anna, to(two, promotion_kind::unplanned, {{one, kafka_offset{5}, appended}})));
+  };
+  BOOST_TEST(!claimed({}));
+  BOOST_TEST(!claimed(broker_time{1000}));
+  BOOST_TEST(claimed(broker_time{1001}));
+  append(one, {returned{kafka_offset{5}, broker_time{1001}}}); // no repetition
+  BOOST_TEST(state.node(one)->has_returned(kafka_offset{5}, broker_time{1001}));
+  BOOST_TEST(!state.node(one)->has_returned(kafka_offset{6}, broker_time{1002}));
+}
+
 BOOST_FIXTURE_TEST_CASE(r24_an_unplanned_decision_names_a_claim_for_every_unclosed_epoch, ready) {
   BOOST_TEST(!applied(decide(two, anna, to(two, promotion_kind::unplanned))));
   decide(two, anna, to(two, promotion_kind::unplanned, {{one, kafka_offset{7}}}));

@@ -71,7 +71,7 @@ BOOST_FIXTURE_TEST_CASE(r18_a_renewal_behind_a_claim_does_not_count, world) {
 
 BOOST_FIXTURE_TEST_CASE(r22_after_a_return_only_renewals_sent_after_reading_it_count, world) {
   const auto claim = claims(other, me, 200);
-  view.fold_returned(me, claim, kafka_offset(40), at(1000));
+  view.fold_returned(me, {claim}, kafka_offset(40), at(1000));
   view.fold_control(kafka_offset(41));
   renew(1000, 1010);
   BOOST_TEST(!view.holds(at(1011)));
@@ -193,7 +193,7 @@ BOOST_FIXTURE_TEST_CASE(r22_a_returned_claim_is_spoilt, world) {
   hold(1000, 2000);
   const auto claim = claims(me, other, 2000);
   hold(2500, 6000);
-  view.fold_returned(other, claim, kafka_offset(9), at(6000));
+  view.fold_returned(other, {claim}, kafka_offset(9), at(6000));
   view.fold_control(kafka_offset(10));
   BOOST_TEST((stage(6000) == claim_stage::spoilt));
 }
@@ -238,6 +238,7 @@ BOOST_FIXTURE_TEST_CASE(r22_a_claim_older_than_half_the_retention_carries_no_dec
 
 BOOST_FIXTURE_TEST_CASE(r22_a_claim_by_a_node_against_which_one_stands_is_void, world) {
   renew(100, 110);
+  other_renews(150);
   claims(me, other, 200);
   claims(other, me, 300, 5);                           // it has not read ours
   BOOST_TEST(view.claims_against_self().size() == 1u); // not judged before control is read as far
@@ -251,8 +252,96 @@ BOOST_FIXTURE_TEST_CASE(r22_a_claim_by_a_node_that_returned_before_it_claimed_st
   renew(100, 110);
   const auto ours = claims(me, other, 200);
   claims(other, me, 300, 5);
-  view.fold_returned(other, ours, kafka_offset(4), at(350)); // below what the claimer had read
+  view.fold_returned(other, {ours}, kafka_offset(4), at(350)); // below what the claimer had read
   view.fold_control(kafka_offset(5));
+  BOOST_TEST(view.claims_against_self().size() == 1u);
+}
+
+/// The log was cut behind the claim while `other` was down: it began anew without having read it.
+BOOST_FIXTURE_TEST_CASE(p1_r22_a_claim_that_the_claimed_nodes_next_life_did_not_read_is_spoilt, world) {
+  hold(1000, 2000);
+  const auto claim = claims(me, other, 2000);
+  hold(2500, 6000);
+  BOOST_TEST((stage(6000) == claim_stage::ready));
+  BOOST_TEST(!view.asks_for_range());
+  read({{other, incarnation{2}}, lease_incarnation{}}, 6100);
+  BOOST_TEST(view.asks_for_range());
+  BOOST_TEST((stage(6100) == claim_stage::waiting));
+  view.fold_range(claim.next(), kafka_offset(offset - 1)); // a deposed leader's
+  BOOST_TEST((stage(6100) == claim_stage::waiting));
+  view.fold_range(claim.next(), kafka_offset(offset));
+  BOOST_TEST((stage(6100) == claim_stage::spoilt));
+  BOOST_TEST(!view.peer(other).claimed);
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_a_claim_that_the_log_still_has_was_read_by_the_claimed_nodes_next_life, world) {
+  hold(1000, 2000);
+  const auto claim = claims(me, other, 2000);
+  hold(2500, 6000);
+  read({{other, incarnation{2}}, lease_incarnation{}}, 6100);
+  view.fold_range(claim, kafka_offset(offset));
+  BOOST_TEST((stage(6100) == claim_stage::ready));
+  BOOST_TEST(view.peer(other).claimed);
+  view.fold_range(claim.next(), kafka_offset(offset)); // cut later: it was read
+  BOOST_TEST((stage(6100) == claim_stage::ready));
+}
+
+BOOST_FIXTURE_TEST_CASE(p1_r22_a_claim_in_a_log_that_was_made_anew_is_spoilt, world) {
+  other_renews(1000);
+  hold(1000, 2000);
+  claims(me, other, 2000);
+  hold(2500, 6000);
+  claims(third, me, 6000);
+  view.fold_break(at(6100));
+  BOOST_TEST(!view.holds(at(6100)));
+  offset = 0;
+  hold(6200, 6200);
+  BOOST_TEST(!view.holds(at(6200))); // whoever claimed us may have decided before it saw the new log
+  view.fold_returned(me, return_from(view.claims_against_self()), kafka_offset(9), at(6300));
+  view.fold_control(kafka_offset(10));
+  hold(6400, 6400);
+  BOOST_TEST(view.holds(at(6400)));
+  BOOST_TEST((stage(6400) == claim_stage::spoilt));
+  BOOST_TEST(!view.peer(other).claimed);
+}
+
+/// Else it would be void in our eyes alone, and we would acknowledge on.
+BOOST_FIXTURE_TEST_CASE(r22_a_claim_that_is_gone_makes_none_behind_it_void, world) {
+  const auto gone = claims(third, other, 100);
+  read({{other, incarnation{2}}, lease_incarnation{}}, 200);
+  read({{other, incarnation{2}}, claim{me, "x", at(300), kafka_offset(0)}}, 300);
+  view.fold_range(gone.next(), kafka_offset(offset));
+  BOOST_TEST(view.claims_against_self().size() == 1u);
+  renew(400, 410);
+  BOOST_TEST(!view.holds(at(420)));
+}
+
+BOOST_FIXTURE_TEST_CASE(r22_a_return_ends_no_claim_of_a_log_made_anew, world) {
+  offset = 50;
+  hold(1000, 2000);
+  claims(me, other, 2000);
+  view.fold_returned(other, {kafka_offset(60), broker_time(1'002'500)}, kafka_offset(9), at(2500));
+  view.fold_control(kafka_offset(10));
+  BOOST_TEST((stage(2500) == claim_stage::spoilt));
+  view.fold_break(at(3000));
+  offset = 0;
+  hold(3500, 4000);
+  claims(me, other, 4000);
+  hold(4500, 8000);
+  BOOST_TEST((stage(8000) == claim_stage::ready));
+}
+
+/// A node answers for all that stand, in whatever log they lie.
+BOOST_FIXTURE_TEST_CASE(r22_one_return_ends_all_claims_that_stand, world) {
+  offset = 50;
+  claims(other, me, 100);
+  view.fold_break(at(200));
+  offset = 0;
+  claims(third, me, 300);
+  view.fold_returned(me, return_from(view.claims_against_self()), kafka_offset(9), at(400));
+  view.fold_control(kafka_offset(10));
+  BOOST_TEST(view.claims_against_self().empty());
+  claims(other, me, 500);
   BOOST_TEST(view.claims_against_self().size() == 1u);
 }
 
