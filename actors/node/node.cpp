@@ -53,9 +53,8 @@ node::node(node_config config, node_variant variant)
     , parts_(std::make_shared<node_parts>()) {
   parts_->config = std::move(config);
   parts_->process = new_uuid();
-  parts_->started_ms = wall_ms();
+  start_at(wall_ms());
   parts_->marker_patience = variant_.marker_patience.value_or(parts_->marker_patience);
-  life_ = incarnation(static_cast<std::uint64_t>(parts_->started_ms) * 1000);
 }
 
 node::~node() = default;

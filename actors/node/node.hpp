@@ -39,6 +39,7 @@ public:
 
 private:
   result<void> start();
+  void start_at(std::int64_t ms);
   result<void> start_http();
   result<void> make_tls();
   result<void> get_to_know(sql_session& session);

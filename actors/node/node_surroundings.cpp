@@ -19,6 +19,9 @@ namespace understudy {
 namespace {
 
 constexpr std::chrono::seconds kafka_patience{5};
+/// A process whose producers end has a further life each time: there is room for them below the next
+/// process's.
+constexpr std::uint64_t lives_a_ms = 1000;
 constexpr std::chrono::milliseconds look_for_stop{50};
 
 struct topics_ready {
@@ -70,6 +73,10 @@ result<std::string> unlike_folded(partition_reader& reader, kafka_offset folded,
   return fmt::format("has another record at offset {} than this node has read there", last);
 }
 
+std::int64_t started_ms_of(incarnation life) {
+  return static_cast<std::int64_t>(life.value / lives_a_ms);
+}
+
 /// What takes its whole patience when nobody answers runs beside this thread. Nothing: the node is to stop
 /// first; the process ends without the rest.
 template <class T>
@@ -84,6 +91,11 @@ std::optional<T> unless(const std::function<bool()>& stopping, std::function<T()
 }
 
 } // namespace
+
+void node::start_at(std::int64_t ms) {
+  parts_->started_ms = ms;
+  life_ = incarnation(static_cast<std::uint64_t>(ms) * lives_a_ms);
+}
 
 /// From here on every session is to this server, or isn't made.
 result<void> node::get_to_know(sql_session& session) {
@@ -180,8 +192,12 @@ result<void> node::restore_control() {
   state.set_next((*position)->next);
   parts_->control->restore_appended((*position)->appended);
   parts_->server->saw((*position)->next);
+  // The clock may have been set back: what the former process wrote must not look like a later one's (R19).
+  if (const auto* former = state.node(parts_->config.node.name))
+    start_at(std::max(parts_->started_ms, started_ms_of(former->life) + 1));
   // The claims that nodes came back from are told by control alone: what is folded isn't read again (R22).
   parts_->lease->change([&](lease_view& view) {
+    view.started(parts_->started_ms);
     for (const auto& [name, known] : state.nodes())
       for (const auto& back : known.returns)
         view.fold_returned(name, back.said, back.at, boot_now());

@@ -77,6 +77,8 @@ public:
   /// a claim against us may be among what we didn't read.
   void fold_break(boot_time now);
 
+  /// This process counts as started then: behind its former ones, whatever the clock says (R19).
+  void started(std::int64_t ms) { started_ms_ = ms; }
   /// This process's records are of this life from here on (R12).
   void begins(incarnation life) { life_ = life; }
 

@@ -374,4 +374,32 @@ BOOST_AUTO_TEST_CASE(a_wrong_broker_address_is_named_and_the_node_can_be_stopped
   BOOST_TEST(lost.node.wait(20s).value_or(-1) == 0);
 }
 
+/// Its former process wrote an hour from now. (The last of this program: whoever starts behind it does so
+/// too.)
+BOOST_AUTO_TEST_CASE(r12_r19_a_node_whose_clock_was_set_back_comes_after_its_own_former_process) {
+  auto stored = first.db.connect();
+  stored.query("SET sql_log_bin=0");
+  const auto known = fmt::format("SELECT COUNT(*) FROM understudy.control_node WHERE name='{}'", first.name);
+  BOOST_REQUIRE(eventually(patience, [&] { return stored.value(known) == "1"; }));
+  BOOST_REQUIRE(first.node.stop());
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                      (std::chrono::system_clock::now() + 1h).time_since_epoch())
+                      .count();
+  const writer former{node_name(first.name), incarnation(static_cast<std::uint64_t>(ms) * 1000)};
+  std::promise<void> written;
+  auto producer = producer::start({world.kafka.bootstrap(), {}, "former", {}}, {},
+                                  {[&](delivery&&) { written.set_value(); }, [](const error&) {}, {}});
+  BOOST_REQUIRE(producer);
+  BOOST_REQUIRE((*producer)->produce(topic::leases, partition_id{0}, first.name,
+                                     encode({former, renewal{"former", ms, 1, boot_time(1)}}), 0));
+  BOOST_REQUIRE(written.get_future().wait_for(patience) == std::future_status::ready);
+  (*producer)->stop(0ms);
+  stored.query(
+      fmt::format("UPDATE understudy.control_node SET doc=JSON_SET(doc, '$.life', {}) WHERE name='{}'",
+                  former.life, first.name));
+  BOOST_TEST(stored.affected() == 1u);
+  first.start_and_wait();
+  BOOST_TEST(!first.node.wait(2s)); // it has read the renewal, which is no later process's
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -345,6 +345,12 @@ BOOST_FIXTURE_TEST_CASE(r22_one_return_ends_all_claims_that_stand, world) {
   BOOST_TEST(view.claims_against_self().size() == 1u);
 }
 
+BOOST_FIXTURE_TEST_CASE(r19_a_process_starts_behind_its_own_former_one_though_the_clock_was_set_back, world) {
+  view.started(2001);
+  read({{me, incarnation{1}}, renewal{"uuid-former", 2000, 1, at(1), 1}}, 50);
+  BOOST_TEST(!view.replaced());
+}
+
 BOOST_FIXTURE_TEST_CASE(suspicion_counts_from_the_start_of_the_own_lease, world) {
   other_renews(1000);
   BOOST_TEST(!view.suspected(other, at(9000))); // we hold none: the trouble may be ours
