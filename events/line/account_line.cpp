@@ -94,6 +94,10 @@ std::optional<line_verdict> account_line::judge_writer(const writer& from, epoch
   const auto* entry = terms.find(term);
   if (!entry)
     return line_wait{}; // decided further on in control
+  // Who begins without a number needs nothing from before: its writer had read the fence, in a log that was
+  // replaced since, maybe (C01).
+  if (term > position_.term && !position_.number && entry == terms.active() && entry->primary == from.node)
+    position_.term = term;
   if (term > position_.term)
     return stop(
         {fmt::format("a record of epoch {} by {}, but no valid fence began that epoch", term, from.node),

@@ -258,6 +258,18 @@ BOOST_FIXTURE_TEST_CASE(a_reader_that_begins_behind_an_active_fence_knows_the_ep
   BOOST_TEST(is<line_deliver>(read_late(two, 2, 5)));
 }
 
+/// The log that had it was replaced; who goes on from a number needs what lay before the fence.
+BOOST_FIXTURE_TEST_CASE(c01_who_begins_in_a_log_without_the_active_epochs_fence_goes_by_control, world) {
+  claimed_promotion(two);
+  say(two, anna, activated{epoch{2}, kafka_offset{50}, sequence{4}, ""});
+  const snapshot_event marker{anna, epoch{2}, sequence{5}, "snap", partition_id{0}, kafka_offset{0}};
+  partition_line late(kafka_offset{0}, state.next(), nullptr);
+  const account_event found{{two, incarnation{1}}, marker};
+  BOOST_TEST(is<line_snapshot>(late.step(account_event(found), kafka_offset{1}, state_terms(state))));
+  late.follow(anna, {epoch{1}, sequence{4}, id(7)});
+  BOOST_TEST(is<line_stop>(late.step(account_event(found), kafka_offset{2}, state_terms(state))));
+}
+
 BOOST_FIXTURE_TEST_CASE(records_of_an_earlier_enrolment_concern_nobody, world) {
   write(one, 1, 1, 10);
   decide(one, anna, withdrawn{});
