@@ -212,11 +212,8 @@ void partition_reading::need_snapshot(const account_id& account, const std::stri
   say_reason(account, f, f.next, std::string(needs_snapshot_mark) + why);
 }
 
-void partition_reading::lose(const account_id& account, feed& f, const std::string& why) {
-  if (f.placed)
-    need_snapshot(account, why);
-  else
-    begin_watching(account, f, position_.value_or(kafka_offset{}));
+void partition_reading::lose(const account_id& account, const std::string& why) {
+  need_snapshot(account, why);
   sink_.halted(account, halt::needs_snapshot, error{why, "a new snapshot is needed", false}, 0);
 }
 
@@ -230,7 +227,7 @@ void partition_reading::purged(kafka_offset low) {
   if (pass_)
     pass_ = std::max(*pass_, low);
   for (const auto& [account, needed] : lost)
-    lose(account, feeds_.at(account),
+    lose(account,
          fmt::format("its events from offset {} on are gone: the log begins at {} (retention was faster)",
                      needed, low));
 }
@@ -238,8 +235,8 @@ void partition_reading::purged(kafka_offset low) {
 void partition_reading::truncated(kafka_offset high) {
   std::vector<account_id> lost;
   for (auto& [account, f] : feeds_) {
-    if (!f.placed) {
-      begin_watching(account, f, high);
+    if (!f.placed) { // its marker may have been in the tail, and whoever wrote it believes it to be there
+      lost.push_back(account);
       continue;
     }
     const bool idle = sink_.idle(account);
@@ -258,9 +255,24 @@ void partition_reading::truncated(kafka_offset high) {
     pass_ = high;
   lives_.forget_from(high);
   for (const auto& account : lost)
-    lose(account, feeds_.at(account),
-         fmt::format("it holds events that are no longer in Kafka: the log ends at {} (its tail was lost)",
-                     high));
+    lose(account, fmt::format("{} no longer in Kafka: the log ends at {} (its tail was lost)",
+                              feeds_.at(account).placed ? "it holds events that are"
+                                                        : "the snapshot that it waits for may be",
+                              high));
+}
+
+void partition_reading::replaced(kafka_offset low) {
+  position_ = low;
+  lives_ = {};
+  std::vector<account_id> all;
+  for (auto& [account, f] : feeds_) {
+    f.loading_from.reset(); // nor is there anything to go back to
+    f.may_return_to.reset();
+    all.push_back(account);
+  }
+  for (const auto& account : all)
+    lose(account,
+         "its events are no longer in Kafka: the log that they were read from was replaced by another");
 }
 
 bool partition_reading::may_pass(const account_id& account, const feed& f, time_point now) const {

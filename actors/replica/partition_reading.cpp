@@ -152,7 +152,7 @@ void partition_reading::on_stop(const account_id& account, feed& f, error why, k
     halt_at(account, f, f.open ? f.open->first : offset, why.what);
     return sink_.halted(account, halt::stopped, std::move(why), 0);
   }
-  lose(account, f, why.what);
+  lose(account, why.what);
 }
 
 void partition_reading::on_undecodable(const std::string& key, kafka_offset offset, const decode_error& why,

@@ -117,6 +117,9 @@ public:
   void purged(kafka_offset low);
   /// The log ends at `high`, below what was read (C01).
   void truncated(kafka_offset high);
+  /// It's another log under the same name, which begins at `low`: no offset that was kept means anything in
+  /// it (C01).
+  void replaced(kafka_offset low);
 
   // --- catching up ----------------------------------------------------------------------------------------
   /// Takes parked accounts in that can go on. A value: a reader is to begin at this offset.
@@ -194,7 +197,7 @@ private:
   void say_reason(const account_id& account, feed& f, kafka_offset next, const std::string& reason);
   void take_reason_back(const account_id& account, feed& f);
   void halt_at(const account_id& account, feed& f, kafka_offset next, const std::string& reason);
-  void lose(const account_id& account, feed& f, const std::string& why);
+  void lose(const account_id& account, const std::string& why);
   void drop_older_parts(const writer& begun);
   bool may_pass(const account_id& account, const feed& f, time_point now) const;
   kafka_offset needed_by(const feed& f) const;

@@ -52,8 +52,8 @@ result<stored_replicas> progress_store::load() {
         return local_state::open(**s);
       })
       .and_then([&](local_state local) {
-        return local.reader_offsets().and_then([&](std::map<partition_id, kafka_offset> offsets) {
-          found.offsets = std::move(offsets);
+        return local.reader_places().and_then([&](std::map<partition_id, reader_place> places) {
+          found.places = std::move(places);
           return local.stopped();
         });
       })
@@ -94,7 +94,7 @@ result<std::optional<stored_replicas::replica>> progress_store::find(const accou
 }
 
 result<void> progress_store::store(reading_progress reached) {
-  merge_newer(due_.offsets, std::move(reached.offsets));
+  merge_newer(due_.places, std::move(reached.places));
   merge_newer(due_.lives, std::move(reached.lives));
   merge_newer(due_.reasons, std::move(reached.reasons));
   due_.shapes.merge(reached.shapes);
@@ -114,7 +114,7 @@ result<void> progress_store::store(reading_progress reached) {
                            : std::nullopt;
   if (auto done = shapes.store_lines(due_.lives); !done)
     return done;
-  if (auto done = local->store_progress(due_.offsets, stopped); !done)
+  if (auto done = local->store_progress(due_.places, stopped); !done)
     return done;
   due_ = {};
   return {};

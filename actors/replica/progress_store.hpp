@@ -13,7 +13,7 @@ struct stored_replicas {
   };
   std::map<account_id, replica> replicas;
   std::map<account_id, stopped_account> stopped;
-  std::map<partition_id, kafka_offset> offsets;
+  std::map<partition_id, reader_place> places;
   std::map<partition_id, lives_log> lives;
   std::vector<std::string> shapes; ///< records of understudy.accounts
   std::uint64_t index_volume = 0;

@@ -39,15 +39,20 @@ partition_reading* replica_reader::reading_of(const account_id& account) {
   return found == where_.end() ? nullptr : &reading(found->second);
 }
 
-void replica_reader::begin(partition_id partition, std::optional<kafka_offset> stored, kafka_offset otherwise,
+void replica_reader::begin(partition_id partition, std::optional<reader_place> stored, kafka_offset otherwise,
                            lives_log lives) {
   post([this, partition, stored, otherwise, lives = std::move(lives)]() mutable {
     auto& r = reading(partition);
     if (r.begun())
       return;
-    const auto at = stored ? *stored : r.lowest_place().value_or(otherwise);
+    const auto at = stored ? stored->next : r.lowest_place().value_or(otherwise);
     r.begin(at, std::move(lives));
-    if (auto added = main_->add(partition, at); !added)
+    auto& log = logs_[partition];
+    if (stored && stored->mark) {
+      log.marks.met(*stored->mark);
+      log.asked = stored->mark;
+    }
+    if (auto added = main_->add(partition, log.asked ? log.asked->offset : at); !added)
       say(log_level::error, added.error().what);
   });
 }
@@ -146,9 +151,9 @@ reading_progress replica_reader::progress() {
     reached.reasons.merge(r.take_reasons());
     if (!r.begun())
       continue;
-    const auto safe = r.safe();
-    if (auto& stored = stored_offsets_[partition]; std::exchange(stored, safe) != safe)
-      reached.offsets[partition] = safe;
+    const reader_place place{r.safe(), logs_[partition].marks.newest()};
+    if (auto& stored = stored_places_[partition]; std::exchange(stored, place) != place)
+      reached.places[partition] = place;
     r.forget_lives();
     auto lives = r.lives().text();
     if (auto& stored = stored_lives_[partition]; stored != lives) {

@@ -76,6 +76,7 @@ void replica::settle_at(const replica_located& located) {
 }
 
 void replica::begin_at(const account_placement& where, const replay_point& at) {
+  last_fence_ = nowhere; // of a log that was replaced since, maybe
   around_->pool().open(where, at);
   around_->reader().place(partition_, account_, at);
   around_->board().change(account_, [&](replica_board::entry& e) {
@@ -134,6 +135,11 @@ void replica::on(const reading_halted& halted) {
   case halt::stopped:
     return stop(halted.why, false);
   case halt::needs_snapshot:
+    refused_.reset(); // it goes on at a place of the log that is gone
+    if (!parked_.empty())
+      return need_snapshot(parked_);
+    snapshot_.clear();
+    around_->board().change(account_, [](replica_board::entry& e) { e.loading.clear(); });
     await_nothing();
     become(phase::waiting_for_snapshot, halted.why.what);
     return stop(halted.why, true);

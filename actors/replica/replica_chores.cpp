@@ -101,11 +101,11 @@ void replica_services::locate_now(const account_id& account) {
     if (located.found) {
       located.read_from = located.found->row.next;
       // Below the stored offset nothing of it is left, unless it stood still: then not below its own.
-      const auto offset = found_.offsets.find(what->partition);
+      const auto place = found_.places.find(what->partition);
       if (stopped != found_.stopped.end())
         located.read_from = std::max(located.read_from, stopped->second.next);
-      else if (offset != found_.offsets.end())
-        located.read_from = std::max(located.read_from, offset->second);
+      else if (place != found_.places.end())
+        located.read_from = std::max(located.read_from, place->second.next);
     }
   } else {
     auto row = chore_store_.find(account);
@@ -173,11 +173,11 @@ void replica_services::park(const account_id& account, const std::string& reason
 bool replica_services::begin_partition(partition_id partition) {
   if (begun_.contains(partition))
     return true;
-  const auto stored = found_.offsets.find(partition);
+  const auto stored = found_.places.find(partition);
   auto lives = found_.lives.contains(partition) ? found_.lives.at(partition) : lives_log{};
-  if (stored != found_.offsets.end()) {
+  if (stored != found_.places.end()) {
     begun_.insert(partition);
-    reader_->begin(partition, stored->second, stored->second, std::move(lives));
+    reader_->begin(partition, stored->second, stored->second.next, std::move(lives));
     return true;
   }
   auto asks = partition_reader::open(options_.kafka, topic::accounts);

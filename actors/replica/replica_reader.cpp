@@ -175,6 +175,8 @@ void replica_reader::poll_passes(clock::time_point now) {
 
 void replica_reader::start_passes(clock::time_point now) {
   for (auto& [partition, r] : readings_) {
+    if (logs_[partition].asked)
+      continue;
     if (const auto from = r.begin_pass(now))
       if (auto added = catch_up_->add(partition, *from); !added)
         say(log_level::error, added.error().what);
@@ -199,6 +201,7 @@ void replica_reader::end_passes() {
 void replica_reader::take(fetched&& got, bool catching_up) {
   const auto now = clock::now();
   std::size_t bytes = 0;
+  moved_.clear();
   for (auto& r : got.records) {
     bytes += r.key.size() + r.payload.size();
     on_record(std::move(r), catching_up, now);
@@ -214,8 +217,12 @@ void replica_reader::on_record(record&& r, bool catching_up, clock::time_point n
   if (found == readings_.end())
     return;
   auto& partition = found->second;
-  if (catching_up && !partition.passing())
-    return; // fetched before the pass ended
+  if (catching_up ? !partition.passing() : moved_.contains(r.partition))
+    return; // fetched before the pass ended, or for where the reader was
+  auto& log = logs_[r.partition];
+  if (!catching_up && log.asked)
+    return judge(r);
+  const auto time = r.time;
   if (partition.wants(r.key, r.offset, catching_up)) {
     auto event = decoder_.decode(r.payload, *options_.shapes);
     if (!event) {
@@ -231,6 +238,8 @@ void replica_reader::on_record(record&& r, bool catching_up, clock::time_point n
     }
   }
   partition.passed(r.offset, catching_up);
+  if (!catching_up && time)
+    log.marks.met({r.offset, *time});
 }
 
 void replica_reader::on_shape(const record& r, shape&& table) {
@@ -240,27 +249,6 @@ void replica_reader::on_shape(const record& r, shape&& table) {
   if (auto added = options_.shapes->add(std::move(table)); !added)
     return say(log_level::error, added.error().what);
   new_shapes_.emplace(fingerprint, r.payload);
-}
-
-void replica_reader::on_trouble(const reader_event& trouble, bool catching_up) {
-  const auto found = readings_.find(trouble.partition);
-  if (found == readings_.end())
-    return;
-  auto& partition = found->second;
-  say(log_level::error,
-      fmt::format("partition {} of {}: {}", trouble.partition, topic::accounts, trouble.text));
-  auto& reader = catching_up ? *catch_up_ : *main_;
-  const auto seek = [&](kafka_offset to) {
-    if (auto sought = reader.seek(trouble.partition, to); !sought)
-      say(log_level::error, sought.error().what);
-  };
-  if (trouble.kind == reader_trouble::purged) {
-    partition.purged(trouble.low);
-    seek(trouble.low);
-  } else if (trouble.kind == reader_trouble::truncated) {
-    partition.truncated(trouble.high);
-    seek(trouble.high);
-  }
 }
 
 } // namespace understudy

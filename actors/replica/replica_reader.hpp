@@ -5,17 +5,18 @@
 #include "actors/replica/partition_reading.hpp"
 #include "events/codec/shape_registry.hpp"
 #include "events/log/partition_reader.hpp"
+#include "storage/state/local_state.hpp"
 
 namespace understudy {
 
-/// What must survive a restart; offsets only count once everything else is stored.
+/// What must survive a restart; places only count once everything else is stored.
 struct reading_progress {
-  std::map<partition_id, kafka_offset> offsets;
+  std::map<partition_id, reader_place> places;
   std::map<partition_id, std::string> lives;
   /// nullopt: not held any more.
   std::map<account_id, std::optional<std::pair<kafka_offset, std::string>>> reasons;
   std::map<std::uint64_t, std::string> shapes; ///< records of understudy.accounts by fingerprint
-  bool empty() const { return offsets.empty() && lives.empty() && reasons.empty() && shapes.empty(); }
+  bool empty() const { return places.empty() && lives.empty() && reasons.empty() && shapes.empty(); }
 };
 
 class replica_reader final : public reading_sink {
@@ -44,7 +45,7 @@ public:
   reading_progress last_progress() { return progress(); }
 
   // Any thread; done in the order of the calls.
-  void begin(partition_id partition, std::optional<kafka_offset> stored, kafka_offset otherwise,
+  void begin(partition_id partition, std::optional<reader_place> stored, kafka_offset otherwise,
              lives_log lives);
   void place(partition_id partition, account_id account, replay_point at);
   void watch(partition_id partition, account_id account);
@@ -68,6 +69,13 @@ public:
 
 private:
   using clock = std::chrono::steady_clock;
+  /// What tells a partition's log from another one that came under its name (C01).
+  struct known_log {
+    log_marks marks;
+    std::optional<log_mark> asked;   ///< read again: nothing else is taken until it's known to be the same
+    std::optional<log_mark> doubted; ///< asked for when reading was refused: once, or it went round for ever
+    std::optional<kafka_offset> cut; ///< the log ends here, below what was read
+  };
 
   void run();
   bool open_readers();
@@ -82,6 +90,11 @@ private:
   void on_record(record&& r, bool catching_up, clock::time_point now);
   void on_shape(const record& r, shape&& table);
   void on_trouble(const reader_event& trouble, bool catching_up);
+  void prove(partition_id id, const log_mark& mark, std::optional<kafka_offset> cut);
+  void judge(const record& r);
+  void prove_no_more(partition_id id);
+  void begin_another_log(partition_id id, kafka_offset low);
+  void seek(partition_reader& reader, partition_id id, kafka_offset to) const;
   void publish();
   reading_progress progress();
   partition_reading& reading(partition_id partition);
@@ -113,10 +126,12 @@ private:
   std::unique_ptr<partition_reader> catch_up_;
   decoder decoder_;
   std::map<partition_id, partition_reading> readings_;
+  std::map<partition_id, known_log> logs_;
+  std::set<partition_id> moved_; ///< by a record: those polled with it are of where the reader was before
   std::unordered_map<account_id, partition_id> where_;
   std::set<partition_id> waiting_for_pass_; ///< main reader paused
   std::map<partition_id, std::string> stored_lives_;
-  std::map<partition_id, kafka_offset> stored_offsets_;
+  std::map<partition_id, reader_place> stored_places_;
   std::map<std::uint64_t, std::string> new_shapes_;
   clock::time_point next_store_{};
   bool storing_ = false;

@@ -48,6 +48,26 @@ sql_result<void> remove_accounts(sql_session& session, const std::vector<account
   return {};
 }
 
+sql_result<void> store_read_from(sql_session& session, const std::map<partition_id, kafka_offset>& next) {
+  multi_row rows(session, "INSERT INTO understudy.capture_partition(partition_no, next_offset) VALUES ",
+                 " ON DUPLICATE KEY UPDATE next_offset=VALUES(next_offset)");
+  for (const auto& [partition, offset] : next)
+    if (auto added = rows.add(fmt::format("{},{}", partition, offset)); !added)
+      return added;
+  return rows.flush();
+}
+
+result<std::map<partition_id, kafka_offset>> stored_read_from(sql_session& session) {
+  session.doing("read offsets from understudy.capture_partition");
+  auto found = session.query("SELECT partition_no, next_offset FROM understudy.capture_partition");
+  if (!found)
+    return passed_on(found);
+  std::map<partition_id, kafka_offset> out;
+  for (const auto& row : found->rows)
+    out.emplace(to_id<partition_id>(row[0]), to_id<kafka_offset>(row[1]));
+  return out;
+}
+
 captured_account captured_from(const sql_row_view& row) {
   captured_account out;
   out.account = account_id(std::string(row[0]));
@@ -85,7 +105,7 @@ result<void> local_state::store_capture(const capture_checkpoint& checkpoint,
       return done;
     if (done = remove_accounts(*session_, gone); !done)
       return done;
-    if (done = upsert_offsets("capture_partition", checkpoint.read_from); !done)
+    if (done = store_read_from(*session_, checkpoint.read_from); !done)
       return done;
     return store_checkpoint(*session_, checkpoint);
   });
@@ -110,7 +130,7 @@ result<std::optional<capture_checkpoint>> local_state::capture() {
   auto settled = gtid_position::parse(to_text(row[0]));
   if (!settled)
     return tl::make_unexpected(settled.error());
-  auto read_from = offsets("capture_partition");
+  auto read_from = stored_read_from(*session_);
   if (!read_from)
     return tl::make_unexpected(read_from.error());
   return std::optional(capture_checkpoint{
@@ -131,34 +151,20 @@ result<void> local_state::each_captured(const std::function<void(captured_accoun
   return {};
 }
 
-sql_result<void> local_state::upsert_offsets(const char* table,
-                                             const std::map<partition_id, kafka_offset>& next) {
-  multi_row rows(*session_,
-                 fmt::format("INSERT INTO understudy.{}(partition_no, next_offset) VALUES ", table),
-                 " ON DUPLICATE KEY UPDATE next_offset=VALUES(next_offset)");
-  for (const auto& [partition, offset] : next)
-    if (auto added = rows.add(fmt::format("{},{}", partition, offset)); !added)
-      return added;
-  return rows.flush();
-}
-
-result<std::map<partition_id, kafka_offset>> local_state::offsets(const char* table) {
-  session_->doing(fmt::format("read offsets from understudy.{}", table));
-  auto found = session_->query(fmt::format("SELECT partition_no, next_offset FROM understudy.{}", table));
+result<std::map<partition_id, reader_place>> local_state::reader_places() {
+  session_->doing("read where the readers stand");
+  auto found =
+      session_->query("SELECT partition_no, next_offset, mark_offset, mark_time FROM understudy.reader");
   if (!found)
     return passed_on(found);
-  std::map<partition_id, kafka_offset> out;
-  for (const auto& row : found->rows)
-    out.emplace(to_id<partition_id>(row[0]), to_id<kafka_offset>(row[1]));
+  std::map<partition_id, reader_place> out;
+  for (const auto& row : found->rows) {
+    reader_place place{to_id<kafka_offset>(row[1])};
+    if (row[2] && row[3])
+      place.mark = log_mark{to_id<kafka_offset>(row[2]), to_id<broker_time>(row[3])};
+    out.emplace(to_id<partition_id>(row[0]), place);
+  }
   return out;
-}
-
-result<void> local_state::store_reader_offsets(const std::map<partition_id, kafka_offset>& next) {
-  session_->doing("store the readers' offsets");
-  return plain(session_->transaction([&] { return upsert_offsets("reader", next); }));
-}
-result<std::map<partition_id, kafka_offset>> local_state::reader_offsets() {
-  return offsets("reader");
 }
 
 result<void> local_state::store_stopped(const stopped_account& account) {
@@ -183,14 +189,24 @@ result<void> local_state::remove_stopped(const account_id& account) {
 }
 
 result<void>
-local_state::store_progress(const std::map<partition_id, kafka_offset>& next,
+local_state::store_progress(const std::map<partition_id, reader_place>& places,
                             const std::map<account_id, std::optional<stopped_account>>& changed) {
   auto stored = session_->transaction([&]() -> sql_result<void> {
     for (const auto& [account, stopped] : changed)
       if (auto done = stopped ? store_stopped(*stopped) : remove_stopped(account); !done)
         return tl::make_unexpected(sql_error{done.error()});
-    session_->doing("store the readers' offsets");
-    return upsert_offsets("reader", next);
+    session_->doing("store where the readers stand");
+    multi_row rows(*session_,
+                   "INSERT INTO understudy.reader(partition_no, next_offset, mark_offset, mark_time) VALUES ",
+                   " ON DUPLICATE KEY UPDATE next_offset=VALUES(next_offset), "
+                   "mark_offset=VALUES(mark_offset), mark_time=VALUES(mark_time)");
+    for (const auto& [partition, place] : places) {
+      const auto mark =
+          place.mark ? fmt::format("{},{}", place.mark->offset, place.mark->time) : std::string("NULL,NULL");
+      if (auto added = rows.add(fmt::format("{},{},{}", partition, place.next, mark)); !added)
+        return added;
+    }
+    return rows.flush();
   });
   return plain(stored);
 }

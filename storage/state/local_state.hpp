@@ -2,6 +2,7 @@
 // stand, why accounts stopped. Every store is one transaction that commits at once also while commits are
 // held.
 #pragma once
+#include "events/log/log_marks.hpp"
 #include "events/model/gtid.hpp"
 #include "storage/state/logged_state.hpp"
 #include "storage/state/sql_session.hpp"
@@ -46,6 +47,13 @@ struct stopped_account {
   bool operator==(const stopped_account&) const = default;
 };
 
+/// Where a partition of understudy.accounts is read on.
+struct reader_place {
+  kafka_offset next;
+  std::optional<log_mark> mark{}; ///< the last record read, wherever it lies: the log is known again by it
+  bool operator==(const reader_place&) const = default;
+};
+
 /// Uses a session opened with local_setup(); one thread at a time.
 class local_state {
 public:
@@ -63,12 +71,11 @@ public:
   result<std::optional<capture_checkpoint>> capture();
   result<void> each_captured(const std::function<void(captured_account)>& each);
 
-  /// Below `next`, every event of the partition was applied, or needn't be, or its account is in `stopped`.
-  result<void> store_reader_offsets(const std::map<partition_id, kafka_offset>& next);
-  result<std::map<partition_id, kafka_offset>> reader_offsets();
-  /// The offsets, and whom they don't speak for, at once: nullopt: it doesn't stand still any more.
-  result<void> store_progress(const std::map<partition_id, kafka_offset>& next,
-                              const std::map<account_id, std::optional<stopped_account>>& changed);
+  /// Below a place's `next`, every event of the partition was applied, or needn't be, or its account is in
+  /// `stopped`: both are stored at once. nullopt: it doesn't stand still any more.
+  result<void> store_progress(const std::map<partition_id, reader_place>& places,
+                              const std::map<account_id, std::optional<stopped_account>>& changed = {});
+  result<std::map<partition_id, reader_place>> reader_places();
 
   result<void> store_stopped(const stopped_account& account);
   result<void> remove_stopped(const account_id& account);
@@ -77,8 +84,6 @@ public:
 private:
   explicit local_state(sql_session& session)
       : session_(&session) {}
-  sql_result<void> upsert_offsets(const char* table, const std::map<partition_id, kafka_offset>& next);
-  result<std::map<partition_id, kafka_offset>> offsets(const char* table);
   sql_session* session_;
 };
 

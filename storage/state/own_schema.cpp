@@ -55,7 +55,8 @@ std::vector<std::string> own_schema_statements() {
             " term BIGINT UNSIGNED NOT NULL, role VARCHAR(16) NOT NULL, sequence BIGINT UNSIGNED NOT NULL,"
             " partition_no INT NOT NULL, is_protected TINYINT(1) NOT NULL)"),
       table("capture_partition(partition_no INT PRIMARY KEY, next_offset BIGINT NOT NULL)"),
-      table("reader(partition_no INT PRIMARY KEY, next_offset BIGINT NOT NULL)"),
+      table("reader(partition_no INT PRIMARY KEY, next_offset BIGINT NOT NULL, mark_offset BIGINT,"
+            " mark_time BIGINT)"),
       table("stopped(account_id VARCHAR(127) PRIMARY KEY, next_offset BIGINT NOT NULL, reason TEXT NOT NULL,"
             " at BIGINT NOT NULL)"),
       table("sent_snapshot(account_id VARCHAR(127) PRIMARY KEY, request BIGINT NOT NULL)"),
@@ -167,6 +168,10 @@ result<void> ensure_own_schema(sql_session& local, const node_name& self) {
       !done)
     return done;
   if (auto done = bring_up_to_date(local, "control", "appended", "ADD COLUMN appended BIGINT"); !done)
+    return done;
+  if (auto done = bring_up_to_date(local, "reader", "mark_time",
+                                   "ADD COLUMN mark_offset BIGINT, ADD COLUMN mark_time BIGINT");
+      !done)
     return done;
   if (auto done = bring_up_to_date(local, "guard", "holder",
                                    "DROP PRIMARY KEY, "

@@ -1,5 +1,6 @@
 // A replica from its first copy on: follows, survives restarts and redelivery, is parked, loses its log.
 #include "events/log/topic_names.hpp"
+#include "events/log/topics.hpp"
 #include "tests/integration/log_cuts.hpp"
 #include "tests/integration/replica_world.hpp"
 #include "tests/tools/fixture/eventually.hpp"
@@ -11,6 +12,21 @@ using namespace understudy::replica_test;
 using understudy::testing::purge;
 using namespace std::chrono_literals;
 using fixture::eventually;
+
+namespace {
+
+/// understudy.accounts is deleted and made anew, empty.
+void replace_log(replica_world& world) {
+  understudy::testing::remove_topic(world.kafka, topic::accounts);
+  auto admin = topic_admin::open(world.kafka).value();
+  BOOST_REQUIRE(eventually(world.patience, [&] {
+    return !admin->facts(topic::accounts, 5s) &&
+           admin->ensure(understudy_topics(2, 1, 1, 1h), world.patience).has_value();
+  }));
+  world.log->begin_log_anew();
+}
+
+} // namespace
 
 BOOST_AUTO_TEST_CASE(r16_a_replica_is_loaded_from_a_snapshot_follows_and_meets_its_fence) {
   replica_world world;
@@ -205,6 +221,71 @@ BOOST_AUTO_TEST_CASE(c01_an_account_whose_events_were_purged_asks_for_a_snapshot
   world.deliver_mail(7, 2000, 2010);
   BOOST_REQUIRE(world.applied(anna));
   BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
+}
+
+/// It grows past the place where the old one was read on: nothing is out of range.
+BOOST_AUTO_TEST_CASE(p1_c01_a_log_that_was_replaced_while_the_node_was_down_is_not_read_on) {
+  replica_world world;
+  const auto anna = world.account(7);
+  const auto bert = world.account(8);
+  world.restart({anna, bert});
+  world.initialise(anna);
+  world.initialise(bert);
+  world.deliver_mail(8, 1000, 1010);
+  BOOST_REQUIRE(world.applied(bert));
+  world.stop();
+  replace_log(world);
+  world.deliver_mail(7, 1000, 1000); // below that place
+  world.deliver_mail(8, 1011, 1060);
+  const auto before = world.stopped_of(anna, true);
+  world.restart({anna, bert});
+  BOOST_REQUIRE(eventually(world.patience, [&] { return world.stopped_of(anna, true) == before + 1; }));
+  BOOST_TEST(world.figures(anna).reason.find("replaced by another") != std::string::npos);
+  for (const auto& account : {anna, bert}) {
+    world.initialise(account);
+    BOOST_TEST(world.difference(account).empty(), world.difference(account));
+  }
+  // And it is known again itself.
+  world.restart({anna, bert});
+  world.deliver_mail(7, 1001, 1010);
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(world.stopped_of(anna, true) == before + 1);
+}
+
+BOOST_AUTO_TEST_CASE(p1_c01_a_log_that_is_replaced_under_a_running_node_is_read_from_its_beginning) {
+  replica_world world;
+  const auto anna = world.account(7);
+  const auto bert = world.account(8);
+  const auto carl = world.account(9);
+  world.restart({anna, bert, carl});
+  world.initialise(anna);
+  world.initialise(bert);
+  world.deliver_mail(8, 1000, 1030);
+  BOOST_REQUIRE(world.applied(bert));
+  BOOST_REQUIRE(world.watch(carl));
+  const auto met = [&](std::size_t fences) {
+    return eventually(world.patience, [&] {
+      const std::lock_guard lock(world.mutex);
+      return world.fences.size() == fences;
+    });
+  };
+  world.promote(bert, kafka_offset(20), source_node, term_state::activated);
+  world.log->fence(bert, epoch(2), kafka_offset(20));
+  BOOST_REQUIRE(met(1));
+  const auto anna_before = world.stopped_of(anna, true), carl_before = world.stopped_of(carl, true);
+  replace_log(world);
+  world.deliver_mail(7, 1000, 1000);
+  for (int record = 0; record < 25; ++record) // past where Anna was read on, not past where the partition was
+    world.log->write(world.log->partition(anna), incarnation_event{});
+  BOOST_TEST(eventually(world.patience, [&] { return world.stopped_of(anna, true) > anna_before; }));
+  BOOST_TEST(eventually(world.patience, [&] { return world.stopped_of(carl, true) > carl_before; }));
+  world.initialise(anna);
+  BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
+  world.initialise(bert, epoch(2));
+  BOOST_TEST(world.difference(bert).empty(), world.difference(bert));
+  world.log->fence(bert, epoch(3), kafka_offset(30)); // at a lower offset than the one before
+  world.promote(bert, kafka_offset(30));
+  BOOST_TEST(met(2));
 }
 
 // The rows of a dead source aren't waited for once another source, which sends its own, is active.

@@ -76,6 +76,12 @@ kafka_offset source_log::write(partition_id partition, account_event_body body, 
   return report.offset;
 }
 
+void source_log::begin_log_anew() {
+  shapes_.clear();
+  for (const auto& [account, m] : members_)
+    write(m.partition, incarnation_event{});
+}
+
 void source_log::pump() {
   pair_.source().query(fmt::format("UPDATE understudy.probe SET n = {}", ++probe_));
   while (true) {
@@ -176,7 +182,7 @@ void replica_world::promote(const account_id& account, kafka_offset decision, co
                             term_state state) {
   auto terms = *board->about(account).terms;
   term_entry next;
-  next.term = epoch(2);
+  next.term = terms.next_term();
   next.primary = shared_name(std::make_shared<const node_name>(to));
   next.state = state;
   next.decision = decision;
@@ -244,12 +250,12 @@ bool replica_world::watch(const account_id& account) {
   });
 }
 
-void replica_world::initialise(const account_id& account) {
+void replica_world::initialise(const account_id& account, epoch term) {
   static int count = 0;
   const auto id = fmt::format("snapshot-{}", ++count);
   require(watch(account), "the account's partition can't be read");
   log->pump();
-  require(send_snapshot(account, id), "the snapshot failed");
+  require(send_snapshot(account, id, term), "the snapshot failed");
   require(eventually(patience,
                      [&] {
                        const std::lock_guard lock(mutex);

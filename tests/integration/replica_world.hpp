@@ -29,6 +29,8 @@ public:
   /// Everything committed since becomes events.
   void pump();
   kafka_offset write(partition_id partition, account_event_body body, std::uint64_t life = 1);
+  /// understudy.accounts is empty again: it has none of the shapes.
+  void begin_log_anew();
   sequence last(const account_id& account) const { return members_.at(account).last; }
   mailbox_id mailbox(const account_id& account) const { return members_.at(account).mailbox; }
   partition_id partition(const account_id& account) const { return members_.at(account).partition; }
@@ -68,7 +70,7 @@ public:
   /// Asks for a first copy, sends it, and waits until it's loaded.
   /// The next marker of the account is met.
   bool watch(const account_id& account);
-  void initialise(const account_id& account);
+  void initialise(const account_id& account, epoch term = epoch(1));
   /// Sends a snapshot whose marker goes into the account's line; false if it failed.
   bool send_snapshot(const account_id& account, const std::string& id, epoch term = epoch(1));
   void deliver_mail(unsigned mailbox, unsigned from, unsigned to, std::size_t bytes = 20);

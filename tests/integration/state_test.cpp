@@ -71,6 +71,19 @@ BOOST_AUTO_TEST_CASE(a_role_keeps_what_the_rows_were_also_in_an_older_program_s_
   BOOST_TEST((*need(state.role_of(role.account)) == role));
 }
 
+BOOST_AUTO_TEST_CASE(c01_a_log_is_known_again_also_with_an_older_program_s_table) {
+  auto local = with_own_schema();
+  server().set_up("ALTER TABLE understudy.reader DROP COLUMN mark_offset, DROP COLUMN mark_time;"
+                  "REPLACE INTO understudy.reader(partition_no, next_offset) VALUES (7, 9)");
+  need(ensure_own_schema(local, node_name("ms1")));
+  auto state = need(local_state::open(local));
+  const partition_id seven(7);
+  BOOST_TEST((need(state.reader_places()).at(seven) == reader_place{kafka_offset(9)}));
+  const reader_place marked{kafka_offset(9), log_mark{kafka_offset(8), broker_time(1)}};
+  need(state.store_progress({{seven, marked}}));
+  BOOST_TEST((need(state.reader_places()).at(seven) == marked));
+}
+
 BOOST_AUTO_TEST_CASE(r30_an_older_program_s_table_of_guards_gets_a_key_for_each_of_them) {
   auto local = with_own_schema();
   server().set_up("DROP TABLE understudy.guard;"
@@ -243,13 +256,13 @@ BOOST_AUTO_TEST_CASE(readers_offsets_and_stopped_accounts_come_back) {
   auto local = with_own_schema();
   auto state = need(local_state::open(local));
   const auto before = binlog_position();
-  const std::map<partition_id, kafka_offset> offsets{{partition_id(0), kafka_offset(10)},
-                                                     {partition_id(63), kafka_offset(9'000'000'000)}};
-  need(state.store_reader_offsets(offsets));
-  need(state.store_reader_offsets({{partition_id(0), kafka_offset(11)}}));
-  need(state.store_reader_offsets({}));
-  BOOST_TEST(need(state.reader_offsets()).at(partition_id(0)).value == 11);
-  BOOST_TEST((need(state.reader_offsets()).at(partition_id(63)) == kafka_offset(9'000'000'000)));
+  const reader_place marked{kafka_offset(9'000'000'000),
+                            log_mark{kafka_offset(9'000'000'005), broker_time(1766000000123)}};
+  need(state.store_progress({{partition_id(0), marked}, {partition_id(63), marked}}));
+  need(state.store_progress({{partition_id(0), {kafka_offset(11)}}}));
+  need(state.store_progress({}));
+  BOOST_TEST((need(state.reader_places()).at(partition_id(0)) == reader_place{kafka_offset(11)}));
+  BOOST_TEST((need(state.reader_places()).at(partition_id(63)) == marked));
   const stopped_account stopped{account_id("a"), kafka_offset(5), "row is missing in `mail_item`: id=\"7\"\n",
                                 std::chrono::system_clock::time_point(std::chrono::seconds(1'700'000'000))};
   need(state.store_stopped(stopped));
@@ -315,7 +328,7 @@ BOOST_AUTO_TEST_CASE(r6_local_state_commits_while_commits_are_held) {
   BOOST_TEST(fixture::eventually(std::chrono::seconds(10),
                                  [&] { return need(read_semi_sync(local)).waiting == 1; }));
   need(state.store_capture({need(gtid_position::parse("0-1-1")), {"binlog.000001", 4}}, {}));
-  need(state.store_reader_offsets({{partition_id(1), kafka_offset(1)}}));
+  need(state.store_progress({{partition_id(1), {kafka_offset(1)}}}));
   mailstore_queries queries(local, rules());
   BOOST_TEST(!need(queries.binlog_position()).empty());
   need(ensure_own_schema(local,

@@ -445,6 +445,54 @@ BOOST_FIXTURE_TEST_CASE(c01_a_log_that_lost_its_tail_stops_who_applied_of_it, re
   BOOST_TEST(delivered[bert] == (numbers{1, 2}));
 }
 
+BOOST_FIXTURE_TEST_CASE(c01_who_waits_for_a_snapshot_asks_again_when_its_marker_may_be_lost, reading_world) {
+  reading.watch(anna);
+  reading.begin(off(0), {});
+  reading.await(anna, off(40));
+  transaction(bert, 1);
+  transaction(bert, 2);
+  read_all();
+  reading.truncated(off(1));
+  BOOST_REQUIRE(halts.size() == 1u);
+  BOOST_TEST((halts[0] == std::pair(anna, halt::needs_snapshot)));
+  BOOST_TEST(
+      reading.take_reasons().at(anna)->second.starts_with(needs_snapshot_mark)); // after a restart, too
+}
+
+BOOST_FIXTURE_TEST_CASE(c01_no_offset_counts_in_a_log_that_was_replaced, reading_world) {
+  transaction(anna, 1, 1, one, 2);
+  place(anna, 0, 0);
+  reading.begin(off(0), {});
+  for (std::uint64_t n = 2; n <= 4; ++n)
+    transaction(anna, n, 1, one, 2);
+  write(one, answering(bert, "loading", 40), 2);
+  reading.watch(bert);
+  read_all();
+  BOOST_REQUIRE(markers.size() == 1u);
+  taken[anna] = {epoch(1), sequence(1), off(1)};
+  reading.park(anna, now);
+  now += 1s;
+  BOOST_REQUIRE(reading.begin_pass(now));
+  taken[anna] = {epoch(1), sequence(4), off(4)};
+  reading.take_reasons();
+  reading.replaced(off(0));
+  BOOST_TEST(halts.size() == 2u);
+  for (const auto& [account, kind] : halts)
+    BOOST_TEST((kind == halt::needs_snapshot));
+  BOOST_TEST(reading.end_pass());
+  BOOST_TEST((reading.safe() == off(0)));
+  BOOST_TEST(reading.take_reasons().size() == 2u); // who waits must wait from here on, also after a restart
+  // Everything in it is read, also what has the numbers that would come next, and lives that had ended.
+  log_.clear();
+  delivered.clear();
+  transaction(anna, 5);
+  const auto marker = write(one, answering(bert, "again", 40));
+  read_all();
+  BOOST_TEST(delivered.empty());
+  BOOST_REQUIRE(markers.size() == 2u);
+  BOOST_TEST((markers[1].then.next == marker.next()));
+}
+
 BOOST_FIXTURE_TEST_CASE(p6_a_gap_or_an_unreadable_event_stops_its_account_alone, reading_world) {
   place(anna, 0, 0);
   place(bert, 0, 0);
