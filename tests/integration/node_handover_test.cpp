@@ -129,8 +129,9 @@ BOOST_AUTO_TEST_CASE(p1_r34_a_source_that_became_a_replica_and_is_killed_at_once
   const auto neighbours = world.create_accounts(1, "neighbour", 4); // in its partition, too
   world.enrol(neighbours, 1, 0);
   const auto stored = [&] {
-    return source.db.value("SELECT GROUP_CONCAT(next_offset ORDER BY partition_no) FROM understudy.reader");
+    return source.db.value("SELECT IFNULL(SUM(next_offset), 0) FROM understudy.reader");
   };
+  BOOST_REQUIRE(eventually(patience, [&] { return stored() != "0"; }));
   auto no_row = source.db.connect(); // no replica is begun
   no_row.query("SET sql_log_bin=0");
   no_row.query("LOCK TABLES understudy.replica READ");
