@@ -74,11 +74,15 @@ void known_accounts::rest() {
   });
 }
 
+bool known_accounts::has_mailbox(const entry& account) const {
+  const auto found = mailboxes_.find(account.mailbox);
+  return found != mailboxes_.end() && found->second == &account;
+}
+
 /// Unless it's another account's by now.
 void known_accounts::leave_mailbox(const entry& account) {
-  const auto found = mailboxes_.find(account.mailbox);
-  if (found != mailboxes_.end() && found->second == &account)
-    mailboxes_.erase(found);
+  if (has_mailbox(account))
+    mailboxes_.erase(account.mailbox);
 }
 
 void known_accounts::expect(known_account account) {
@@ -359,10 +363,7 @@ bool known_accounts::is_handed_over(const account_id& id, epoch behind) const {
 bool known_accounts::has_left(const account_id& id) const {
   const std::lock_guard lock(mutex_);
   const auto* account = find(id);
-  if (account == nullptr)
-    return true;
-  const auto there = mailboxes_.find(account->mailbox);
-  return there == mailboxes_.end() || there->second != account;
+  return account == nullptr || !has_mailbox(*account);
 }
 
 void known_accounts::meet_first(const gtid_position& end, const gtid_position& settled) {

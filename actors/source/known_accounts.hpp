@@ -168,6 +168,7 @@ private:
   entry* by_mailbox(mailbox_id mailbox);
   const entry* by_mailbox(mailbox_id mailbox) const;
   bool has_met_what_was_there();
+  bool has_mailbox(const entry& account) const;
   void leave_mailbox(const entry& account);
   const account_handle& wake(entry& account);
   void report_foreign(const entry& account, const gtid& id,

@@ -48,7 +48,7 @@ void supervisor::on_role(const role_met& role) {
   activated fact;
   fact.term = role.term;
   fact.cut = role.last;
-  if (doing.taking.fence && doing.taking.fence->term == role.term)
+  if (is_fenced)
     fact.fence = doing.taking.fence->offset;
   fact.gap = parts_->why_unprotected();
   append_fact(role.account, fact);
