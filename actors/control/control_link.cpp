@@ -239,7 +239,7 @@ void control_link::check_control_end() {
   if (marks)
     answered_ = asked.value;
   // Behind the end is another log, or what a leader tells that is none any more (R19).
-  if (marks && control_->position(only_partition) == marks->high)
+  if (marks && control_->position(only_partition) == marks->high && control_->is_proven(only_partition))
     control_end_ = asked;
 }
 

@@ -1,6 +1,6 @@
-// Whether a partition's log is still the one that was read: where reading begins, and when it can't go on,
-// the record that was read last is read once more (C01). One that was deleted and made anew, or lost its
-// tail, may have grown past the place where it was read on: nothing else tells.
+// Whether a partition's log is still the one that was read: where reading begins, and when the log has lost
+// its tail, a record that was read is read once more (C01). One that was deleted and made anew may have grown
+// past the place where it was read on: nothing else tells. Amid reading the consumer sees to that itself.
 #include "actors/replica/replica_reader.hpp"
 #include "events/log/topic_names.hpp"
 
@@ -27,12 +27,10 @@ void replica_reader::on_trouble(const reader_event& trouble, bool catching_up) {
     if (const auto mark = log.marks.newest_below(trouble.high))
       return prove(trouble.partition, *mark, trouble.high);
     return begin_another_log(trouble.partition, trouble.low);
+  case reader_trouble::replaced:
+    return begin_another_log(trouble.partition, trouble.low);
   case reader_trouble::unavailable:
-    // If it was deleted, what comes back may be another, and longer by then.
-    if (const auto mark = log.marks.newest(); mark && !log.asked && mark != log.doubted) {
-      log.doubted = mark;
-      prove(trouble.partition, *mark, {});
-    }
+    break; // the reader goes on by itself, and proves it then
   }
 }
 
@@ -42,7 +40,7 @@ void replica_reader::seek(partition_reader& reader, partition_id id, kafka_offse
 }
 
 /// The main reader reads one record again; the other one waits.
-void replica_reader::prove(partition_id id, const log_mark& mark, std::optional<kafka_offset> cut) {
+void replica_reader::prove(partition_id id, const log_mark& mark, kafka_offset cut) {
   auto& log = logs_[id];
   log.asked = mark;
   log.cut = cut;

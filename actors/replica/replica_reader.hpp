@@ -73,7 +73,6 @@ private:
   struct known_log {
     log_marks marks;
     std::optional<log_mark> asked;   ///< read again: nothing else is taken until it's known to be the same
-    std::optional<log_mark> doubted; ///< asked for when reading was refused: once, or it went round for ever
     std::optional<kafka_offset> cut; ///< the log ends here, below what was read
   };
 
@@ -90,7 +89,7 @@ private:
   void on_record(record&& r, bool catching_up, clock::time_point now);
   void on_shape(const record& r, shape&& table);
   void on_trouble(const reader_event& trouble, bool catching_up);
-  void prove(partition_id id, const log_mark& mark, std::optional<kafka_offset> cut);
+  void prove(partition_id id, const log_mark& mark, kafka_offset cut);
   void judge(const record& r);
   void prove_no_more(partition_id id);
   void begin_another_log(partition_id id, kafka_offset low);

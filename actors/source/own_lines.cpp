@@ -81,7 +81,11 @@ result<void> read_lines(const kafka_settings& kafka, std::map<partition_id, Line
   while (open > 0) {
     if (stopping())
       return failure("stopped while reading the accounts' partitions", {}, true);
-    for (const auto& raw : (*reader)->poll(records_a_poll, poll_time).records) {
+    const auto got = (*reader)->poll(records_a_poll, poll_time);
+    for (const auto& trouble : got.events)
+      if (trouble.kind != reader_trouble::unavailable)
+        return failure(trouble.text, {}, true);
+    for (const auto& raw : got.records) {
       auto& line = lines.at(raw.partition);
       if (line.done())
         continue;

@@ -1,6 +1,7 @@
 #include "events/log/client_handle.hpp"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -57,6 +58,12 @@ int on_statistics(rd_kafka_t*, char* json, size_t length, void* opaque) {
   return 0;
 }
 
+/// librdkafka's broker threads, for each attempt to connect.
+int on_socket(int domain, int type, int protocol, void* opaque) {
+  watch_of(opaque).connecting();
+  return socket(domain, type | SOCK_CLOEXEC, protocol);
+}
+
 } // namespace
 
 result<conf_handle> make_conf(const kafka_settings& settings, const property_list& fixed,
@@ -79,6 +86,7 @@ result<conf_handle> make_conf(const kafka_settings& settings, const property_lis
   rd_kafka_conf_set_log_cb(conf.get(), on_log);
   rd_kafka_conf_set_error_cb(conf.get(), on_error);
   rd_kafka_conf_set_stats_cb(conf.get(), on_statistics);
+  rd_kafka_conf_set_socket_cb(conf.get(), on_socket);
   return conf;
 }
 

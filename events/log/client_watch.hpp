@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -33,6 +34,11 @@ public:
 
   bool connected() const { return connected_; }
 
+  /// A connection to a broker begins: told before anything comes over it.
+  void connecting() { ++connections_; }
+  /// How many have begun. Whoever looks when something has come knows whether it may be of a new one.
+  std::uint64_t connections() const { return connections_; }
+
 protected:
   /// Outside the limit: state changes.
   void say(log_level level, std::string_view text) const;
@@ -44,6 +50,7 @@ private:
   log_sink sink_;
   const std::shared_ptr<client_voice> voice_;
   std::atomic<bool> connected_ = false;
+  std::atomic<std::uint64_t> connections_ = 0;
   std::atomic<bool> judged_ = false; ///< by statistics
   std::chrono::steady_clock::time_point changed_ = std::chrono::steady_clock::now();
   bool said_ = false; ///< whether the present state has been logged

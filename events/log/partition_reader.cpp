@@ -107,7 +107,7 @@ result<void> partition_reader::resume(partition_id partition) {
   if (!found->second.paused)
     return {};
   found->second.paused = false;
-  return state_->move_to(found->first, found->second, found->second.next);
+  return state_->begin(found->first, found->second);
 }
 
 result<void> partition_reader::seek(partition_id partition, kafka_offset next) {
@@ -123,13 +123,19 @@ std::optional<kafka_offset> partition_reader::position(partition_id partition) c
   return found == state_->partitions.end() ? std::nullopt : std::optional(found->second.next);
 }
 
+bool partition_reader::is_proven(partition_id partition) const {
+  const auto found = state_->partitions.find(partition.value);
+  return found != state_->partitions.end() && !found->second.proving && !found->second.doubted &&
+         state_->proven_connections == state_->connections();
+}
+
 fetched partition_reader::poll(std::size_t most, std::chrono::milliseconds timeout) {
   fetched out;
   rd_kafka_poll(state_->client.get(), 0); // statistics and errors
   state_->judge();
   state_->keep_fetching();
   auto wait = state_->troubles.empty() ? milliseconds_of(timeout) : 0;
-  if (std::ranges::any_of(state_->partitions, [](const auto& p) { return p.second.out_of_range; }))
+  if (std::ranges::any_of(state_->partitions, [](const auto& p) { return p.second.doubted; }))
     wait = std::min(wait, milliseconds_of(state::ask_again));
   if (const message_handle first{rd_kafka_consume_queue(state_->queue.get(), wait)}) {
     state_->take(*first, out);
@@ -137,6 +143,8 @@ fetched partition_reader::poll(std::size_t most, std::chrono::milliseconds timeo
   }
   if (!out.records.empty())
     state_->answered();
+  state_->prove_again(out);
+  state_->give(out);
   state_->keep_fetching();
   state_->judge();
   out.events = std::exchange(state_->troubles, {});

@@ -1,5 +1,6 @@
 // Reads partitions of one topic from given offsets: no group, no committed offsets, no silent reset (C01,
-// C03).
+// C03). What comes over a new connection may be of another Kafka under the same address, or of one that was
+// restored from a backup: nothing of it is given before the record that was given last is found there again.
 #pragma once
 #include "events/log/kafka_settings.hpp"
 #include "events/model/error.hpp"
@@ -26,10 +27,12 @@ struct record {
 enum class reader_trouble : std::uint8_t {
   purged,      ///< the next offset is below the log's start: retention was faster
   truncated,   ///< the next offset is above the log's end: the log lost its tail, or is another log
+  replaced,    ///< over a new connection the last record is another one: it lost its tail and grew again, or
+               ///< is another log
   unavailable, ///< topic or partition don't exist, or reading is refused; reading is tried again by itself
 };
 
-/// purged, truncated: the partition stands still until seek() or remove().
+/// But for unavailable: the partition stands still until seek() or remove().
 struct reader_event {
   partition_id partition;
   reader_trouble kind = reader_trouble::unavailable;
@@ -83,6 +86,8 @@ public:
   result<void> seek(partition_id partition, kafka_offset next);
   /// The offset behind the last record that poll() gave; nothing if the partition isn't read.
   std::optional<kafka_offset> position(partition_id partition) const;
+  /// The record that was given last is there, over the connections that there are. True while none was given.
+  bool is_proven(partition_id partition) const;
 
   /// Waits up to `timeout` for the first record or event, then takes what is there, up to `most` records.
   fetched poll(std::size_t most, std::chrono::milliseconds timeout);

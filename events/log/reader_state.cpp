@@ -32,8 +32,8 @@ bool is_unavailable(rd_kafka_resp_err_t code) {
 } // namespace
 
 result<void> partition_reader::state::begin(std::int32_t id, partition& p) {
-  if (rd_kafka_consume_start_queue(topic.get(), id, p.next.value, queue.get()) != 0)
-    return failure(fmt::format("{} partition {} can't be read from offset {}: {}", name, id, p.next,
+  if (rd_kafka_consume_start_queue(topic.get(), id, p.wanted().value, queue.get()) != 0)
+    return failure(fmt::format("{} partition {} can't be read from offset {}: {}", name, id, p.wanted(),
                                rd_kafka_err2str(rd_kafka_last_error())));
   p.running = true;
   return {};
@@ -47,12 +47,19 @@ void partition_reader::state::end(std::int32_t id, partition& p) const {
 
 result<void> partition_reader::state::move_to(std::int32_t id, partition& p, kafka_offset next) {
   end(id, p);
-  p.next = next;
-  p.out_of_range = false;
-  p.told = false;
+  p = {.next = next, .paused = p.paused};
   if (p.paused)
     return {};
   return begin(id, p);
+}
+
+/// Anew from where it was.
+void partition_reader::state::go_on(std::int32_t id, partition& p) {
+  if (!p.running)
+    return;
+  end(id, p);
+  if (auto begun = begin(id, p); !begun)
+    say(log_level::error, begun.error().what);
 }
 
 void partition_reader::state::take(const rd_kafka_message_t& message, fetched& out) {
@@ -60,7 +67,10 @@ void partition_reader::state::take(const rd_kafka_message_t& message, fetched& o
     return take_error(message);
   const auto found = partitions.find(message.partition);
   // What was fetched before a pause or seek isn't wanted any more.
-  if (found == partitions.end() || !found->second.running || message.offset < found->second.next.value)
+  if (found == partitions.end())
+    return;
+  auto& p = found->second;
+  if (!p.running || p.unlike || message.offset < p.wanted().value)
     return;
   record r;
   r.partition = partition_id(message.partition);
@@ -72,11 +82,49 @@ void partition_reader::state::take(const rd_kafka_message_t& message, fetched& o
   const auto time = rd_kafka_message_timestamp(&message, &type);
   if (type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME)
     r.time = broker_time(time);
-  found->second.next = r.offset.next();
-  found->second.told = false;
-  found->second.active = true;
   gauge.took(message.len + message.key_len);
-  out.records.push_back(std::move(r));
+  if (p.proving && !proves(r, p))
+    return;
+  if (r.offset >= p.next)
+    out.records.push_back(std::move(r));
+}
+
+/// Whether what comes behind it may be given.
+bool partition_reader::state::proves(const record& r, partition& p) {
+  p.unlike = r.offset != p.last->offset || r.time != p.last->time;
+  if (p.unlike) {
+    p.doubted = true;
+    asked = {};
+  } else {
+    p.proving = false;
+  }
+  return !p.unlike;
+}
+
+/// What came since the last look may have come over a new connection: it's fetched again, behind the record
+/// that was given last. Looked at behind the taking, for a connection is counted before anything comes.
+void partition_reader::state::prove_again(fetched& out) {
+  const auto now = connections();
+  if (std::exchange(proven_connections, now) == now)
+    return;
+  for (auto& [id, p] : partitions) {
+    if (!p.last || p.unlike)
+      continue;
+    p.proving = true;
+    std::erase_if(out.records, [&](const record& r) { return r.partition.value == id; });
+    if (!p.doubted)
+      go_on(id, p);
+  }
+}
+
+void partition_reader::state::give(const fetched& out) {
+  for (const auto& r : out.records) {
+    auto& p = partitions.at(r.partition.value);
+    p.next = r.offset.next();
+    p.last = r.time ? std::optional(log_mark{r.offset, *r.time}) : std::nullopt;
+    p.told = false;
+    p.active = true;
+  }
 }
 
 void partition_reader::state::take_error(const rd_kafka_message_t& message) {
@@ -85,7 +133,7 @@ void partition_reader::state::take_error(const rd_kafka_message_t& message) {
     return client_watch::client_error(message.err, rd_kafka_message_errstr(&message));
   auto& [id, p] = *found;
   if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-    p.out_of_range = p.running;
+    p.doubted = p.running;
     asked = {};
   } else if (is_unavailable(message.err)) {
     tell_unavailable(id, p, rd_kafka_message_errstr(&message));
@@ -106,8 +154,30 @@ void partition_reader::state::client_error(int code, std::string_view text) {
 void partition_reader::state::tell_unavailable(std::int32_t id, partition& p, std::string_view why) {
   if (std::exchange(p.told, true))
     return;
+  p.proving = p.last.has_value(); // if it was deleted, what comes back may be another, and longer by then
+  go_on(id, p);
   troubles.push_back({partition_id(id), reader_trouble::unavailable, p.next, kafka_offset(-1),
                       kafka_offset(-1), fmt::format("{} partition {} can't be read: {}", name, id, why)});
+}
+
+reader_event partition_reader::state::judged(std::int32_t id, const partition& p,
+                                             const watermarks& range) const {
+  reader_event e{partition_id(id), reader_trouble::purged, p.next, range.low, range.high, {}};
+  if (p.unlike) {
+    e.kind = reader_trouble::replaced;
+    e.text = fmt::format("{} partition {} has another record at offset {} than was read there: records were "
+                         "lost, or it is another log",
+                         name, id, p.last->offset);
+  } else if (p.next < range.low) {
+    e.text = fmt::format("{} partition {}: offset {} is purged; the log begins at {}", name, id, p.next,
+                         range.low);
+  } else {
+    e.kind = reader_trouble::truncated;
+    e.text = fmt::format("{} partition {}: offset {} is behind the log's end {}: records were lost, or it is "
+                         "another log",
+                         name, id, p.next, range.high);
+  }
+  return e;
 }
 
 /// librdkafka says only that an offset is out of range: which end, the leader tells.
@@ -115,30 +185,22 @@ void partition_reader::state::judge() {
   if (clock::now() - asked < ask_again)
     return;
   for (auto& [id, p] : partitions) {
-    if (!p.out_of_range)
+    if (!p.doubted)
       continue;
     asked = clock::now();
     const auto range = ask(name, id, ask_patience);
     if (!range)
       return; // asked again in a later poll
-    p.out_of_range = false;
-    const bool purged = p.next < range->low;
-    if (!purged && p.next <= range->high) {
-      // A new leader that lagged, or it was written meanwhile: the offset is right.
-      if (auto done = move_to(id, p, p.next); !done)
-        say(log_level::error, done.error().what);
+    p.doubted = false;
+    if (!p.unlike && p.next >= range->low && p.next <= range->high) {
+      // A new leader that lagged, or it was written meanwhile: the offset is right if the record before it
+      // is, or is purged.
+      p.proving = p.last && p.last->offset >= range->low;
+      go_on(id, p);
       continue;
     }
     end(id, p);
-    troubles.push_back(
-        {partition_id(id), purged ? reader_trouble::purged : reader_trouble::truncated, p.next, range->low,
-         range->high,
-         purged ? fmt::format("{} partition {}: offset {} is purged; the log begins at {}", name, id, p.next,
-                              range->low)
-                : fmt::format(
-                      "{} partition {}: offset {} is behind the log's end {}: records were lost, or it is "
-                      "another log",
-                      name, id, p.next, range->high)});
+    troubles.push_back(judged(id, p, *range));
   }
 }
 
@@ -159,9 +221,8 @@ void partition_reader::state::keep_fetching() {
   if (!gauge.must_wake(rd_kafka_queue_length(queue.get())))
     return;
   for (auto& [id, p] : partitions) {
-    if (p.active && p.running && !p.out_of_range)
-      if (auto done = move_to(id, p, p.next); !done)
-        say(log_level::error, done.error().what);
+    if (p.active && !p.doubted)
+      go_on(id, p);
     p.active = false;
   }
 }

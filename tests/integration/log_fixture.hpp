@@ -33,8 +33,8 @@ inline void create(const std::string& name, int partitions = 1) {
 
 class collecting_producer {
 public:
-  explicit collecting_producer(const producer_options& options = {})
-      : producer_(producer::start(settings(), options,
+  explicit collecting_producer(const producer_options& options = {}, const kafka_settings& where = settings())
+      : producer_(producer::start(where, options,
                                   {[this](delivery&& d) {
                                      const std::lock_guard lock(guard_);
                                      reports_.push_back(std::move(d));

@@ -33,11 +33,12 @@ fetched read_count(partition_reader& reader, std::size_t count) {
   return read_until(reader, [&](const fetched& all) { return all.records.size() >= count; });
 }
 
-void fill(const std::string& topic, std::int32_t partition, std::size_t count, std::size_t bytes = 100) {
+void fill(const std::string& topic, std::int32_t partition, std::size_t count, std::size_t bytes = 100,
+          const kafka_settings& where = settings()) {
   producer_options options;
   options.most_records = 1'000'000;
   options.most_bytes = std::size_t{1} << 30;
-  collecting_producer p(options);
+  collecting_producer p(options, where);
   for (std::size_t i = 0; i < count; ++i)
     p.produce(topic, partition, std::string(bytes, 'x'), i);
   p.wait_for(count);
@@ -93,6 +94,54 @@ BOOST_AUTO_TEST_CASE(partitions_are_read_in_order_from_given_offsets) {
   BOOST_TEST(!reader->position(partition_id(1)));
   BOOST_REQUIRE(reader->seek(partition_id(0), kafka_offset(299)));
   BOOST_TEST(read_count(*reader, 1).records.front().offset.value == 299);
+}
+
+namespace {
+
+/// A broker of the test's own with one topic, and a reader of it that has read ten records.
+struct own_log {
+  fixture::private_kafka broker;
+  const kafka_settings where{broker.bootstrap(), {}, "test", {}};
+  const std::filesystem::path data = broker.dir() / "data-1", backup = broker.dir() / "backup",
+                              later = broker.dir() / "later";
+  std::unique_ptr<partition_reader> reader = partition_reader::open(where, "own").value();
+
+  own_log() {
+    auto admin = topic_admin::open(where).value();
+    BOOST_REQUIRE(admin->ensure({{"own", 1, 1, 1, std::chrono::hours(1)}}, deadline));
+    write(10);
+    BOOST_REQUIRE(reader->add(partition_id(0), kafka_offset(0)));
+    read_count(*reader, 10);
+  }
+  void write(std::size_t count) { fill("own", 0, count, 100, where); }
+};
+
+} // namespace
+
+/// A Kafka that was restored from a backup, and written by others since, under the place of a reader that
+/// lived on: what is there isn't what comes next (P1, C01).
+BOOST_FIXTURE_TEST_CASE(p1_c01_what_comes_over_a_new_connection_is_read_on_only_in_the_same_log, own_log) {
+  BOOST_TEST(broker.stop());
+  std::filesystem::copy(data, backup, std::filesystem::copy_options::recursive);
+  broker.restart();
+  write(5);
+  for (const auto& r : read_count(*reader, 5).records) // each once, though the connection is another one
+    BOOST_TEST(r.offset.value >= 10);
+  BOOST_TEST((reader->position(partition_id(0)) == kafka_offset(15)));
+  BOOST_TEST(fixture::eventually(deadline, [&] {
+    reader->poll(1, std::chrono::milliseconds(0));
+    return reader->is_proven(partition_id(0));
+  }));
+
+  broker.kill9();
+  std::filesystem::rename(data, later);
+  std::filesystem::rename(backup, data);
+  broker.restart();
+  write(20);
+  const auto got = read_until(*reader, [](const fetched& all) { return !all.events.empty(); });
+  BOOST_TEST(got.records.empty());
+  BOOST_CHECK(got.events.front().kind == reader_trouble::replaced);
+  BOOST_TEST(got.events.front().high.value == 30);
 }
 
 BOOST_AUTO_TEST_CASE(a_paused_partition_is_silent_and_goes_on_where_it_was) {
