@@ -26,16 +26,23 @@ def wait_until(what, deadline_seconds, condition):
         time.sleep(0.02)
 
 
+reserved_ports = []  # sockets at an address where nobody listens: as long as this process lives
+
+
 def free_port():
-    """A port of 127.0.0.1 nobody listens on, from below the kernel's range for outgoing connections."""
+    """A port of 127.0.0.1 nobody listens on or has reserved, from below the kernel's range for outgoing connections."""
     for _ in range(1000):
         port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            try:
+        reserved = socket.socket()
+        try:
+            reserved.bind(("127.0.0.2", port))
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            reserved.close()
+            continue
+        reserved_ports.append(reserved)
+        return port
     raise Failed("no free port on 127.0.0.1")
 
 
