@@ -110,7 +110,9 @@ result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& s
   std::map<account_id, known_account> known;
   std::map<partition_id, own_partition> partitions;
   for (auto& account : accounts) {
-    const bool role_row_follows = account.term == epoch{}; // it may be a source's, which wrote already
+    // A role row may follow that makes it a source, which wrote already: before its first one, and where it
+    // was left and enrolled again.
+    const bool role_row_follows = account.term == epoch{} || account.role == account_role::none;
     if (account.role == account_role::source || role_row_follows) {
       log.begin_life(account.partition);
       partitions.try_emplace(account.partition, self, log.life(), settled);
@@ -134,12 +136,7 @@ result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& s
     const auto found = known.find(copy.account);
     if (found == known.end() || copy.state != replica_state::ready)
       continue;
-    // Written here again, it goes on behind what its copy here holds: what this node wrote in an epoch that
-    // was cut off elsewhere doesn't count, and what others wrote since does (R11).
-    auto& account = found->second;
-    if (account.role == account_role::replica ||
-        (account.role == account_role::source && copy.term > account.term))
-      account.last = copy.applied;
+    note_copy(found->second, copy);
   }
   for (auto& [id, account] : known)
     lines.accounts.push_back(std::move(account));

@@ -19,12 +19,11 @@ struct own_lines {
   logged_fences fences;                ///< anybody's, of these accounts
 };
 
-/// Begins this process's life in the partition of each account that is a source here, or whose first role row
-/// capture has yet to meet, reads them from `from` (absent: from the log's beginning) up to that record, and
-/// adds to each account what Kafka holds: its last sequence, and the events behind `settled` by GTID. An
-/// account whose whole copy here is newer than its role as the source here, or that is a replica here, takes
-/// its last sequence from that copy (`replicas`): should it be written here again, it goes on behind it.
-/// Blocking; `stopping` ends it early with an error.
+/// Begins this process's life in the partition of each account that is a source here, or whose role row as
+/// one capture may have yet to meet, reads them from `from` (absent: from the log's beginning) up to that
+/// record, and adds to each account what Kafka holds: its last sequence, and the events behind `settled` by
+/// GTID; and what its whole copy here holds (`replicas`, note_copy()). Blocking; `stopping` ends it early
+/// with an error.
 result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& log,
                                  std::vector<captured_account> accounts,
                                  const std::vector<replica_record>& replicas, const gtid_position& settled,

@@ -87,4 +87,13 @@ void own_partition::take(const snapshot_event& marker, std::map<account_id, know
     account.marker = known_marker{*marker.last_id, marker.number};
 }
 
+void note_copy(known_account& account, const replica_record& copy) {
+  const bool is_replica = account.role == account_role::replica;
+  const bool is_newer = copy.term > account.term && account.role != account_role::none;
+  if (is_newer || (is_replica && copy.term == account.term))
+    account.last = copy.applied;
+  else if (is_replica)
+    account.last = std::max(account.last, copy.applied);
+}
+
 } // namespace understudy

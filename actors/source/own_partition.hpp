@@ -6,6 +6,7 @@
 #include "actors/source/tail_check.hpp"
 #include "events/codec/parts.hpp"
 #include "events/log/partition_reader.hpp"
+#include "storage/state/logged_state.hpp"
 
 #include <map>
 #include <optional>
@@ -34,5 +35,10 @@ private:
   part_assembler parts_;
   bool done_ = false;
 };
+
+/// Written here again, an account goes on behind what its whole copy here holds: what this node wrote in an
+/// epoch that was cut off elsewhere doesn't count, and what others wrote since does (R11). A copy of an
+/// earlier epoch than its role's stayed behind when the account was written here, and knows nothing of that.
+void note_copy(known_account& account, const replica_record& copy);
 
 } // namespace understudy

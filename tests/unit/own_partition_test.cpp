@@ -137,3 +137,25 @@ BOOST_FIXTURE_TEST_CASE(r16_a_marker_of_another_epoch_or_of_what_isnt_read_again
   BOOST_TEST(last() == 5302U);
   BOOST_TEST(!accounts.at(anna).marker);
 }
+
+/// Killed behind its fence, a node that had been a replica two epochs before gave 201 to 300 once more when
+/// the account came back to it: its replicas took them for what they had.
+BOOST_AUTO_TEST_CASE(p1_r11_a_copy_of_an_earlier_epoch_says_nothing_of_what_was_written_here_since) {
+  const auto behind = [](account_role role, std::uint64_t term, std::uint64_t copy_term) {
+    known_account account;
+    account.role = role;
+    account.term = epoch(term);
+    account.last = sequence(300);
+    replica_record copy;
+    copy.term = epoch(copy_term);
+    copy.applied = sequence(200);
+    note_copy(account, copy);
+    return account.last.value;
+  };
+  BOOST_TEST(behind(account_role::replica, 4, 3) == 300U); // its own role row, behind what it wrote
+  BOOST_TEST(behind(account_role::replica, 4, 4) == 200U);
+  BOOST_TEST(behind(account_role::replica, 4, 5) == 200U); // an epoch was cut off elsewhere
+  BOOST_TEST(behind(account_role::source, 4, 3) == 300U);
+  BOOST_TEST(behind(account_role::source, 4, 4) == 300U);
+  BOOST_TEST(behind(account_role::source, 4, 5) == 200U);
+}
