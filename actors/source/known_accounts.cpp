@@ -97,7 +97,7 @@ void known_accounts::expect(known_account account) {
   } else if (slot.mailbox != account.mailbox) {
     leave_mailbox(slot);
   }
-  slot.mailbox = account.mailbox;
+  slot.mailbox = slot.settled_mailbox = account.mailbox;
   slot.partition = account.partition;
   // A source whose epoch was closed met no role row that says so: its numbers are of a history that ended.
   if (fresh || slot.role != account_role::source || slot.closed) {
@@ -122,7 +122,8 @@ void known_accounts::on_registered(sliced_transaction& transaction) {
     auto* account = row.kind == change_kind::remove ? nullptr : find(row.account);
     if (account == nullptr)
       continue;
-    account->mailbox = row.mailbox;
+    if (std::exchange(account->mailbox, row.mailbox) != row.mailbox)
+      note_change(*account, transaction.end);
     mailboxes_[row.mailbox] = account;
     if (row.renamed && account->is_written())
       caf::anon_send(around_->supervisor, account_renamed{row.account, row.name});
@@ -250,7 +251,9 @@ void known_accounts::on_role(const role_record& row, const binlog_place& place, 
     return; // forgotten meanwhile: removed from control before its role row was read
   if (row.term < account->term)
     return; // its end is known already: expect() was told of a later epoch
-  const bool was_written = account->role == account_role::source;
+  // That it leaves an epoch in which it isn't active yet is said once more, by a process that came back to it
+  // behind its fence: nothing was written in that, and whoever asks wants to know where the fence lies.
+  const bool was_written = account->role == account_role::source && account->term < row.term;
   const role_met met{row.account,
                      row.term,
                      row.role,
@@ -269,21 +272,22 @@ void known_accounts::on_role(const role_record& row, const binlog_place& place, 
   account->is_own = row.role == account_role::source && !has_ended;
   if (row.role != account_role::source)
     account->actor = nullptr; // it ends when what is in flight is confirmed and nobody speaks to it any more
-  role_changes_.push_back({place, row.account, row.term, row.role});
+  note_change(*account, place);
   caf::anon_send(around_->supervisor, met);
 }
 
 void known_accounts::begin_anew(const capture_beginning& from, bool is_another_history) {
   const std::lock_guard lock(mutex_);
   if (is_another_history)
-    former_ = {};        // it gives the same GTIDs again, to other transactions
-  role_changes_.clear(); // what was met is below the new place
+    former_ = {};   // it gives the same GTIDs again, to other transactions
+  changes_.clear(); // what was met is below the new place
   met_ = from.position;
   met_end_ = {};
   to_meet_ = {};
   for (auto& [id, account] : accounts_) {
     account.settled_role = account.role;
     account.settled_term = account.term;
+    account.settled_mailbox = account.mailbox;
     mark_changed(account);
   }
   for (const auto& role : from.roles)
@@ -346,10 +350,11 @@ void known_accounts::forget(const account_id& id) {
     around_->log->refusal_is_said(id, account->sent);
   leave_mailbox(*account);
   former_.forget(id);
-  std::erase_if(role_changes_, [&](const role_change& change) { return change.account == id; });
+  std::erase_if(changes_, [&](const account_change& change) { return change.account == id; });
   account->actor = nullptr;
   account->role = account->settled_role = account_role::none;
   account->settled_term = account->term;
+  account->settled_mailbox = account->mailbox;
   account->confirmed = account->sent = std::max(account->sent, account->confirmed);
   mark_changed(*account);
 }
@@ -467,6 +472,10 @@ sequence known_accounts::confirmed_of(const account_id& id) const {
   return account == nullptr ? sequence{} : account->confirmed;
 }
 
+void known_accounts::note_change(const entry& account, const binlog_place& place) {
+  changes_.push_back({place, *account.id, account.mailbox, account.term, account.role});
+}
+
 void known_accounts::mark_changed(entry& account) {
   if (!std::exchange(account.changed, true))
     changed_.push_back(&account);
@@ -474,20 +483,21 @@ void known_accounts::mark_changed(entry& account) {
 
 std::vector<captured_account> known_accounts::changed_accounts(const binlog_place& place) {
   const std::lock_guard lock(mutex_);
-  while (!role_changes_.empty() && role_changes_.front().place <= place) {
-    const auto& change = role_changes_.front();
+  while (!changes_.empty() && changes_.front().place <= place) {
+    const auto& change = changes_.front();
     if (auto* account = find(change.account)) {
       account->settled_role = change.role;
       account->settled_term = change.term;
+      account->settled_mailbox = change.mailbox;
       mark_changed(*account);
     }
-    role_changes_.pop_front();
+    changes_.pop_front();
   }
   std::vector<captured_account> changed;
   for (auto* account : std::exchange(changed_, {})) {
     account->changed = false;
     if (account->settled_term != epoch{}) // else its first role row isn't below the place yet
-      changed.push_back({*account->id, account->mailbox, account->settled_term, account->settled_role,
+      changed.push_back({*account->id, account->settled_mailbox, account->settled_term, account->settled_role,
                          account->confirmed, account->partition, account->is_protected});
   }
   return changed;

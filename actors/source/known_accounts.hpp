@@ -135,6 +135,7 @@ private:
   struct entry {
     const account_id* id = nullptr; ///< the key in accounts_
     mailbox_id mailbox;
+    mailbox_id settled_mailbox;
     epoch term;
     epoch settled_term;
     sequence sent;      ///< last number that its actor gives, as far as slices were sent
@@ -145,7 +146,7 @@ private:
     account_handle actor;
     partition_id partition;
     account_role role = account_role::none;
-    /// Role and term as of the last place that a checkpoint covered: later ones wait in role_changes_.
+    /// Role, term and mailbox as of the last place that a checkpoint covered: later ones wait in changes_.
     account_role settled_role = account_role::none;
     bool is_protected = true;
     bool closed = false;
@@ -156,9 +157,11 @@ private:
     /// It is its source here, and the epoch wasn't closed.
     bool is_written() const { return role == account_role::source && !closed; }
   };
-  struct role_change {
+  /// What an account is behind that place.
+  struct account_change {
     binlog_place place;
     account_id account;
+    mailbox_id mailbox;
     epoch term;
     account_role role;
   };
@@ -180,6 +183,7 @@ private:
   static bool is_cut(const entry& account, const role_record& row);
   void on_role(const role_record& row, const binlog_place& place, caf::execution_unit* unit);
   void mark_changed(entry& account);
+  void note_change(const entry& account, const binlog_place& place);
 
   caf::actor_system& system_;
   std::shared_ptr<const account_surroundings> around_;
@@ -187,10 +191,10 @@ private:
   std::unordered_map<account_id, entry> accounts_;
   std::unordered_map<mailbox_id, entry*> mailboxes_;
   former_lines former_;
-  gtid_position met_;                    ///< transactions up to here were met
-  gtid_position to_meet_;                ///< … and up to here the binlog had at the start; empty: all were
-  binlog_place met_end_;                 ///< end of the last of them
-  std::deque<role_change> role_changes_; ///< in the binlog's order
+  gtid_position met_;                  ///< transactions up to here were met
+  gtid_position to_meet_;              ///< … and up to here the binlog had at the start; empty: all were
+  binlog_place met_end_;               ///< end of the last of them
+  std::deque<account_change> changes_; ///< in the binlog's order
   std::vector<entry*> changed_;
   std::vector<entry*> awake_; ///< that have an actor, or had one since the last rest()
 };

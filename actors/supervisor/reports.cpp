@@ -20,6 +20,7 @@ void supervisor::on_role(const role_met& role) {
   if (term == nullptr || term->state != term_state::decided)
     return;
   if (role.role != account_role::source) {
+    doing.taking.unfenced.reset(); // left since: what begins now is a further role row
     const bool written = doing.handed_over && doing.handed_over->term == role.term;
     const bool ours = term->origin == term_origin::planned || is_self(term->primary);
     if (!role.was_written && ours && !written)

@@ -65,7 +65,11 @@ struct world {
     config.set("scheduler.max-threads", std::size_t{2});
     system = std::make_unique<caf::actor_system>(config);
     supervisor = system->spawn([this]() -> caf::behavior {
-      return {[](const role_met&) {}, [](const fence_written&) {}, [](const holds_again&) {},
+      return {[this](const role_met& row) {
+                if (row.role == account_role::replica)
+                  ++(row.was_written ? left : left_unwritten);
+              },
+              [](const fence_written&) {}, [](const holds_again&) {},
               [this](const account_refused& lacks) { refused = lacks.since; },
               [this](const foreign_write& write) {
                 if (write.logged)
@@ -155,6 +159,7 @@ struct world {
   caf::actor supervisor;
   std::shared_ptr<known_accounts> accounts;
   std::atomic<int> foreign{0};
+  std::atomic<int> left{0}, left_unwritten{0};        ///< role rows as replica
   std::atomic<sequence> refused{sequence{}};          ///< the last of these
   std::atomic<kafka_offset> logged{kafka_offset(-1)}; ///< of the last of them that Kafka has
   std::uint64_t captured = 0;
@@ -546,4 +551,36 @@ BOOST_AUTO_TEST_CASE(r11_a_checkpoint_has_the_role_as_of_its_place) {
   BOOST_REQUIRE(kept.size() == 1U);
   BOOST_TEST((kept[0].role == account_role::replica));
   BOOST_TEST(w.accounts->changed_accounts(place(3)).empty());
+}
+
+/// Its mailbox was deleted and made again while the checkpoint stood still: what lies between is read again,
+/// and was of the mailbox before.
+BOOST_AUTO_TEST_CASE(r12_a_checkpoint_has_the_mailbox_as_of_its_place) {
+  world w;
+  w.expect(anna, 7, account_role::source, 4);
+  w.capture(7);
+  BOOST_REQUIRE(w.settled(anna, 5));
+  sliced_transaction again;
+  again.id = id(2);
+  again.end = place(2);
+  again.registry.push_back({change_kind::insert, anna, mailbox_id(9), {}, false});
+  w.accounts->on_registered(again);
+  auto kept = w.accounts->changed_accounts(place(1));
+  BOOST_REQUIRE(kept.size() == 1U);
+  BOOST_TEST((kept[0].mailbox == mailbox_id(7)));
+  kept = w.accounts->changed_accounts(place(2));
+  BOOST_REQUIRE(kept.size() == 1U);
+  BOOST_TEST((kept[0].mailbox == mailbox_id(9)));
+}
+
+/// A node that came back to it was killed before it was active: the next one leaves it once more, to learn
+/// where its fence lies. It waited for the word of an actor that had written none.
+BOOST_AUTO_TEST_CASE(r29_an_epoch_that_is_left_once_more_before_it_is_active_wasnt_written) {
+  world w;
+  w.expect(anna, 1, account_role::source, 4);
+  w.role(anna, epoch(2), "replica");
+  BOOST_TEST(eventually(deadline, [&] { return w.left == 1; }));
+  w.role(anna, epoch(2), "source");
+  w.role(anna, epoch(2), "replica");
+  BOOST_TEST(eventually(deadline, [&] { return w.left_unwritten == 1; }));
 }
