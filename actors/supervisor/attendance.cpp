@@ -396,6 +396,7 @@ void supervisor::begin_epoch(const account_id& id) {
 
 void supervisor::forget(const account_id& id) {
   forget_sent(id);
+  handed_over_.erase(id);
   parts_->accounts->forget(
       id); // capture's checkpoint may know it as ours although this process has no work of it
   const bool had_work = work_.contains(id);

@@ -179,6 +179,8 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                     guard_options limits;
                     limits.limit = parts->config.limits.guard;
                     std::optional<checksum_view> before;
+                    if (standing && !standing->still_stands().value_or(false))
+                      standing.reset(); // MariaDB was restarted: behind the role row it would be too late
                     if (!standing) {
                       if (!comes_back)
                         before = rows_before_guard(*parts, **session, **catalog, *found);
@@ -328,7 +330,8 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
   doing.busy = true;
   in_background(*parts_->sql,
                 [this, parts = parts_, id = account.id, partition = account.partition, term = active.term,
-                 request = destination.requested, fence = *doing.handed_over]() -> std::function<void()> {
+                 begun = active.fence, request = destination.requested,
+                 cut = doing.handed_over->cut]() -> std::function<void()> {
                   const auto outcome = [&]() -> result<void> {
                     auto session = parts->sessions->borrow();
                     if (!session)
@@ -340,16 +343,17 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
                     row.account = id;
                     row.mailbox = found->mailbox;
                     row.term = term;
-                    row.applied = fence.cut;
+                    row.applied = cut;
                     row.partition = partition;
-                    row.next = fence.offset.next();
+                    row.next =
+                        begun.next(); // our fence may be there twice, the later behind what others wrote
                     row.state = replica_state::ready;
                     row.request = request;
                     if (auto noted = note_own_rows(*parts, row); !noted)
                       return noted;
                     return logged_state(**session).write_replica(row);
                   }();
-                  return [this, id, request, outcome, cut = fence.cut] {
+                  return [this, id, request, outcome, cut] {
                     auto& doing = work(id);
                     doing.busy = false;
                     if (!outcome) {
