@@ -64,7 +64,8 @@ result<stored_replicas> progress_store::load() {
       })
       .and_then([&](const std::vector<replica_record>& rows) {
         for (const auto& row : rows)
-          found.replicas.emplace(row.account, stored_replicas::replica{row, 0});
+          found.replicas.emplace(row.account,
+                                 stored_replicas::replica{row, rules_->group_of(row.mailbox).value});
         return mailstore.each_account([&](const registered_account& known) {
           if (const auto replica = found.replicas.find(known.account); replica != found.replicas.end())
             replica->second.group = known.group.value;
@@ -89,8 +90,9 @@ result<std::optional<stored_replicas::replica>> progress_store::find(const accou
   auto known = mailstore_queries(**s, rules_).find_by_id({account});
   if (!known)
     return tl::make_unexpected(known.error());
-  return std::optional(
-      stored_replicas::replica{std::move(**row), known->empty() ? 0U : known->front().group.value});
+  // Its mailbox may be deleted, and made again by what is replayed next.
+  const auto group = known->empty() ? rules_->group_of((*row)->mailbox) : known->front().group;
+  return std::optional(stored_replicas::replica{std::move(**row), group.value});
 }
 
 result<void> progress_store::store(reading_progress reached) {

@@ -327,9 +327,19 @@ bool replica_services::is_being_removed(const account_id& account) {
   return removals_.contains(account);
 }
 
+/// It may have become a destination again while its removal waited, and even this node's own.
+bool replica_services::is_wanted_here(const account_id& account) const {
+  const auto decided = options_.decisions->about(account);
+  const auto is_here = [&](const term_entry* entry) {
+    return entry != nullptr && entry->primary == options_.node;
+  };
+  return decided.requested >= kafka_offset{0} ||
+         (decided.terms && (is_here(decided.terms->active()) || is_here(decided.terms->current())));
+}
+
 void replica_services::remove_now(const account_id& account) {
-  if (board_.actor_of(account))
-    return; // followed again meanwhile: a load removes what is there by itself
+  if (board_.actor_of(account) || is_wanted_here(account))
+    return; // a load removes what is there by itself
   bool free = false;
   {
     const std::lock_guard lock(mutex_);

@@ -58,6 +58,7 @@ private:
   load_task prepare_load(const marker_met& met);
   void make_loads();
   bool is_being_removed(const account_id& account);
+  bool is_wanted_here(const account_id& account) const;
   void remove_now(const account_id& account);
   void forget_reason(const account_id& account);
   void begin_reading();
