@@ -107,7 +107,7 @@ class Kafka:
                 raise Failed(f"Kafka ended: {self.process.last_words()}")
             return subprocess.run(["kcat", "-b", self.address, "-L", "-m", "1"], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL, check=False).returncode == 0
-        wait_until("Kafka answers", 60, answers)
+        wait_until("Kafka answers", 120, answers)
 
 
 class MariaDB:
@@ -232,7 +232,7 @@ key         = "{authority.key}"
             if not self.process.running():
                 raise Failed(f"understudyd {self.name} ended: {self.process.last_words()}")
             return self.command("ha", "getAccountStatus")[0] in (0, 3)
-        wait_until(f"{self.name} answers", 60, answers)
+        wait_until(f"{self.name} answers", 120, answers)
 
     def status(self):
         """All accounts as getAccountStatus gives them."""

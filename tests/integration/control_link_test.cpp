@@ -56,11 +56,24 @@ struct claimer {
     BOOST_REQUIRE(fixture::eventually(
         deadline, [&] { return lease->holds() && peer().last_renewal_read.has_value(); }));
     gone.stop();
-    link.claim(dead, kafka_offset{0});
-    BOOST_REQUIRE(fixture::eventually(deadline, [&] { return is(claim_stage::ready); }));
+    BOOST_REQUIRE(claims());
     BOOST_REQUIRE(peer().claimed);
   }
   ~claimer() { link.stop(); }
+
+  /// Until it carries a decision. One that a busy machine's lease ran out behind is made again.
+  bool claims() {
+    std::chrono::steady_clock::time_point next{};
+    return fixture::eventually(deadline, [&] {
+      const auto now = std::chrono::steady_clock::now();
+      const auto stage = status().stage;
+      if (now >= next && stage != claim_stage::waiting && stage != claim_stage::ready) {
+        link.claim(dead, kafka_offset{0});
+        next = now + std::chrono::seconds(2); // it is to be read back first
+      }
+      return stage == claim_stage::ready;
+    });
+  }
 
   claim_status status() const {
     return lease->ask([&](const lease_view& view) { return view.claim_against(dead, boot_now()); });
@@ -203,6 +216,5 @@ BOOST_FIXTURE_TEST_CASE(p1_r22_no_claim_outlives_leases_that_were_made_anew, cla
   create(topic::leases);
   BOOST_TEST(!peer().claimed);
   BOOST_TEST(fixture::eventually(deadline, [&] { return lease->holds(); }));
-  link.claim(dead, kafka_offset{0});
-  BOOST_TEST(fixture::eventually(deadline, [&] { return is(claim_stage::ready); }));
+  BOOST_TEST(claims());
 }

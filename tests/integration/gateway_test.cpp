@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(o04_the_gateway_ends_at_once_whatever_its_peers_do) {
     int silent = tcp_connection(server->port());
     auto began = std::chrono::steady_clock::now();
     server.reset();
-    BOOST_CHECK(std::chrono::steady_clock::now() - began < 3s);
+    BOOST_CHECK(std::chrono::steady_clock::now() - began < 4500ms); // CAF's own heartbeat comes after 5 s
     BOOST_TEST(!client->request("late", 2s));
     ::close(silent);
   }

@@ -137,6 +137,10 @@ struct world {
     BOOST_REQUIRE(ensure_own_schema(*session, node_name("ms1")));
     capture = std::make_unique<acknowledger>(server);
     watch = std::make_unique<mariadb_watch>(std::move(options));
+    // An attached one that the server doesn't count yet is said to be a fault.
+    BOOST_REQUIRE(eventually(patience, [this] {
+      return server.query("SHOW STATUS LIKE 'Rpl_semi_sync_master_clients'").front().at(1).value() == "1";
+    }));
     watch->start();
     watch->attached(true, {});
     BOOST_REQUIRE(eventually(patience, [this] { return watch->semi_sync_state() == "synchronous"; }));

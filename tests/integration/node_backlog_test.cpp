@@ -15,6 +15,8 @@ namespace {
 constexpr int first_broker = 1;
 constexpr int second_broker = 2;
 constexpr int partitions = 4; // as node_world's configuration has it
+/// Thousands, each of which waits for the disk by itself.
+constexpr std::chrono::seconds for_many_commits{150};
 
 void make_topic(rd_kafka_t* client, const std::string& name, int count, std::int32_t broker) {
   rd_kafka_NewTopic_t* topic = rd_kafka_NewTopic_new(name.c_str(), count, -1, nullptr, 0);
@@ -83,7 +85,7 @@ struct with_world {
     BOOST_TEST(reason().find("can't be written") != std::string::npos);
     constexpr unsigned bytes = 30'000;
     auto many = write_large(section, bytes, megabytes * 1'000'000 / bytes);
-    BOOST_REQUIRE((many.wait_for(patience) == std::future_status::ready)); // none waits for Kafka
+    BOOST_REQUIRE((many.wait_for(for_many_commits) == std::future_status::ready)); // none waits for Kafka
     BOOST_REQUIRE(eventually(patience, [&] { return left_out() == 1; }));
     BOOST_TEST(source.metric("understudy_inflight_events") < megabytes * 1'000'000 / bytes / 2);
   }
@@ -150,7 +152,7 @@ BOOST_AUTO_TEST_CASE(p1_p2_r13_r17_a_mail_servers_work_is_read_again_as_it_was_c
   const auto written = source.last_written();
   BOOST_REQUIRE(eventually(patience, [&] { return source.last_written() > written + 1000; }));
   world.kafka.resume(1);
-  BOOST_TEST(eventually(patience, [&] { return left_out() == 0; })); // under load, too
+  BOOST_TEST(eventually(for_many_commits, [&] { return left_out() == 0; })); // under load, too
   load.stop();
   becomes_whole_without_a_snapshot();
   check_nothing_lost(world.compare(1, "pair"), 1000);
@@ -181,7 +183,8 @@ BOOST_AUTO_TEST_CASE(p1_r4_r12_a_node_killed_while_it_reads_again_loses_and_doub
         destination.db.value("SELECT COUNT(*) FROM zimbra.mailbox_metadata WHERE section LIKE 'killed %'"));
   };
   world.kafka.resume(1);
-  BOOST_REQUIRE(eventually(patience, [&] { return begun() == before + 1 && has() > 250; }));
+  constexpr unsigned kept = 140; // of 30 kB in the 4 MiB of memory: the next ones are read again
+  BOOST_REQUIRE(eventually(patience, [&] { return begun() == before + 1 && has() > kept; }));
   source.node.kill9();
   BOOST_TEST_MESSAGE("killed when its replica had " << has() << " of 1000");
   BOOST_TEST(has() < 1000U);
@@ -228,7 +231,7 @@ BOOST_AUTO_TEST_CASE(p1_r4_nothing_is_said_to_be_protected_that_a_restart_has_ye
   BOOST_REQUIRE(eventually(patience, [&] { return !is_protected(); }));
   constexpr unsigned times = 8000;
   auto many = write_large(source, id, "tail", 500, times);
-  BOOST_REQUIRE((many.wait_for(patience) == std::future_status::ready)); // none waits for Kafka
+  BOOST_REQUIRE((many.wait_for(for_many_commits) == std::future_status::ready)); // none waits for Kafka
   source.node.kill9();
   e.world.kafka.resume(1);
   source.start_node();
@@ -253,7 +256,7 @@ BOOST_AUTO_TEST_CASE(p1_r5_nothing_is_said_to_be_protected_that_capture_has_yet_
   e.world.kafka.suspend(0);
   constexpr unsigned times = 4000;
   auto many = write_large(source, e.world.id_of(e.names[0]), "behind", 5000, times);
-  BOOST_REQUIRE((many.wait_for(patience) == std::future_status::ready));
+  BOOST_REQUIRE((many.wait_for(for_many_commits) == std::future_status::ready));
   source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=ON");
   e.world.kafka.resume(0);
   BOOST_REQUIRE(eventually(patience, is_protected));

@@ -73,7 +73,7 @@ struct with_load {
   void ends_when_asked(mailstore& store) {
     const auto before = count_of(store.node.log_text(), " stopped\n");
     store.node.signal(SIGTERM);
-    BOOST_TEST(store.node.wait(20s).value_or(-1) == 0);
+    BOOST_TEST(store.node.wait(60s).value_or(-1) == 0);
     BOOST_TEST(count_of(store.node.log_text(), " stopped\n") == before + 1);
   }
 

@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(r35_foreign_writes_are_kept_set_right_once_and_then_park_th
     const auto shown = replica(source, names[0]);
     return shown.at("available") == false && shown.at("state") == "stopped";
   }));
-  BOOST_TEST(report_of(other).size() == 2u);
+  BOOST_TEST(eventually(patience, [&] { return report_of(other).size() == 2; }));
   BOOST_TEST(other.metric(divergent) == 2);
   BOOST_TEST(other.logged("parked: foreign writes again"));
   write_once(source, account);
@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(r35_foreign_writes_are_kept_set_right_once_and_then_park_th
   // Over a restart it stays so; an administrator's way out is to remove the destination and set it again.
   BOOST_REQUIRE(other.node.stop());
   other.start_and_wait();
-  BOOST_TEST(replica(source, names[0]).at("available") == false);
+  BOOST_TEST(eventually(patience, [&] { return replica(source, names[0]).at("available") == false; }));
   // … also where the process before was killed too early to have stored why.
   other.node.kill9();
   auto unlogged = other.db.connect();
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(r35_what_a_killed_source_finds_behind_its_own_fence_is_set_
   source.node.kill9();
   locker.query("UNLOCK TABLES");
   auto write = write_async(source, account);
-  BOOST_REQUIRE(eventually(patience, [&] { return commits_waiting(source) > 0; }));
+  BOOST_REQUIRE(eventually(patience, [&] { return write_waits(source); }));
   source.start_and_wait();
   BOOST_TEST(write.get() != "");
   BOOST_TEST(source.logged("accounts were promoted elsewhere while this node was away"));

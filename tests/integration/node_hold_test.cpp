@@ -16,8 +16,9 @@ namespace {
 
 /// Long beside a commit's milliseconds, and beside the pause of a garbage collection.
 constexpr auto too_long_for_a_commit = 1500ms;
-/// Ten of Kafka's clients a minute, and one each of what a node can't do meanwhile.
-constexpr int most_lines_of_an_outage = 20;
+/// Ten of Kafka's clients a minute, which a slow machine makes two of, and one each of what a node can't do
+/// meanwhile.
+constexpr int most_lines_of_an_outage = 30;
 
 struct held_world : enrolled_world {
   held_world()
@@ -83,12 +84,6 @@ struct with_world {
   bool commit_waits() {
     return source.db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE "
                            "STATE LIKE 'Waiting for semi-sync ACK%'") != "0";
-  }
-  /// A client's own, be it behind the node's probe.
-  bool write_waits() {
-    return source.db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() "
-                           "AND INFO LIKE '%INSERT INTO zimbra.mailbox_metadata%' AND "
-                           "(STATE LIKE 'Waiting for semi-sync ACK%' OR STATE = 'Commit')") != "0";
   }
 };
 
@@ -222,24 +217,32 @@ BOOST_AUTO_TEST_CASE(s02_commits_whose_wait_is_ended_from_outside_are_counted_an
   BOOST_TEST(end_wait(write_async(source, e.account), "KILL QUERY ") == ""); // told OK
   BOOST_TEST(eventually(patience, [&] { return source.metric(unconfirmed) >= 1; }));
   const auto counted = source.metric(unconfirmed);
-  const auto told = end_wait(write_async(source, e.account), "KILL CONNECTION ");
+  std::uint64_t writes = 1;
+  std::string told;
+  for (; writes < 20 && !cut_off(told); ++writes) // whoever waits behind the node's probe is told OK
+    told = end_wait(write_async(source, e.account), "KILL CONNECTION ");
   BOOST_TEST(cut_off(told), told);
   BOOST_TEST(eventually(patience, [&] { return source.metric(unconfirmed) > counted; }));
   BOOST_TEST(source.logged("commits go without Kafka's confirmation"));
   // A statement's own limit ends no wait (10.11).
   auto limited = write_within("1");
-  BOOST_TEST(eventually(patience, [&] { return write_waits(); }));
+  ++writes;
+  BOOST_TEST(eventually(patience, [&] {
+    if (ended(limited)) // ahead of its COMMIT: the machine is busy
+      limited = write_within("1");
+    return write_waits(source);
+  }));
   BOOST_TEST(!eventually(too_long_for_a_commit, [&] { return ended(limited); }));
   // Nobody is told OK by a shutdown.
   BOOST_TEST(source.db.stop());
   const auto by_shutdown = limited.get();
   BOOST_TEST(cut_off(by_shutdown), by_shutdown);
   source.db.restart();
-  BOOST_TEST(writes_there(source, e.account) == before + 3);
+  BOOST_TEST(writes_there(source, e.account) == before + writes);
   BOOST_REQUIRE(eventually(patience, [&] { return is_attached(); }));
   // … which may also wait for the ACK, once the clients are gone.
   auto last = write_async(source, e.account);
-  BOOST_TEST(eventually(patience, [&] { return write_waits(); }));
+  BOOST_TEST(eventually(patience, [&] { return write_waits(source); }));
   source.db.query("SHUTDOWN WAIT FOR ALL SLAVES");
   BOOST_TEST(eventually(patience, [&] {
     return source.db.error_log().find("Delaying shutdown to await semi-sync ACK") != std::string::npos;
@@ -252,7 +255,7 @@ BOOST_AUTO_TEST_CASE(s02_commits_whose_wait_is_ended_from_outside_are_counted_an
   source.db.restart();
   BOOST_TEST(world.become_same(e.names, 0, 1));
   // The last one may have been cut off before it was in the binlog, while a probe waited there.
-  BOOST_TEST(writes_there(world.at(1), e.account) >= before + 3);
+  BOOST_TEST(writes_there(world.at(1), e.account) >= before + writes);
   // Not forgotten is also that the next one waits.
   BOOST_REQUIRE(eventually(patience, [&] { return world.follows(e.names, 1, 0); }));
   BOOST_TEST(write_async(source, e.account).get() == "");

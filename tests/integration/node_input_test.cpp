@@ -31,8 +31,7 @@ struct with_world {
     return path;
   }
   std::string everything() {
-    return boost::json::serialize(boost::json::value(node.status(one))) +
-           boost::json::serialize(boost::json::value(node.status(two)));
+    return boost::json::serialize(node.whole_status(one)) + boost::json::serialize(node.whole_status(two));
   }
   void refused(const words& command, int status, const std::string& sentence) {
     const auto before = everything();

@@ -11,6 +11,9 @@ using fixture::eventually;
 
 namespace {
 
+/// Sixty mailboxes are thousands of tables and rows, each there and here.
+constexpr std::chrono::seconds mass_patience{180};
+
 struct mass_world {
   static constexpr unsigned count = 60;
   node_world world;
@@ -44,7 +47,7 @@ struct mass_world {
     return std::stoull(host.db.value("SELECT COUNT(*) FROM understudy." + table));
   }
   void wait_for_copies() {
-    if (!eventually(patience, [&] { return world.follows(names, 1, 0); }))
+    if (!eventually(mass_patience, [&] { return world.follows(names, 1, 0); }))
       BOOST_FAIL("no copies: " << world.story());
   }
 };
@@ -58,8 +61,8 @@ BOOST_AUTO_TEST_CASE(r16_what_was_sent_before_a_restart_is_neither_asked_for_nor
   auto locking = destination.db.connect();
   locking.query("LOCK TABLES zimbra.current_volumes WRITE"); // no mailbox id can be taken
   set_destination();
-  BOOST_REQUIRE(eventually(patience, [&] { return rows(source, "sent_snapshot") == count; }));
-  BOOST_REQUIRE(eventually(patience, [&] { return rows(destination, "stopped") == count; }));
+  BOOST_REQUIRE(eventually(mass_patience, [&] { return rows(source, "sent_snapshot") == count; }));
+  BOOST_REQUIRE(eventually(mass_patience, [&] { return rows(destination, "stopped") == count; }));
   BOOST_TEST(rows(destination, "replica") == 0u);
   source.node.kill9();
   destination.node.kill9();

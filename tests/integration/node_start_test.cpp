@@ -256,7 +256,7 @@ BOOST_AUTO_TEST_CASE(a_node_that_waits_for_kafka_or_mariadb_ends_at_once_when_it
     first.start_node();
     const auto waits = [&] { return first.get("/readyz").find(what) != std::string::npos; };
     BOOST_TEST(eventually(patience, waits), first.get("/readyz"));
-    BOOST_TEST(first.node.stop(1s));
+    BOOST_TEST(first.node.stop(3s)); // a question to Kafka takes five when nobody answers
   };
   starts_and_ends("starting"); // within its first question
   starts_and_ends("doesn't answer");
@@ -371,7 +371,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_broker_address_is_named_and_the_node_can_be_stopped
   const auto asked = lost.cli({"ha", "getAccountStatus"});
   BOOST_TEST_CONTEXT(asked.text) BOOST_TEST(asked.status == 4);
   lost.node.signal(SIGTERM);
-  BOOST_TEST(lost.node.wait(20s).value_or(-1) == 0);
+  BOOST_TEST(lost.node.wait(60s).value_or(-1) == 0);
 }
 
 /// Its former process wrote an hour from now. (The last of this program: whoever starts behind it does so

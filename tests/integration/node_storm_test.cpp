@@ -274,7 +274,7 @@ private:
     said("the copies on " + name(gone) + " are taken away and made again");
     ordered({"ha", "removeAccountDestination", name(gone)});
     pause();
-    world.enrol(names, home, gone, 10);
+    world.enrol(names, home, gone, 10, long_patience);
     stop_writing();
   }
   void kafka_dies_and_returns() {
@@ -398,7 +398,7 @@ private:
     pause();
     for (std::size_t host = 0; host < hosts; ++host)
       if (host != home)
-        world.enrol(names, home, host, 10);
+        world.enrol(names, home, host, 10, long_patience);
     stop_writing();
   }
   void replicas_pause_and_go_on() {

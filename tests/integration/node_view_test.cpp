@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(p1_an_account_is_unprotected_until_a_replica_has_what_chang
   }
   other.start_and_wait();
   BOOST_TEST(eventually(patience, [&] { return source.status(names[0]).at("protected") == true; }));
-  BOOST_TEST(world.follows(names, 1, 0));
+  BOOST_TEST(eventually(patience, [&] { return world.follows(names, 1, 0); }));
   BOOST_TEST(world.become_same(names, 0, 1));
 }
 

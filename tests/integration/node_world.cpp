@@ -16,11 +16,13 @@ using fixture::eventually;
 
 constexpr std::uint64_t seed = 1; // mailsim's default: account ids follow from it
 constexpr std::chrono::milliseconds a_while{20};
+/// A mailbox's tables alone are dozens of DDL statements, and a slow disk takes a second for some of them.
+constexpr std::chrono::seconds patience_for_mailboxes{300};
 
 /// A condition that starts a process each time it's asked: looked at less often than `eventually` does.
 template <class Condition>
-bool eventually_asked(Condition&& condition) {
-  return eventually(patience, [&] {
+bool eventually_asked(Condition&& condition, std::chrono::seconds within = patience) {
+  return eventually(within, [&] {
     if (condition())
       return true;
     std::this_thread::sleep_for(a_while);
@@ -50,6 +52,16 @@ box box_of(mailstore& host, const std::string& account_id) {
 /// Of a GTID position of one domain.
 std::uint64_t last_number(const std::string& position) {
   return std::stoull(position.substr(position.rfind('-') + 1));
+}
+
+/// It answers, and takes the others' names in commands.
+bool knows_all(const mailstore& asked, const std::deque<mailstore>& stores) {
+  return std::all_of(stores.begin(), stores.end(), [&](const mailstore& named) {
+    if (&named == &asked && stores.size() > 1)
+      return true;
+    const auto answer = asked.cli({"ha", "getAccountStatus", "mailHost", named.name});
+    return answer.status == 0 && !answer.pages.empty();
+  });
 }
 
 } // namespace
@@ -163,7 +175,23 @@ double mailstore::metric(const std::string& wanted) const {
 }
 
 boost::json::object mailstore::status(const std::string& account) const {
-  return cli({"ha", "getAccountStatus", "accounts", account}).about(account);
+  boost::json::object shown;
+  eventually_asked([&] {
+    shown = cli({"ha", "getAccountStatus", "accounts", account}).about(account);
+    return !shown.empty();
+  });
+  return shown;
+}
+
+boost::json::object mailstore::whole_status(const std::string& account) const {
+  boost::json::object shown;
+  const bool whole = eventually_asked([&] {
+    shown = status(account);
+    return boost::json::serialize(shown).find("\"unknown\"") == std::string::npos;
+  });
+  if (!whole)
+    throw std::runtime_error("figures stay unknown: " + boost::json::serialize(shown));
+  return shown;
 }
 
 node_world::node_world(const world_options& options)
@@ -182,7 +210,7 @@ node_world::node_world(const world_options& options)
       store.start_node();
   if (options.first.starts)
     for (auto& store : stores_)
-      if (!eventually_asked([&] { return store.answers() || !store.node.running(); }) ||
+      if (!eventually_asked([&] { return knows_all(store, stores_) || !store.node.running(); }) ||
           !store.node.running())
         throw std::runtime_error(store.name + " didn't come up: " + store.node.log_text());
 }
@@ -199,7 +227,8 @@ std::vector<std::string> node_world::create_accounts(std::size_t host, const std
                                                      unsigned count) {
   const auto done = fixture::run_process(
       {MAILSIM, "--socket", at(host).db.socket(), "--quiet", "--create", "--prefix", prefix, "--accounts",
-       std::to_string(count), "--transactions", std::to_string(count * 10), "--record", record_of(prefix)});
+       std::to_string(count), "--transactions", std::to_string(count * 10), "--record", record_of(prefix)},
+      patience_for_mailboxes);
   if (done.exit_code != 0)
     throw std::runtime_error("mailsim failed: " + done.output);
   std::vector<std::string> names;
@@ -209,7 +238,7 @@ std::vector<std::string> node_world::create_accounts(std::size_t host, const std
 }
 
 void node_world::enrol(const std::vector<std::string>& names, std::size_t from, std::size_t to,
-                       unsigned priority) {
+                       unsigned priority, std::chrono::seconds within) {
   cli_answer done;
   const bool taken = eventually_asked([&] {
     done = at(from).cli({"ha", "setAccountDestination", at(to).name, std::to_string(priority), "accounts",
@@ -218,7 +247,7 @@ void node_world::enrol(const std::vector<std::string>& names, std::size_t from, 
   });
   if (!taken || done.status != 0)
     throw std::runtime_error("setAccountDestination: " + done.text);
-  if (!eventually_asked([&] { return follows(names, to, from); }))
+  if (!eventually_asked([&] { return follows(names, to, from); }, within))
     throw std::runtime_error("not replicated in time: " + at(from).cli({"ha", "getAccountStatus"}).text +
                              at(from).node.log_text() + at(to).node.log_text());
 }
@@ -290,6 +319,12 @@ verdict node_world::compare(std::size_t host, const std::string& prefix) {
 std::size_t commits_waiting(const mailstore& host) {
   return std::stoul(host.db.value(
       "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%'"));
+}
+
+bool write_waits(const mailstore& host) {
+  return host.db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() "
+                       "AND INFO LIKE '%INSERT INTO zimbra.mailbox_metadata%' AND "
+                       "(STATE LIKE 'Waiting for semi-sync ACK%' OR STATE = 'Commit')") != "0";
 }
 
 std::string role_of(const mailstore& host, const std::string& account_id) {

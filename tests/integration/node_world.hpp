@@ -82,8 +82,10 @@ public:
   std::uint64_t last_written() const;
   /// … in the place that its node stored.
   std::uint64_t last_stored() const;
-  /// The account as getAccountStatus shows it here; empty if it isn't known.
+  /// The account as getAccountStatus shows it here, once somebody answers; with an `error` if it isn't known.
   boost::json::object status(const std::string& account) const;
+  /// The same once no figure of it is unknown: those of a busy node come too late at times.
+  boost::json::object whole_status(const std::string& account) const;
 
 private:
   std::string program_;
@@ -113,7 +115,7 @@ void check_nothing_lost(const verdict& found, std::uint64_t acknowledged);
 
 class node_world {
 public:
-  /// All nodes that start at once are ready when it's made.
+  /// All nodes that start at once are ready and know each other when it's made.
   explicit node_world(const world_options& options = {});
 
   fixture::private_kafka kafka;
@@ -126,7 +128,8 @@ public:
   std::string id_of(const std::string& name) const;
   std::string record_of(const std::string& prefix) const;
   /// Makes `to` a destination, and waits until it is available and the account protected.
-  void enrol(const std::vector<std::string>& names, std::size_t from, std::size_t to, unsigned priority = 10);
+  void enrol(const std::vector<std::string>& names, std::size_t from, std::size_t to, unsigned priority = 10,
+             std::chrono::seconds within = patience);
   /// Whether each account has an available replica there and is protected, as the node `asked` says.
   bool follows(const std::vector<std::string>& names, std::size_t to, std::size_t asked);
   /// For whoever has to find out why a test failed: the accounts' status and what the nodes logged.
@@ -172,6 +175,8 @@ std::uint64_t writes_there(mailstore& host, const std::string& account_id);
 
 /// Connections that wait for the node in their COMMIT; of those that commit together, the first.
 std::size_t commits_waiting(const mailstore& host);
+/// A client's write waits there in its COMMIT, be it behind the node's probe.
+bool write_waits(const mailstore& host);
 /// What its role row says there; empty: none.
 std::string role_of(const mailstore& host, const std::string& account_id);
 /// Its role row as the source that hands over is written: the fence is out, or on its way.
