@@ -92,8 +92,9 @@ result<void> node::start_capture() {
   parts_->roles_ahead = std::move(*ahead);
   const auto stood = checkpoint->value_or(capture_checkpoint{});
   const auto& settled = stood.settled;
-  auto known = read_own_lines(parts_->kafka, config.node.name, *parts_->log, std::move(accounts), *replicas,
-                              settled, stood.read_from, [this] { return stopping(); });
+  auto known =
+      read_own_lines(parts_->kafka, config.node.name, *parts_->log, std::move(accounts), parts_->roles_ahead,
+                     *replicas, settled, stood.read_from, [this] { return stopping(); });
   if (!known)
     return tl::make_unexpected(known.error());
   const auto end = mailstore_queries(*session, parts_->rules).binlog_position();

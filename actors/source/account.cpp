@@ -93,7 +93,8 @@ void account_actor::produce(slice_captured& slice) {
                          partition = partition_](const delivery_outcome& outcome) {
                           if (outcome.refused)
                             return tell(self, slice_refused{check, number, outcome.refused->what});
-                          around_->settle->delivered(check, {partition, outcome.offset, outcome.stamp});
+                          around_->settle->delivered(
+                              check, {partition, outcome.offset, outcome.stamp, outcome.first});
                           around_->confirmed(account_, term, number);
                         },
                         {slice.check->number, holds, around_->settle.get()});

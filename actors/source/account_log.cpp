@@ -345,6 +345,7 @@ void account_log::on_report(delivery&& report) {
     switch (report.outcome) {
     case produce_outcome::held:
       event.outcome.offset = std::max(event.outcome.offset, report.offset);
+      event.outcome.first = std::min(event.outcome.first.value_or(report.offset), report.offset);
       // Without LogAppendTime a report never counts (R20): the latest possible time says so.
       event.outcome.stamp = std::max(
           event.outcome.stamp, report.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()}));

@@ -16,6 +16,7 @@ struct delivery_outcome {
   broker_time stamp;   ///< the latest of its parts
   std::optional<error>
       refused; ///< Kafka refused it for good: this account can't be protected any longer (R3)
+  std::optional<kafka_offset> first{}; ///< offset of its first part, once it's held
 };
 
 /// Called on the producer's threads, or librdkafka's own, when every part of an event is confirmed or one

@@ -436,7 +436,8 @@ bool known_accounts::knows_replica(const account_id& id, mailbox_id mailbox) con
 
 bool known_accounts::knows(const account_id& id) const {
   const std::lock_guard lock(mutex_);
-  return accounts_.contains(id);
+  const auto* account = find(id);
+  return account != nullptr && (account->role != account_role::none || account->term == epoch{});
 }
 
 std::optional<known_accounts::numbered> known_accounts::numbered_up_to(const account_id& id) const {

@@ -77,6 +77,7 @@ public:
 
   /// The accounts that are written here as far as capture knows, with their epochs.
   std::vector<std::pair<account_id, epoch>> written_here() const;
+  /// It has a role here, or its first role row is to come.
   bool knows(const account_id& account) const;
   /// Whether it's a replica here, in this mailbox, as expect() was told or a role row says.
   bool knows_replica(const account_id& account, mailbox_id mailbox) const;

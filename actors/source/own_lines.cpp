@@ -103,16 +103,21 @@ result<void> read_lines(const kafka_settings& kafka, std::map<partition_id, Line
 
 result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& log,
                                  std::vector<captured_account> accounts,
+                                 const std::vector<role_record>& ahead,
                                  const std::vector<replica_record>& replicas, const gtid_position& settled,
                                  const std::map<partition_id, kafka_offset>& from,
                                  const std::function<bool()>& stopping) {
   own_lines lines;
   std::map<account_id, known_account> known;
   std::map<partition_id, own_partition> partitions;
+  std::unordered_set<account_id> enrolled_again; // if they were left before
+  for (const auto& role : ahead)
+    if (role.role == account_role::source)
+      enrolled_again.insert(role.account);
   for (auto& account : accounts) {
-    // A role row may follow that makes it a source, which wrote already: before its first one, and where it
-    // was left and enrolled again.
-    const bool role_row_follows = account.term == epoch{} || account.role == account_role::none;
+    // It may be a source's, which wrote already.
+    const bool role_row_follows = account.term == epoch{} || (account.role == account_role::none &&
+                                                              enrolled_again.contains(account.account));
     if (account.role == account_role::source || role_row_follows) {
       log.begin_life(account.partition);
       partitions.try_emplace(account.partition, self, log.life(), settled);

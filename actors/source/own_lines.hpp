@@ -20,12 +20,13 @@ struct own_lines {
 };
 
 /// Begins this process's life in the partition of each account that is a source here, or whose role row as
-/// one capture may have yet to meet, reads them from `from` (absent: from the log's beginning) up to that
-/// record, and adds to each account what Kafka holds: its last sequence, and the events behind `settled` by
-/// GTID; and what its whole copy here holds (`replicas`, note_copy()). Blocking; `stopping` ends it early
-/// with an error.
+/// one capture has yet to meet (its first, or one in `ahead` of an account that was left), reads them from
+/// `from` (absent: from the log's beginning) up to that record, and adds to each account what Kafka holds:
+/// its last sequence, and the events behind `settled` by GTID; and what its whole copy here holds
+/// (`replicas`, note_copy()). Blocking; `stopping` ends it early with an error.
 result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& self, account_log& log,
                                  std::vector<captured_account> accounts,
+                                 const std::vector<role_record>& ahead,
                                  const std::vector<replica_record>& replicas, const gtid_position& settled,
                                  const std::map<partition_id, kafka_offset>& from,
                                  const std::function<bool()>& stopping);

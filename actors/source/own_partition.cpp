@@ -44,7 +44,9 @@ void own_partition::take(const record& raw, std::map<account_id, known_account>&
   if (event->from.life < life_)
     return; // void: landed behind a newer life's beginning
   std::string joined;
+  auto first = raw.offset;
   if (const auto* part = std::get_if<part_event>(&event->body)) {
+    first = parts_.first_of(part->account, event->from).value_or(raw.offset);
     auto whole = parts_.feed(event->from, *part, raw.offset);
     if (!whole || !*whole)
       return;
@@ -71,7 +73,7 @@ void own_partition::take(const record& raw, std::map<account_id, known_account>&
   if (settled_.covers(transaction->id))
     return; // won't be read from the binlog again
   const auto stamp = raw.time.value_or(broker_time{std::numeric_limits<std::int64_t>::max()});
-  account.known[transaction->id] = {transaction->number, {raw.partition, raw.offset, stamp}};
+  account.known[transaction->id] = {transaction->number, {raw.partition, raw.offset, stamp, first}};
   tail.expect(transaction->account, transaction->id,
               joined.empty() ? std::string(raw.payload) : std::move(joined));
 }

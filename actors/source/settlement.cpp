@@ -61,7 +61,7 @@ void settlement::wait_for_room() {
 void settlement::delivered(const slice_ptr& part, const report& where) {
   const std::lock_guard lock(mutex_);
   if (auto* transaction = open_locked(*part))
-    transaction->read_from.emplace_back(where.partition, where.offset);
+    transaction->read_from.emplace_back(where.partition, where.first.value_or(where.offset));
   if (waiting_at_start_ || !settles_locked(*part, where))
     uncounted_.push_back({part, where});
 }

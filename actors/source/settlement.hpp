@@ -30,8 +30,10 @@ public:
   /// Where Kafka holds a slice.
   struct report {
     partition_id partition;
-    kafka_offset offset;
-    broker_time stamp; ///< LogAppendTime
+    kafka_offset offset; ///< of its last part
+    broker_time stamp;   ///< LogAppendTime, the latest of its parts
+    /// Of its first part, without which the others say nothing; none: it's in one.
+    std::optional<kafka_offset> first{};
   };
 
   struct options {

@@ -75,6 +75,11 @@ part_assembler::sets::iterator part_assembler::forget(sets::iterator at) {
   return sets_.erase(at);
 }
 
+std::optional<kafka_offset> part_assembler::first_of(const account_id& account, const writer& from) const {
+  const auto found = sets_.find({account, from});
+  return found == sets_.end() ? std::nullopt : std::optional(found->second.first);
+}
+
 result<std::optional<std::string>> part_assembler::feed(const writer& from, const part_event& part,
                                                         kafka_offset offset) {
   auto at = sets_.find({part.account, from});

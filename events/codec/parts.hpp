@@ -44,6 +44,8 @@ public:
   /// A node began a new life: sets of its older ones are void (R12).
   void drop_older(const writer& current);
 
+  /// Offset of the first part of this writer's open set of the account; nothing: none is open.
+  std::optional<kafka_offset> first_of(const account_id& account, const writer& from) const;
   /// Offset of the earliest first part among open sets: reading again must start there.
   std::optional<kafka_offset> first_open() const;
   std::size_t bytes() const { return bytes_; }

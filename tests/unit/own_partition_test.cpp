@@ -1,6 +1,7 @@
 // R11, R12: what counts of one's own records when a source takes up its numbering.
 #include "actors/source/own_partition.hpp"
 #include "events/codec/encode.hpp"
+#include "events/codec/parts.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -136,6 +137,23 @@ BOOST_FIXTURE_TEST_CASE(r16_a_marker_of_another_epoch_or_of_what_isnt_read_again
   begins(self, 7);
   BOOST_TEST(last() == 5302U);
   BOOST_TEST(!accounts.at(anna).marker);
+}
+
+BOOST_FIXTURE_TEST_CASE(r13_what_came_in_parts_is_known_with_its_first_one, partition) {
+  source(4, 7);
+  begins(self, 6);
+  next = 40;
+  const account_event whole{{self, incarnation(6)},
+                            transaction_event{anna, epoch(4), sequence(8), {0, 1, 51}, 0, {}}};
+  auto text = encode(whole).value();
+  text.insert(1, std::string(3000, ' '));
+  const auto parts = split(text, whole.from, anna, epoch(4), sequence(8), 1024).value();
+  for (const auto& part : parts)
+    read({whole.from, part});
+  BOOST_REQUIRE(known() == 1U);
+  const auto& where = accounts.at(anna).known.begin()->second.where;
+  BOOST_TEST((where.first == kafka_offset(40)));
+  BOOST_TEST((where.offset == kafka_offset(next - 1)));
 }
 
 /// Killed behind its fence, a node that had been a replica two epochs before gave 201 to 300 once more when

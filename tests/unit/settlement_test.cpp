@@ -243,6 +243,19 @@ BOOST_AUTO_TEST_CASE(r7_what_nobody_acknowledged_is_behind_the_checkpoint_and_re
   BOOST_TEST(taken.read_from.at(partition_id(0)).value == 11);
 }
 
+/// From its last part on, a restart found none of an event that travelled in parts, and gave it a further
+/// number: its replicas got it twice.
+BOOST_AUTO_TEST_CASE(p3_r13_a_checkpoint_reads_from_the_first_part_of_what_isnt_released) {
+  world w;
+  const auto before = w.capture(2);
+  const auto large = w.capture(1);
+  w.deliver(before[0], 2, 1);
+  w.settle.delivered(large[0], {partition_id(1), kafka_offset(8), broker_time{1}, kafka_offset(4)});
+  BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(1)).value == 4);
+  w.deliver(before[1], 2, 2);
+  BOOST_TEST(w.settle.take_checkpoint().read_from.at(partition_id(1)).value == 9);
+}
+
 BOOST_AUTO_TEST_CASE(r12_a_checkpoint_reads_from_before_every_event_that_isnt_settled) {
   world w;
   const auto first = w.capture(1);
