@@ -12,6 +12,8 @@ namespace understudy {
 namespace {
 
 /// Of a node that is configured so: nothing is wrong with it.
+/// Several of the supervisor's looks.
+constexpr std::chrono::seconds off_is_told{1};
 constexpr const char* chosen_gap = "durability is asynchronous";
 
 } // namespace
@@ -183,6 +185,10 @@ void mariadb_watch::look(sql_session& session) {
         break;
       }
   look_at_settings(*checks, reason);
+  if (std::exchange(times_off_, status->times_off) < status->times_off && !first_look_)
+    off_until_ = std::chrono::steady_clock::now() + off_is_told;
+  if (gap.empty() && std::chrono::steady_clock::now() < off_until_)
+    gap = "semi-sync was switched off for a moment, which let all commits go that waited";
   const bool clientless = options_.synchronous && attached_ && status->on && status->clients == 0;
   looks_without_client_ = clientless ? looks_without_client_ + 1 : 0;
   if (looks_without_client_ > 3) { // a connection that has just begun isn't counted yet

@@ -92,8 +92,10 @@ private:
   std::atomic<std::int64_t> unmet_since_{0}; ///< a probe is written, but capture hasn't met it; 0: none
   std::atomic<int> probe_socket_{-1};
   unsigned looks_without_client_ = 0;
-  bool misses_readers_ = false;                ///< others read a binlog that lacks something
-  std::map<std::string, std::string> advised_; ///< what was found of a setting, when that was told
+  std::uint64_t times_off_ = 0;                     ///< that semi-sync was switched off, as last seen
+  std::chrono::steady_clock::time_point off_until_; ///< it counts as off
+  bool misses_readers_ = false;                     ///< others read a binlog that lacks something
+  std::map<std::string, std::string> advised_;      ///< what was found of a setting, when that was told
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::string gap_;

@@ -94,6 +94,7 @@ result<semi_sync_status> read_semi_sync(sql_session& session) {
   out.confirmed = number("rpl_semi_sync_master_yes_tx");
   out.released = number("rpl_semi_sync_master_no_tx");
   out.waiting = number("rpl_semi_sync_master_wait_sessions");
+  out.times_off = number("rpl_semi_sync_master_no_times");
   return out;
 }
 

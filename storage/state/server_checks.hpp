@@ -21,7 +21,8 @@ struct semi_sync_status {
   std::uint64_t confirmed = 0; ///< …_yes_tx
   std::uint64_t released =
       0; ///< …_no_tx: commits the server said OK to without an ACK (R5); growth is reported
-  std::uint64_t waiting = 0; ///< …_wait_sessions
+  std::uint64_t waiting = 0;   ///< …_wait_sessions
+  std::uint64_t times_off = 0; ///< …_no_times: how often it was switched off, which lets go of all who wait
 };
 result<semi_sync_status> read_semi_sync(sql_session& session);
 

@@ -268,6 +268,24 @@ BOOST_AUTO_TEST_CASE(s04_semi_sync_switched_off_and_on_is_said_and_holds_again) 
   }
 }
 
+/// Whoever waited was told OK, and no look saw it.
+BOOST_AUTO_TEST_CASE(r5_semi_sync_switched_off_and_on_between_two_looks_is_a_gap) {
+  world w;
+  BOOST_REQUIRE(eventually(patience, [&] { return w.watch->semi_sync_state() == "synchronous"; }));
+  w.capture->hold();
+  auto commit = w.commit(0);
+  BOOST_TEST((commit.wait_for(500ms) == std::future_status::timeout));
+  w.server.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+  w.server.query("SET GLOBAL rpl_semi_sync_master_enabled=ON");
+  BOOST_TEST(eventually(patience, [&] {
+    return w.watch->why_unprotected().find("switched off for a moment") != std::string::npos;
+  }));
+  BOOST_TEST((commit.wait_for(patience) == std::future_status::ready));
+  BOOST_TEST(eventually(patience, [&] { return w.watch->why_unprotected().empty(); }));
+  w.capture->let_go();
+  commit.get();
+}
+
 /// As behind a RESET MASTER: the dump stays at the end of a file that is gone, and is told so for ever.
 BOOST_AUTO_TEST_CASE(r10_a_binlog_that_a_written_probe_does_not_come_through_is_read_anew) {
   world w;
