@@ -334,7 +334,7 @@ bool replica_services::is_wanted_here(const account_id& account) const {
     return entry != nullptr && entry->primary == options_.node;
   };
   return decided.requested >= kafka_offset{0} ||
-         (decided.terms && (is_here(decided.terms->active()) || is_here(decided.terms->current())));
+         (decided.terms && (is_here(decided.terms->active()) || is_here(decided.terms->pending())));
 }
 
 void replica_services::remove_now(const account_id& account) {

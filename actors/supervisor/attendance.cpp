@@ -14,7 +14,7 @@ bool is_idle(const account_state& account, const attended_account& doing, bool s
              const node_name& self) {
   const auto* active = account.terms.active();
   if (doing.busy || doing.guarding.standing || doing.sending.running || doing.copy.reset_pending ||
-      doing.refused || active == nullptr || account.terms.current() != active)
+      doing.refused || !doing.unseen.empty() || active == nullptr || account.terms.current() != active)
     return false;
   if (doing.copy.parked || doing.copy.foreign_before || doing.copy.unlike_cut ||
       !doing.copy.ask_again.empty())
@@ -113,6 +113,7 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
       found->second.copy.following = false;
     }
     say_refused(account, active);
+    say_unseen(account, active);
     give_replicas_its_rows(account, active);
     attend_protection(account, active);
     send_snapshot(account);

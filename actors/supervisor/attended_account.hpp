@@ -93,6 +93,7 @@ struct rows_unlike_log {
 struct attended_account {
   epoch role_begun;                         ///< a role row as source of this term was written
   epoch role_left;                          ///< a role row as replica of this term is being written, or was
+  epoch role_maybe_left;                    ///< … may have been written, whatever came of it: no way back
   epoch role_seen;                          ///< capture met the role row of this term
   epoch fence_sent;                         ///< unplanned: this process handed the fence of this term over
   epoch activation_sent;                    ///< `activated` of this term was appended
@@ -112,6 +113,9 @@ struct attended_account {
   /// Kafka refused an event of it, and control doesn't say so yet: all commits wait for that (R3).
   std::optional<account_refused> refused;
   account_version refused_told; ///< at this version it was appended
+  /// Rows of it changed unseen, for this reason, and control doesn't say so yet; empty: none did.
+  std::string unseen;
+  account_version unseen_told; ///< at this version it was appended
 };
 
 /// An account of which the log leaves events out, as control is told.

@@ -217,6 +217,7 @@ void supervisor::hand_over(const account_state& account, const term_entry& pendi
                       spdlog::warn("account {}: the promotion to epoch {} goes on, and is tried again: {}",
                                    id, term, outcome.error().what);
                       doing.role_left = {};
+                      doing.role_maybe_left = term;
                       waiting_.insert(id);
                       return;
                     }

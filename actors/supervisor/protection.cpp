@@ -51,6 +51,46 @@ void supervisor::end_gap() {
   });
 }
 
+/// Behind a decision that ends the account's epoch nothing counts that is said of that epoch. A planned one
+/// that this node hasn't begun to carry out, which may be in line for long, is given up ahead of it (R28:
+/// before its role row). False: it's being carried out, or its destination's to end.
+bool supervisor::give_up_for(const account_state& account, const std::string& why,
+                             std::vector<control_event>& facts) {
+  const auto* active = account.terms.active();
+  const auto* current = account.terms.current();
+  if (current == active)
+    return true;
+  auto& doing = work(account.id);
+  const bool is_ours = current != nullptr && current->origin == term_origin::planned && active != nullptr &&
+                       is_self(active->primary);
+  if (!is_ours || doing.busy || std::max(doing.role_left, doing.role_maybe_left) >= current->term)
+    return false;
+  const auto left = [&](const role_record& role) {
+    return role.account == account.id && role.term >= current->term;
+  };
+  // Its role row may be a former life's.
+  if (parts_->accounts->is_handed_over(account.id, active->term) ||
+      std::ranges::any_of(parts_->roles_ahead, left))
+    return false;
+  doing.role_left = current->term; // it isn't begun any more
+  facts.push_back(account_change{account.id, {}, promotion_aborted{current->term, why}});
+  return true;
+}
+
+/// False: it can't be said yet.
+bool supervisor::say_gap(const account_state& account, unprotected gap) {
+  std::vector<control_event> facts;
+  if (!give_up_for(account, gap.reason, facts))
+    return false;
+  if (facts.empty()) {
+    append_fact(account.id, std::move(gap));
+    return true;
+  }
+  facts.push_back(account_change{account.id, {}, std::move(gap)});
+  append(std::move(facts));
+  return true;
+}
+
 void supervisor::attend_protection(const account_state& account, const term_entry& active) {
   auto& doing = work(account.id);
   const bool lost = patience_.is_lost(account.partition);
@@ -67,10 +107,13 @@ void supervisor::attend_protection(const account_state& account, const term_entr
   }
   // What isn't in Kafka now may be acknowledged without it from now on; it's written all the same.
   const auto say_unprotected = [&](const std::string& why) {
-    if (std::exchange(doing.protection.unprotected_told, account.version) == account.version)
+    if (doing.protection.unprotected_told == account.version)
       return; // on its way
-    append_fact(account.id,
-                unprotected{active.term, why, parts_->accounts->confirmed_of(account.id).next(), true});
+    const auto since = parts_->accounts->confirmed_of(account.id).next();
+    if (say_gap(account, {active.term, why, since, true}))
+      doing.protection.unprotected_told = account.version;
+    else
+      waiting_.insert(account.id);
   };
   if (account.is_protected()) {
     doing.protection.again = {};

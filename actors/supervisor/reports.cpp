@@ -66,8 +66,8 @@ void supervisor::on_refused(const account_refused& refused) {
     attend(refused.account);
 }
 
-/// Behind a decision nobody may speak of the epoch before: the commits that wait for it hold the decided
-/// promotion up at its guard, and when that was given up it is said.
+/// While a promotion is carried out nobody may speak of the epoch before: the commits that wait for it hold
+/// that up at its guard, and when it was given up it is said.
 void supervisor::say_refused(const account_state& account, const term_entry& active) {
   const auto found = work_.find(account.id);
   if (found == work_.end() || !found->second.refused)
@@ -80,10 +80,26 @@ void supervisor::say_refused(const account_state& account, const term_entry& act
     give_up_holding(account.id); // asked for meanwhile, it would keep the refused one's COMMIT
     return;
   }
-  if (account.terms.current() != &active || doing.refused_told == account.version)
-    return; // attended again with the next change
-  doing.refused_told = account.version;
-  append_fact(account.id, unprotected{active.term, doing.refused->reason, doing.refused->since});
+  if (doing.refused_told != account.version &&
+      say_gap(account, {active.term, doing.refused->reason, doing.refused->since}))
+    doing.refused_told = account.version; // else attended again with the next change
+}
+
+/// What changed unseen while a promotion was carried out, and couldn't be said (reset_replicas()).
+void supervisor::say_unseen(const account_state& account, const term_entry& active) {
+  const auto found = work_.find(account.id);
+  if (found == work_.end() || found->second.unseen.empty())
+    return;
+  auto& doing = found->second;
+  if (account.gap && account.gap->reason == doing.unseen) {
+    doing.unseen.clear();
+    return;
+  }
+  if (account.terms.current() != &active || doing.unseen_told == account.version)
+    return;
+  doing.unseen_told = account.version;
+  append_fact(account.id, unprotected{active.term, doing.unseen,
+                                      parts_->accounts->confirmed_of(account.id).next(), false, true});
 }
 
 /// The UUID is its identity; commands that name it by its address must mean the same mailbox as the mail
@@ -190,8 +206,11 @@ void supervisor::reset_replicas(const std::vector<account_id>& accounts, const s
     const auto* active = account == nullptr ? nullptr : account->terms.active();
     if (active == nullptr)
       continue;
-    changes.push_back(account_change{
-        id, {}, unprotected{active->term, why, parts_->accounts->confirmed_of(id).next(), false, true}});
+    if (give_up_for(*account, why, changes))
+      changes.push_back(account_change{
+          id, {}, unprotected{active->term, why, parts_->accounts->confirmed_of(id).next(), false, true}});
+    else
+      work(id).unseen = why; // its destination won't begin, for its copy is to be made anew
     for (const auto& destination : account->destinations)
       changes.push_back(account_change{id, {}, replica_reset{destination.node, why}});
   }

@@ -102,13 +102,24 @@ void supervisor::on_control(const control_read& batch) {
     touched.insert(outcome.accounts.begin(), outcome.accounts.end());
   }
   const auto next = state().next();
-  parts_->lease->change([&](lease_view& view) { view.fold_control(next); });
-  if (!begun_)
+  if (!begun_) {
+    fold_into_leases();
     return begin_when_read();
+  }
   for (const auto& account : touched)
     attend(account);
+  // Behind that: what was decided against a claim ends epochs here before the claim lets go of the lease.
+  fold_into_leases();
   attend_lost_place();
   parts_->replicas->control_folded(next);
+}
+
+void supervisor::fold_into_leases() {
+  parts_->lease->change([&](lease_view& view) {
+    for (const auto& [said, offset] : std::exchange(own_returns_, {}))
+      view.fold_returned(self_name(), said, offset, boot_now());
+    view.fold_control(state().next());
+  });
 }
 
 void supervisor::on_evolution(const control_record& record, const evolution& outcome) {
@@ -141,9 +152,14 @@ void supervisor::on_evolution(const control_record& record, const evolution& out
       tell_operation(record.events[i]);
     }
     if (const auto* back = std::get_if<returned>(&record.events[i]);
-        back != nullptr && outcome.events[i].applied)
-      parts_->lease->change(
-          [&](lease_view& view) { view.fold_returned(record.from.node, *back, outcome.offset, boot_now()); });
+        back != nullptr && outcome.events[i].applied) {
+      if (is_self(record.from.node))
+        own_returns_.emplace_back(*back, outcome.offset);
+      else
+        parts_->lease->change([&](lease_view& view) {
+          view.fold_returned(record.from.node, *back, outcome.offset, boot_now());
+        });
+    }
   }
   operations_->on_evolution(record, outcome);
 }

@@ -58,6 +58,7 @@ private:
   // control
   void on_control(const control_read& batch);
   void on_evolution(const control_record& record, const evolution& outcome);
+  void fold_into_leases();
   void retry_stopped(const account_id& account);
   /// `at`: the record's offset.
   void count_promotion(const account_change& change, kafka_offset at);
@@ -129,6 +130,8 @@ private:
   void take_gap(std::string gap);
   void end_gap();
   void attend_protection(const account_state& account, const term_entry& active);
+  bool give_up_for(const account_state& account, const std::string& why, std::vector<control_event>& facts);
+  bool say_gap(const account_state& account, unprotected gap);
   /// True once commits are held again and what was produced before is in Kafka.
   bool holds_commits(const account_state& account);
   bool replicas_have_what_is_missing(const account_state& account);
@@ -165,6 +168,7 @@ private:
   void on_role(const role_met& role);
   void on_refused(const account_refused& refused);
   void say_refused(const account_state& account, const term_entry& active);
+  void say_unseen(const account_state& account, const term_entry& active);
   void on_holds_again(const holds_again& holding);
   void on_fence_written(const fence_written& written);
   void on_fence_applied(const fence_applied& applied);
@@ -249,6 +253,7 @@ private:
   bool ending_ = false;    ///< waiting commits are being ended; nothing is acknowledged meanwhile
   bool end_again_ = false; ///< once more behind that
   std::unordered_map<std::string, std::shared_ptr<const void>> held_; ///< by our record that it waits for
+  std::vector<std::pair<returned, kafka_offset>> own_returns_; ///< folded in, but not into the leases yet
   returned claim_seen_{kafka_offset{-1}};
   returned returned_sent_{kafka_offset{-1}};
   std::uint64_t records_ = 0;

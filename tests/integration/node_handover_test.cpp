@@ -458,6 +458,40 @@ BOOST_AUTO_TEST_CASE(f06_threads_bounds_how_many_accounts_move_at_once) {
   BOOST_TEST(live_on(world.at(1), names, world.at(1).name));
 }
 
+/// What was said of its epoch behind the decision was void: control called it protected while its commits
+/// went on without Kafka, or kept them all waiting for a word that never came.
+BOOST_AUTO_TEST_CASE(p1_r3_r5_an_account_in_line_stays_where_it_is_when_its_commits_arent_protected) {
+  node_world world;
+  auto& source = world.at(0);
+  const auto names = world.create_accounts(0, "line", 6);
+  world.enrol(names, 0, 1);
+  auto locker = world.at(1).db.connect();
+  locker.query("LOCK TABLES understudy.role READ"); // no epoch begins there
+  auto promoted = std::async(
+      std::launch::async, [&] { return source.cli({"ha", "promoteAccounts", "accounts", listed(names)}); });
+  const auto handed_over = [&] {
+    return std::ranges::count_if(names,
+                                 [&](const auto& name) { return has_left(source, world.id_of(name)); });
+  };
+  BOOST_REQUIRE(eventually(patience, [&] { return handed_over() == 4; }));
+  source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+  const auto unprotected = [&] {
+    return std::ranges::count_if(names, [&](const auto& name) {
+      return !has_left(source, world.id_of(name)) && source.status(name).at("protected") == false;
+    });
+  };
+  BOOST_TEST(eventually(patience, [&] { return unprotected() == 2; }));
+  source.db.query("SET GLOBAL rpl_semi_sync_master_enabled=ON");
+  locker.query("UNLOCK TABLES");
+  BOOST_TEST(promoted.get().status == 3); // four of six
+  BOOST_TEST(handed_over() == 4);
+  for (const auto& name : names) {
+    const bool moved = has_left(source, world.id_of(name));
+    BOOST_TEST(eventually(patience, [&] { return live_on(source, {name}, world.at(moved ? 1 : 0).name); }));
+    BOOST_TEST(eventually(patience, [&] { return world.follows({name}, moved ? 0 : 1, 0); }));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(r25_an_operation_goes_on_when_the_node_that_took_it_dies) {
   node_world world({.mailstores = 3, .cluster = short_lease});
   const auto names = world.create_accounts(0, "user", 4);
