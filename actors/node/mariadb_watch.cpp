@@ -11,9 +11,9 @@
 namespace understudy {
 namespace {
 
-/// Of a node that is configured so: nothing is wrong with it.
 /// Several of the supervisor's looks.
 constexpr std::chrono::seconds off_is_told{1};
+/// Of a node that is configured so: nothing is wrong with it.
 constexpr const char* chosen_gap = "durability is asynchronous";
 
 } // namespace

@@ -120,6 +120,8 @@ void supervisor::attend_settled(const account_state& account, const term_entry& 
     return;
   }
   release_guard(account, true);
+  if (const auto found = work_.find(account.id); found != work_.end())
+    found->second.unseen.clear(); // the new source's rows are what counts
   const auto* destination = account.destination(self_name());
   if (destination != nullptr)
     return attend_replica(account, active, *destination);

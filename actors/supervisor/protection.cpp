@@ -125,7 +125,8 @@ void supervisor::attend_protection(const account_state& account, const term_entr
   }
   // A reason of the whole node's that isn't the one any more: what is set right must not be said to be wrong.
   const bool is_nodes = account.gap->missing == sequence{} && !account.gap->lacks_changes() && !lost;
-  if (is_nodes && !node_gap_.empty() && account.gap->reason != node_gap_)
+  const bool may_reword = account.terms.current() == &active; // it's no reason to give a promotion up
+  if (may_reword && is_nodes && !node_gap_.empty() && account.gap->reason != node_gap_)
     say_unprotected(node_gap_);
   if (!holds && (lost || lacks_events || !node_gap_.empty()))
     give_up_holding(account.id);
@@ -135,7 +136,7 @@ void supervisor::attend_protection(const account_state& account, const term_entr
   const bool lacks = account.gap->lacks_changes();
   const bool is_whole = !lacks || replicas_have_what_is_missing(account);
   if (!node_gap_.empty()) {
-    if (lacks && is_whole && account.gap->reason != node_gap_)
+    if (may_reword && lacks && is_whole && account.gap->reason != node_gap_)
       say_unprotected(node_gap_);
     return;
   }

@@ -210,7 +210,7 @@ void supervisor::reset_replicas(const std::vector<account_id>& accounts, const s
       changes.push_back(account_change{
           id, {}, unprotected{active->term, why, parts_->accounts->confirmed_of(id).next(), false, true}});
     else
-      work(id).unseen = why; // its destination won't begin, for its copy is to be made anew
+      work(id).unseen = why; // its destination begins only if it has already; else its copy isn't whole
     for (const auto& destination : account->destinations)
       changes.push_back(account_change{id, {}, replica_reset{destination.node, why}});
   }

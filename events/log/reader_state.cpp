@@ -13,6 +13,8 @@ using clock = std::chrono::steady_clock;
 
 /// How long a question to a leader about an offset that is out of range may take.
 constexpr auto ask_patience = std::chrono::milliseconds(1000);
+/// How long the record that was given last may take to come again before it's asked where the log ends.
+constexpr auto proof_patience = std::chrono::milliseconds(1000);
 /// Asked for at once behind the first record.
 constexpr std::size_t most_in_batch = 1024;
 
@@ -105,12 +107,12 @@ bool partition_reader::state::proves(const record& r, partition& p) {
 /// that was given last. Looked at behind the taking, for a connection is counted before anything comes.
 void partition_reader::state::prove_again(fetched& out) {
   const auto now = connections();
-  if (std::exchange(proven_connections, now) == now)
-    return;
+  const bool is_new = std::exchange(proven_connections, now) != now;
   for (auto& [id, p] : partitions) {
-    if (!p.last || p.unlike)
+    if ((!std::exchange(p.reprove, false) && !is_new) || !p.last || p.unlike)
       continue;
     p.proving = true;
+    p.proving_since = clock::now();
     std::erase_if(out.records, [&](const record& r) { return r.partition.value == id; });
     if (!p.doubted)
       go_on(id, p);
@@ -154,8 +156,7 @@ void partition_reader::state::client_error(int code, std::string_view text) {
 void partition_reader::state::tell_unavailable(std::int32_t id, partition& p, std::string_view why) {
   if (std::exchange(p.told, true))
     return;
-  p.proving = p.last.has_value(); // if it was deleted, what comes back may be another, and longer by then
-  go_on(id, p);
+  p.reprove = true; // if it was deleted, what comes back may be another, and longer by then
   troubles.push_back({partition_id(id), reader_trouble::unavailable, p.next, kafka_offset(-1),
                       kafka_offset(-1), fmt::format("{} partition {} can't be read: {}", name, id, why)});
 }
@@ -185,17 +186,25 @@ void partition_reader::state::judge() {
   if (clock::now() - asked < ask_again)
     return;
   for (auto& [id, p] : partitions) {
-    if (!p.doubted)
+    // Where the log ends with the last record but one, its place is nothing that a broker complains of.
+    const bool is_stuck = p.running && p.proving && clock::now() - p.proving_since > proof_patience;
+    if (!p.doubted && !is_stuck)
       continue;
     asked = clock::now();
     const auto range = ask(name, id, ask_patience);
     if (!range)
       return; // asked again in a later poll
+    const bool goes_on = !p.unlike && p.next >= range->low && p.next <= range->high;
+    if (goes_on && !std::exchange(p.doubted, false)) {
+      p.proving_since = clock::now(); // it's there, and on its way
+      continue;
+    }
     p.doubted = false;
-    if (!p.unlike && p.next >= range->low && p.next <= range->high) {
+    if (goes_on) {
       // A new leader that lagged, or it was written meanwhile: the offset is right if the record before it
       // is, or is purged.
       p.proving = p.last && p.last->offset >= range->low;
+      p.proving_since = clock::now();
       go_on(id, p);
       continue;
     }

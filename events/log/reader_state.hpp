@@ -36,8 +36,10 @@ struct partition_reader::state final : client_watch {
     bool doubted = false; ///< to be judged: purged, truncated or replaced
     bool unlike = false;  ///< another record was where the last one lay
     bool proving = false; ///< what comes first must be `last`
-    bool told = false;    ///< its unavailability has been told
-    bool active = false;  ///< gave records since it was last looked at
+    bool reprove = false; ///< it's to be proven again, once nothing of it is in hand
+    std::chrono::steady_clock::time_point proving_since{};
+    bool told = false;   ///< its unavailability has been told
+    bool active = false; ///< gave records since it was last looked at
     kafka_offset wanted() const { return proving ? last->offset : next; }
   };
   using partition_map = std::map<std::int32_t, partition>;

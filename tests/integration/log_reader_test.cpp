@@ -114,6 +114,22 @@ struct own_log {
     read_count(*reader, 10);
   }
   void write(std::size_t count) { fill("own", 0, count, 100, where); }
+  void back_up(const std::filesystem::path& to) {
+    BOOST_TEST(broker.stop());
+    std::filesystem::copy(data, to, std::filesystem::copy_options::recursive);
+    broker.restart();
+  }
+  void back_to(const std::filesystem::path& from, const std::filesystem::path& away) {
+    broker.kill9();
+    std::filesystem::rename(data, away);
+    std::filesystem::rename(from, data);
+    broker.restart();
+  }
+  reader_event told() {
+    const auto got = read_until(*reader, [](const fetched& all) { return !all.events.empty(); });
+    BOOST_TEST(got.records.empty());
+    return got.events.front();
+  }
 };
 
 } // namespace
@@ -121,9 +137,7 @@ struct own_log {
 /// A Kafka that was restored from a backup, and written by others since, under the place of a reader that
 /// lived on: what is there isn't what comes next (P1, C01).
 BOOST_FIXTURE_TEST_CASE(p1_c01_what_comes_over_a_new_connection_is_read_on_only_in_the_same_log, own_log) {
-  BOOST_TEST(broker.stop());
-  std::filesystem::copy(data, backup, std::filesystem::copy_options::recursive);
-  broker.restart();
+  back_up(backup);
   write(5);
   for (const auto& r : read_count(*reader, 5).records) // each once, though the connection is another one
     BOOST_TEST(r.offset.value >= 10);
@@ -132,16 +146,22 @@ BOOST_FIXTURE_TEST_CASE(p1_c01_what_comes_over_a_new_connection_is_read_on_only_
     reader->poll(1, std::chrono::milliseconds(0));
     return reader->is_proven(partition_id(0));
   }));
-
-  broker.kill9();
-  std::filesystem::rename(data, later);
-  std::filesystem::rename(backup, data);
-  broker.restart();
+  back_to(backup, later);
   write(20);
-  const auto got = read_until(*reader, [](const fetched& all) { return !all.events.empty(); });
-  BOOST_TEST(got.records.empty());
-  BOOST_CHECK(got.events.front().kind == reader_trouble::replaced);
-  BOOST_TEST(got.events.front().high.value == 30);
+  const auto found = told();
+  BOOST_CHECK(found.kind == reader_trouble::replaced);
+  BOOST_TEST(found.high.value == 30);
+}
+
+/// A place at a log's end is nothing that a broker complains of.
+BOOST_FIXTURE_TEST_CASE(c01_a_log_that_lost_its_last_record_alone_is_told, own_log) {
+  back_up(backup);
+  write(1);
+  read_count(*reader, 1);
+  back_to(backup, later);
+  const auto found = told();
+  BOOST_CHECK(found.kind == reader_trouble::truncated);
+  BOOST_TEST(found.high.value == 10);
 }
 
 BOOST_AUTO_TEST_CASE(a_paused_partition_is_silent_and_goes_on_where_it_was) {
