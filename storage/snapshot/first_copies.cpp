@@ -77,7 +77,7 @@ result<void> copy_loader::choose() {
     const auto& copy = copies_[i];
     if (!copy.chunk.last || copy.chunk.index != 0 || !here.insert(copy.request.account).second)
       continue;
-    candidate one{i, {}, {copy.request.account, epoch(0), sequence(0), {}, 0, copy.chunk.rows}};
+    candidate one{i, {}, rows_of(copy.chunk)};
     one.where.account = copy.request.account;
     one.where.volumes = copy.request.volumes;
     chosen_.push_back(std::move(one));
@@ -177,7 +177,7 @@ result<void> copy_loader::write(const apply_plan& plan, const std::vector<accoun
   std::vector<replica_record> records;
   for (const auto& one : chosen_)
     records.push_back(record_of(one));
-  session_flags flags{};
+  session_flags flags{.known = false};
   apply_transaction transaction(session_, flags, batch);
   auto done = session_.transaction([&]() -> sql_result<void> {
     if (auto positions = logged_state(session_).insert_replicas(records); !positions)
@@ -194,12 +194,18 @@ result<void> copy_loader::write(const apply_plan& plan, const std::vector<accoun
 
 } // namespace
 
+transaction_event rows_of(const snapshot_chunk& chunk) {
+  transaction_event rows{chunk.account, epoch(0), sequence(0), {}, 0, chunk.rows};
+  for (auto& row : rows.changes)
+    row.foreign_keys_off = true;
+  return rows;
+}
+
 sql_options loading_session(sql_options connection) {
   connection.setup = standard_setup();
   for (auto& statement : applier_setup())
     connection.setup.push_back(std::move(statement));
-  // Rows come table by table and were consistent on the source (R16).
-  connection.setup.emplace_back("SET SESSION foreign_key_checks=0");
+  connection.setup.emplace_back("SET SESSION foreign_key_checks=0"); // as its rows ask for
   return connection;
 }
 

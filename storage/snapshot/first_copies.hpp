@@ -16,6 +16,9 @@ struct first_copy {
   kafka_offset next;
 };
 
+/// A chunk's rows as they are loaded: without foreign keys, for they come table by table and were consistent
+/// on the source (R16).
+transaction_event rows_of(const snapshot_chunk& chunk);
 /// What a loader's session sets after each connect: the event alone decides its rows (R37).
 sql_options loading_session(sql_options connection);
 

@@ -34,10 +34,6 @@ result<bool> is_ours(logged_state& state, const account_id& account) {
   return role->has_value();
 }
 
-transaction_event as_event(const snapshot_chunk& chunk) {
-  return {chunk.account, epoch(0), sequence(0), {}, 0, chunk.rows};
-}
-
 /// Whoever lost only our tables has one of these for each account: so the way out is a statement and a
 /// command.
 std::string place_taken(const load_request& request, mailbox_id mailbox) {
@@ -69,7 +65,7 @@ struct snapshot_loader::parts {
   account_placement where;
   replica_record record;
   std::unique_ptr<destination_schema> schema;
-  session_flags flags{};
+  session_flags flags{.known = false};
   chunk_order checked;
   chunk_order loaded;
   bool has_copy = false;
@@ -262,7 +258,7 @@ load_result<apply_plan> snapshot_loader::parts::plan_or_refuse(const transaction
 }
 
 load_result<void> snapshot_loader::parts::load_rows(const snapshot_chunk& chunk) {
-  const auto rows_of_chunk = as_event(chunk);
+  const auto rows_of_chunk = rows_of(chunk);
   const std::vector<account_work> batch{{&where, {&rows_of_chunk}}};
   const auto plan = plan_or_refuse(rows_of_chunk);
   if (!plan)
@@ -325,7 +321,7 @@ load_result<void> snapshot_loader::check(const snapshot_chunk& chunk) {
   if (chunk.index == 0)
     if (auto known = p.load_schema(chunk); !known)
       return tl::make_unexpected(known.error());
-  if (auto planned = p.plan_or_refuse(as_event(chunk)); !planned)
+  if (auto planned = p.plan_or_refuse(rows_of(chunk)); !planned)
     return tl::make_unexpected(planned.error());
   p.checked.passed(chunk);
   return {};
