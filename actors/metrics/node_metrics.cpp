@@ -105,6 +105,9 @@ node_metrics::node_metrics(std::string version)
     , parked_(gauge("understudy_parked_accounts", "Accounts whose events are left in Kafka for now."))
     , left_out_(gauge("understudy_left_out_accounts",
                       "Accounts of which Kafka lacks events that memory had no room for."))
+    , unsafe_topics_(
+          gauge("understudy_unsafe_topics",
+                "Topics that are set up so that acknowledged writes can be lost; the log says how."))
     , kafka_connected_(gauge("understudy_kafka_connected", "1: a broker can be reached."))
     , lease_remaining_(
           gauge("understudy_lease_remaining_seconds", "Until this node's lease ends; negative: ended."))
@@ -202,6 +205,7 @@ void node_metrics::refresh(const gauges& now) {
   inflight_.Set(static_cast<double>(now.inflight_events));
   parked_.Set(static_cast<double>(now.parked_accounts));
   left_out_.Set(static_cast<double>(now.left_out_accounts));
+  unsafe_topics_.Set(static_cast<double>(now.unsafe_topics));
   kafka_connected_.Set(now.kafka_connected ? 1 : 0);
   lease_remaining_.Set(now.lease_remaining_seconds.value_or(0));
 }

@@ -176,6 +176,7 @@ void node::orderly_stop() {
   spdlog::info("stopping");
   http_->stop();
   parts_->metrics->ask({});
+  topics_->stop();
   gateway_->stop();
   // Before capture: it's capture that acknowledges the appliers' COMMITs, as everybody's.
   if (!ends_within(drain_limit, [replicas = parts_->replicas] { replicas->stop(); }))

@@ -6,6 +6,7 @@
 #include "actors/metrics/http_server.hpp"
 #include "actors/node/checkpoint_keeper.hpp"
 #include "actors/node/mariadb_watch.hpp"
+#include "actors/node/topic_watch.hpp"
 #include "actors/supervisor/node_parts.hpp"
 
 #include <caf/actor_system.hpp>
@@ -80,6 +81,7 @@ private:
   /// There before the parts that speak to it; it does nothing before control is read.
   caf::actor supervisor_;
   std::unique_ptr<mariadb_watch> watch_;
+  std::unique_ptr<topic_watch> topics_;
   std::unique_ptr<gateway_server> gateway_;
   incarnation life_;
   std::size_t max_message_bytes_ = 1'000'000;

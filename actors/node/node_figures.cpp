@@ -33,6 +33,7 @@ health node::healthy() const {
 gauges node::figures() const {
   gauges now;
   now.inflight_events = parts_->log->in_flight();
+  now.unsafe_topics = topics_->unsafe();
   now.kafka_connected = parts_->link->connected();
   now.semi_sync = watch_->semi_sync_state();
   now.lease_remaining_seconds = parts_->lease->remaining_seconds();

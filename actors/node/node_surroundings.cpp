@@ -30,6 +30,15 @@ struct topics_ready {
   int partitions = 0; ///< that both the events and the copies of an account may lie in
 };
 
+void say_finding(severity level, const std::string& text) {
+  if (level == severity::unsafe)
+    spdlog::error("{}", text);
+  else if (level == severity::warning)
+    spdlog::warn("{}", text);
+  else
+    spdlog::info("{}", text);
+}
+
 result<topics_ready> make_ready(topic_admin& admin, const std::vector<topic_plan>& plans) {
   auto findings = admin.ensure(plans, kafka_patience);
   if (!findings)
@@ -135,19 +144,20 @@ result<void> node::wait_for_kafka() {
   auto admin = topic_admin::open(parts_->kafka);
   if (!admin)
     return tl::make_unexpected(admin.error());
-  const auto look = [admin = std::shared_ptr<topic_admin>(std::move(*admin)),
-                     plans = understudy_topics(cluster.partitions, cluster.replication_factor,
-                                               cluster.min_insync_replicas, cluster.retention)] {
+  const auto plans = understudy_topics(cluster.partitions, cluster.replication_factor,
+                                       cluster.min_insync_replicas, cluster.retention);
+  const auto look = [admin = std::shared_ptr<topic_admin>(std::move(*admin)), plans] {
     return make_ready(*admin, plans);
   };
   while (true) {
     const auto ready = unless<result<topics_ready>>([this] { return stopping(); }, look);
     if (ready && *ready) {
       for (const auto& finding : (*ready)->findings)
-        if (finding.level == severity::unsafe)
-          spdlog::error("{} {}", finding.topic, finding.text);
-        else
-          spdlog::warn("{} {}", finding.topic, finding.text);
+        say_finding(finding.level, fmt::format("{} {}", finding.topic, finding.text));
+      topics_ = std::make_unique<topic_watch>(
+          topic_watch::options{.kafka = parts_->kafka, .plans = plans, .report = say_finding},
+          (*ready)->findings);
+      topics_->start();
       max_message_bytes_ = (*ready)->max_message_bytes;
       // An account that is placed in one that isn't there could never be written, and held all commits
       // meanwhile.

@@ -7,6 +7,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <array>
+#include <map>
 #include <string>
 
 namespace understudy::testing {
@@ -47,6 +48,18 @@ inline void remove_topic(const kafka_settings& kafka, const char* topic) {
     rd_kafka_DeleteTopics(client, &request, 1, nullptr, queue);
   });
   rd_kafka_DeleteTopic_destroy(request);
+}
+
+/// Kafka sets what isn't named to its default.
+inline void alter_topic(const kafka_settings& kafka, const char* topic,
+                        const std::map<std::string, std::string>& values) {
+  auto* altered = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+  for (const auto& [name, value] : values)
+    rd_kafka_ConfigResource_set_config(altered, name.c_str(), value.c_str());
+  ask_admin(kafka, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+    rd_kafka_AlterConfigs(client, &altered, 1, nullptr, queue);
+  });
+  rd_kafka_ConfigResource_destroy(altered);
 }
 
 } // namespace understudy::testing

@@ -1,10 +1,10 @@
 // An event that Kafka refuses is its account's trouble alone, is seen, and heals (P6, R3); and what such an
 // account writes while Kafka is away is bounded in memory and not lost with it (P7, R4).
+#include "tests/integration/log_cuts.hpp"
 #include "tests/integration/node_world.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
-#include <librdkafka/rdkafka.h>
 
 #include <fstream>
 
@@ -22,22 +22,10 @@ enrolled_world& shared_world() {
 /// Not even a part of an event has room in it.
 constexpr auto too_little = "1100";
 
-/// What one message of the accounts' topic may hold from now on. Kafka sets what isn't named to its default,
-/// so what a timestamp must be is named too.
+/// What one message of the accounts' topic may hold from now on.
 void limit_messages(const std::string& brokers, const std::string& bytes) {
-  rd_kafka_conf_t* conf = rd_kafka_conf_new();
-  rd_kafka_conf_set(conf, "bootstrap.servers", brokers.c_str(), nullptr, 0);
-  rd_kafka_t* client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0);
-  rd_kafka_ConfigResource_t* topic =
-      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, "understudy.accounts");
-  rd_kafka_ConfigResource_set_config(topic, "max.message.bytes", bytes.c_str());
-  rd_kafka_ConfigResource_set_config(topic, "message.timestamp.type", "LogAppendTime");
-  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
-  rd_kafka_AlterConfigs(client, &topic, 1, nullptr, queue);
-  rd_kafka_event_destroy(rd_kafka_queue_poll(queue, 30'000));
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_ConfigResource_destroy(topic);
-  rd_kafka_destroy(client);
+  alter_topic({brokers, {}, "test", {}}, "understudy.accounts",
+              {{"max.message.bytes", bytes}, {"message.timestamp.type", "LogAppendTime"}});
 }
 
 struct with_world {
