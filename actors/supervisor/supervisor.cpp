@@ -15,6 +15,8 @@ namespace {
 
 /// Retries of what failed and deadlines are looked at so often.
 constexpr std::chrono::milliseconds supervisor_tick{250};
+/// Between two looks at whether what this node announced of itself is still so.
+constexpr std::chrono::seconds announcement_pause{30};
 /// An operation is stored whole, with all its accounts: of 20,000 that is 4 MB, and each account's end
 /// changes it. So storing takes a twentieth of the time, and a restart folds a little more of the log again.
 constexpr int store_share = 20;
@@ -303,6 +305,7 @@ void supervisor::on_tick() {
   look_at_partitions();
   attend_left_out();
   look_for_uncovered();
+  announce();
   const auto again = std::exchange(waiting_, {});
   for (const auto& account : again)
     attend(account);
@@ -365,22 +368,35 @@ void supervisor::store_control() {
   });
 }
 
+/// Again where it isn't what was said: volumes are added, and made current, while nodes run.
 void supervisor::announce() {
-  in_background(*parts_->sql, [this]() -> std::function<void()> {
+  const auto now = std::chrono::steady_clock::now();
+  if (announcing_ || now < next_announcement_)
+    return;
+  announcing_ = true;
+  next_announcement_ = now + announcement_pause;
+  in_background(*parts_->sql, [this, parts = parts_]() -> std::function<void()> {
     node_announced said;
-    said.advertise = parts_->config.node.advertise.text();
-    said.process = parts_->process;
-    said.started_ms = parts_->started_ms;
-    said.kind = parts_->config.cluster.durability == durability_mode::synchronous ? durability::synchronous
-                                                                                  : durability::asynchronous;
-    auto session = sql_session::open(parts_->local);
-    if (session) {
-      auto volumes = mailstore_queries(*session, parts_->rules).volumes();
-      for (const auto& v : volumes.value_or(std::vector<mailstore_volume>{}))
-        said.volumes.push_back({static_cast<std::uint32_t>(v.id), static_cast<std::uint32_t>(v.type), v.name,
-                                v.path, v.is_centralised});
-    }
-    return [this, said] { append({said}); };
+    said.advertise = parts->config.node.advertise.text();
+    said.process = parts->process;
+    said.started_ms = parts->started_ms;
+    said.kind = parts->config.cluster.durability == durability_mode::synchronous ? durability::synchronous
+                                                                                 : durability::asynchronous;
+    auto session = sql_session::open(parts->local);
+    const auto volumes = session ? mailstore_queries(*session, parts->rules).volumes()
+                                 : result<std::vector<mailstore_volume>>(
+                                       tl::make_unexpected(static_cast<const error&>(session.error())));
+    for (const auto& v : volumes.value_or(std::vector<mailstore_volume>{}))
+      said.volumes.push_back({static_cast<std::uint32_t>(v.id), static_cast<std::uint32_t>(v.type), v.name,
+                              v.path, v.is_centralised});
+    return [this, said, are_known = volumes.has_value()]() mutable {
+      announcing_ = false;
+      const auto* before = state().node(self_name());
+      if (!are_known && before != nullptr)
+        said.volumes = before->announced.volumes;
+      if (before == nullptr || before->announced != said)
+        append({said});
+    };
   });
 }
 

@@ -253,6 +253,8 @@ private:
   bool ending_ = false;    ///< waiting commits are being ended; nothing is acknowledged meanwhile
   bool end_again_ = false; ///< once more behind that
   std::unordered_map<std::string, std::shared_ptr<const void>> held_; ///< by our record that it waits for
+  bool announcing_ = false;
+  std::chrono::steady_clock::time_point next_announcement_;
   std::vector<std::pair<returned, kafka_offset>> own_returns_; ///< folded in, but not into the leases yet
   returned claim_seen_{kafka_offset{-1}};
   returned returned_sent_{kafka_offset{-1}};
