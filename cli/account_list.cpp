@@ -1,6 +1,6 @@
 #include "cli/account_list.hpp"
 
-#include "actors/config/host_port.hpp"
+#include "actors/config/mail_address.hpp"
 #include "cli/printable.hpp"
 
 #include <algorithm>
@@ -75,10 +75,8 @@ std::string account_name_problem(std::string_view name) {
   auto at = name.find('@');
   if (at == std::string_view::npos || at == 0 || name.find('@', at + 1) != std::string_view::npos)
     return fmt::format("\"{}\" is neither an address (user@domain) nor a UUID", shown);
-  if (name.substr(0, at).find_first_of(" \t\"(),:;<>[\\]") != std::string_view::npos)
-    return fmt::format("\"{}\" holds a character that no address has before its @", shown);
-  if (!is_host_name(name.substr(at + 1)))
-    return fmt::format("\"{}\" has no valid domain behind its @", shown);
+  if (auto problem = mail_address_problem(name); !problem.empty())
+    return fmt::format("\"{}\" {}", shown, problem);
   return {};
 }
 

@@ -164,7 +164,7 @@ result<void> parser::take_option(const std::string& name, std::optional<std::str
   if (name == "--no-wait")
     made_.no_wait = true;
   else
-    made_.parameters["dry_run"] = true;
+    made_.parameters[own->value.field] = true;
   return {};
 }
 

@@ -7,7 +7,7 @@ namespace {
 const word accounts{"accounts", "accounts", word_kind::accounts};
 const word input_file{"input_file", "accounts", word_kind::file};
 
-const option dry_run{"--dry-run", "show what would be done, and each gate, and do nothing"};
+const option dry_run{"--dry-run", "show what would be done, and each gate, and do nothing", {"", "dry_run"}};
 
 std::vector<command_row> commands() {
   return {
@@ -66,6 +66,7 @@ std::vector<command_row> commands() {
                    {"--accept-loss",
                     "promote these accounts although they are unprotected",
                     {"ACCOUNTS", "accept_loss", word_kind::accounts}},
+                   {"--no-return", "the old primary doesn't become a replica", {"", "no_return"}}, // R34
                    {"--no-wait", "don't wait for the end; ask monitor for it"}}},
       {.name_space = "ha",
        .name = "pauseReplicas",

@@ -30,7 +30,7 @@ struct word {
   bool labelled = false;      ///< of positional words: `field` may stand before it
 };
 
-/// An option: `--name`, or `--name VALUE` if `value` has a name.
+/// An option: `--name`, or `--name VALUE` if `value` has a name. One without a value sets `value.field` true.
 struct option {
   std::string_view name;
   std::string_view help;

@@ -1,6 +1,7 @@
 #include "actors/config/node_config.hpp"
 
 #include "actors/config/config_reader.hpp"
+#include "actors/config/mail_address.hpp"
 #include "actors/config/regular_file.hpp"
 #include "actors/config/units.hpp"
 
@@ -194,6 +195,10 @@ void read_services(config_file& file, node_config& config) {
   });
   file.section("notify", [&](section_reader& in) {
     in.read("global_admin", config.notify.global_admin);
+    for (std::size_t i = 0; i < config.notify.global_admin.size(); ++i)
+      if (const auto problem = mail_address_problem(config.notify.global_admin[i]); !problem.empty())
+        in.problem("global_admin", fmt::format("entry {} (\"{}\") {}", i + 1,
+                                               config.notify.global_admin[i].substr(0, 60), problem));
     in.read("smtp", config.notify.smtp);
     in.read("webhook", config.notify.webhook);
     if (!config.notify.smtp.empty() && !config.notify.smtp.starts_with("smtp://") &&
@@ -255,6 +260,15 @@ result<node_config> load_node_config(const std::filesystem::path& file) {
   if (!text)
     return tl::make_unexpected(text.error());
   return parse_node_config(*text, std::filesystem::absolute(file));
+}
+
+result<void> check_licence(const node_config& config) {
+  constexpr std::size_t largest_licence = 64 << 10; // a number and a name
+  if (config.licence_file.empty())
+    return {};
+  if (auto text = read_regular_file(config.licence_file, largest_licence); !text)
+    return failure("licence.file: " + text.error().what, text.error().todo);
+  return {};
 }
 
 } // namespace understudy

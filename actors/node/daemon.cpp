@@ -59,6 +59,8 @@ result<void> check_files(const node_config& config) {
   if (!config.mariadb.password_file.empty())
     if (auto secret = read_secret(config.mariadb.password_file); !secret)
       return tl::make_unexpected(secret.error());
+  if (auto licence = check_licence(config); !licence)
+    return licence;
   if (!config.tls.empty())
     if (auto tls = check_tls_files({config.tls.ca, config.tls.certificate, config.tls.key}); !tls)
       return tl::make_unexpected(tls.error());

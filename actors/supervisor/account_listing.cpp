@@ -9,8 +9,14 @@
 namespace understudy {
 namespace {
 
+using namespace std::string_view_literals;
+
 /// Accounts in one page of a listing.
 constexpr std::size_t page_size = 500;
+
+/// Ends the place where a listing goes on if a page before it had anything. No account's key ends so, and
+/// none sorts between a key and itself with this behind it: where the listing goes on stays the same.
+constexpr std::string_view something_listed = "\0listed"sv;
 
 bool wanted(const request_body& body, const account_state& account, const std::set<std::string>& domains) {
   if (!body.mail_host.empty() && account.primary().value != body.mail_host)
@@ -204,8 +210,12 @@ status_page list_accounts(node_parts& parts, const request_body& body, std::stri
           });
       return !any;
     });
-  if (page.accounts.empty() && page.unknown_accounts.empty() && page.unknown_domains.empty() &&
-      body.next.empty() && more.empty())
+  // replicaStatus may leave whole pages empty: only the last one knows that all of them were.
+  const bool any = body.next.ends_with(something_listed) || !page.accounts.empty() ||
+                   !page.unknown_accounts.empty() || !page.unknown_domains.empty();
+  if (any && !more.empty())
+    more += something_listed;
+  else if (!any && more.empty())
     page.statement = nothing_listed(body);
   return page;
 }

@@ -58,6 +58,18 @@ BOOST_AUTO_TEST_CASE(each_command_of_design_6_becomes_its_wire_form) {
              R"({"operation":"6f9619ff-8b86-d011-b42d-00cf4fc964ff","operation_host":"m1"}})");
 }
 
+BOOST_AUTO_TEST_CASE(r34_the_old_primary_can_be_left_out) {
+  BOOST_TEST(parsed({"ha", "promoteAccounts", "accounts", "a@x", "--no-return"}) ==
+             R"({"namespace":"ha","command":"promoteAccounts","parameters":{"no_return":true,)"
+             R"("accounts":["a@x"]}})");
+  auto made = parse_arguments({"ha", "promoteAccounts", "--no-return", "--no-wait", "accounts", "a@x"});
+  BOOST_REQUIRE(made);
+  BOOST_TEST((made->no_wait && !made->dry_run()));
+  refused({"ha", "promoteAccounts", "accounts", "a@x", "--no-return=1"}, "--no-return takes no value");
+  refused({"ha", "removeAccountDestination", "m2", "accounts", "a@x", "--no-return"},
+          "removeAccountDestination has no option --no-return");
+}
+
 BOOST_AUTO_TEST_CASE(monitor_takes_its_words_with_their_names_too) {
   const std::string id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
   const auto bare = parsed({"ha", "monitor", id, "m1"});
@@ -151,7 +163,7 @@ BOOST_AUTO_TEST_CASE(help_and_version_need_nothing_else) {
   BOOST_REQUIRE((one && one->command));
   auto text = help_text(*one->command);
   for (auto part : {"accounts a@x,b@y | input_file FILE | source_mail_host HOST", "[destination HOST]",
-                    "[threads N]", "four at most", "--accept-loss"})
+                    "[threads N]", "four at most", "--accept-loss", "--no-return"})
     BOOST_TEST_CONTEXT(part) BOOST_TEST((text.find(part) != std::string::npos));
 }
 

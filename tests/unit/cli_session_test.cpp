@@ -93,6 +93,18 @@ BOOST_AUTO_TEST_CASE(pages_are_asked_for_and_printed_one_by_one) {
   BOOST_TEST(s.asked[1].at("continue").as_string() == "after a");
 }
 
+BOOST_AUTO_TEST_CASE(a_listing_whose_pages_are_all_empty_says_so_once) {
+  const auto empty = R"({"accounts":[],"unreachable":[]})";
+  scripted s;
+  s.replies = {
+      ok(empty, 0, "after a"), ok(empty, 0, "after b"),
+      ok(R"({"accounts":[],"unreachable":[],"statement":"no accounts with replicaStatus unavailable"})")};
+  BOOST_CHECK(s.run({"ha", "getAccountStatus", "replicaStatus", "unavailable"}) == exit_status::done);
+  BOOST_TEST(s.out.str() == "no accounts with replicaStatus unavailable\n");
+  BOOST_REQUIRE(s.asked.size() == 3);
+  BOOST_TEST(s.asked[2].at("continue").as_string() == "after b");
+}
+
 BOOST_AUTO_TEST_CASE(errors_are_one_sentence_on_stderr_and_unreachable_is_4) {
   scripted s;
   BOOST_CHECK(s.run({"ha", "getAccountStatus"}) == exit_status::unreachable);

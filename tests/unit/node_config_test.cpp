@@ -129,6 +129,34 @@ BOOST_AUTO_TEST_CASE(problems_are_named_with_line_and_key) {
   refused(named + "listen = \"0.0.0.0:7700\"\n", "isn't loopback");
   refused(named + "[directory]\nkind = \"ldap\"\n", "not available");
   refused("[node\n", "line 1");
+  for (auto entry : {"admin", "@x", "a@", "a@b@x", "a b@x", "a@x y", "a\\u0007@x", ""})
+    refused(named + "[notify]\nglobal_admin = [\"a@x\", \"" + entry + "\"]\n",
+            "line 4: notify.global_admin entry 2");
+}
+
+BOOST_AUTO_TEST_CASE(nobody_is_notified_unless_somebody_is_named) {
+  for (const std::string section : {"", "[notify]\nglobal_admin = []\n"}) {
+    auto config = parse(named + section);
+    BOOST_REQUIRE_MESSAGE(config, (config ? "" : config.error().what));
+    BOOST_TEST(config->notify.global_admin.empty());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_licence_file_that_is_named_can_be_read) {
+  std::string path = "/tmp/understudy-licence-XXXXXX";
+  int descriptor = ::mkstemp(path.data());
+  BOOST_REQUIRE(descriptor >= 0);
+  ::close(descriptor);
+  node_config config;
+  BOOST_TEST(check_licence(config).has_value()); // none is named
+  config.licence_file = path;
+  BOOST_TEST(check_licence(config).has_value());
+  std::filesystem::remove(path);
+  const auto missing = check_licence(config);
+  BOOST_REQUIRE(!missing);
+  BOOST_TEST(missing.error().what == "licence.file: can't read " + path + ": No such file or directory");
+  config.licence_file = "/tmp";
+  BOOST_TEST(!check_licence(config).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(all_problems_are_told_at_once) {

@@ -29,6 +29,7 @@ struct expected_row {
   bool gone = false;
   std::uint64_t changed_by = 0; ///< who inserted or deleted it last
   std::map<std::string, expected_cell, std::less<>> cells;
+  std::uint64_t copies = 1; ///< that may be there: how often it was inserted
 };
 using expected_rows = std::map<std::string, std::map<std::string, expected_row>, std::less<>>;
 
@@ -72,6 +73,7 @@ void delete_all(expected_rows& rows, std::uint64_t number) {
 struct mismatch {
   std::uint64_t number;
   std::string text;
+  bool twice = false; ///< nothing is missing: it's there more often than it was written
 };
 
 std::string readable(const std::string& key) {
@@ -104,8 +106,10 @@ void apply(expected_rows& rows, const recorded_transaction& transaction, std::ve
     // What it goes on from isn't there: it can't be there without that.
     if (kind == "u" && (is_new || row.gone))
       found.push_back({number, fmt::format("{} {} wasn't there to be changed", table, readable(key))});
-    if (kind == "i" || row.gone)
-      row = {.gone = false, .changed_by = number, .cells = {}};
+    if (kind == "i" || row.gone) {
+      const auto before = is_new || row.gone ? std::uint64_t{0} : row.copies;
+      row = {.gone = false, .changed_by = number, .cells = {}, .copies = before + 1};
+    }
     for (const auto& [column, value] : effect.at(3).as_object())
       row.cells[std::string(column)] = {.value = cell_of(value), .written_by = number};
   }
@@ -134,10 +138,16 @@ void check_row(const std::string& table, const std::string& key, const expected_
     return;
   }
   for (const auto& [column, value] : expected.cells)
-    if (const auto cell = actual->find(column); cell == actual->end() || cell->second != value.value)
-      found.push_back({value.written_by, fmt::format("{}: {} is {}, should be {}", place, column,
-                                                     cell == actual->end() ? "absent" : shown(cell->second),
-                                                     shown(value.value))});
+    if (const auto cell = actual->cells.find(column);
+        cell == actual->cells.end() || cell->second != value.value)
+      found.push_back(
+          {value.written_by,
+           fmt::format("{}: {} is {}, should be {}", place, column,
+                       cell == actual->cells.end() ? "absent" : shown(cell->second), shown(value.value))});
+  if (actual->copies > expected.copies)
+    found.push_back(
+        {expected.changed_by,
+         fmt::format("{} is there {} times, was written {}", place, actual->copies, expected.copies), true});
 }
 
 const row* find_row(const actual_account& actual, const std::string& table, const std::string& key) {
@@ -255,7 +265,10 @@ account_verdict judge(const recorded_account& account, const actual_account& act
   for (const auto& found : best.mismatches) {
     const auto& transaction = *by_number.at(found.number);
     const char* kind = "lost";
-    if (transaction.told == outcome::ok) {
+    if (found.twice) {
+      verdict.torn.insert(found.number);
+      kind = "torn";
+    } else if (transaction.told == outcome::ok) {
       verdict.lost.insert(found.number);
     } else if (taken.contains(found.number)) {
       verdict.torn.insert(found.number);

@@ -2,6 +2,7 @@
 #pragma once
 #include "tests/tools/record/record_reader.hpp"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,7 +11,10 @@
 namespace understudy::compare {
 
 using cell = std::optional<std::string>; ///< as the server gives it as text; nullopt = NULL
-using row = std::map<std::string, cell, std::less<>>;
+struct row {
+  std::map<std::string, cell, std::less<>> cells;
+  std::uint64_t copies = 1; ///< rows of this key: a table without a key of its own may have it twice
+};
 /// table → key (its columns as text, joined by a unit separator) → row
 using table_rows = std::map<std::string, std::map<std::string, row>, std::less<>>;
 
@@ -24,7 +28,7 @@ struct account_verdict {
   std::uint64_t uncertain_absent = 0;
   std::uint64_t rows_checked = 0;
   std::set<std::uint64_t> lost;      ///< acknowledged, but a row of theirs (or of its last state) isn't there
-  std::set<std::uint64_t> torn;      ///< uncertain, and there by halves
+  std::set<std::uint64_t> torn;      ///< uncertain, and there by halves; or a row of theirs is there twice
   std::set<std::uint64_t> phantom;   ///< told an error or absent, and yet a row of theirs is there
   std::vector<std::string> findings; ///< the first few, in words
 };

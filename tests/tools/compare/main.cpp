@@ -32,7 +32,10 @@ std::set<std::string> names_in(const std::string& file) {
   if (!in)
     throw std::runtime_error("can't read " + file);
   for (std::string line; std::getline(in, line);)
-    names.insert(line);
+    if (!line.empty())
+      names.insert(line);
+  if (names.empty()) // none would mean all
+    throw std::runtime_error(file + " names no accounts");
   return names;
 }
 
@@ -73,7 +76,7 @@ int compare_record(const settings& s) {
   only.insert(s.names.begin(), s.names.end());
   fixture::sql_client sql(s.server);
   totals all;
-  for (const auto& name : s.names)
+  for (const auto& name : only)
     if (std::none_of(record.begin(), record.end(),
                      [&](const auto& entry) { return entry.second.name == name; }))
       throw std::runtime_error("the record doesn't speak of " + name);
@@ -145,7 +148,11 @@ int main(int argc, char** argv) {
   same->add_option("--password", s.server.password);
   same->add_option("--skip-table", s.skipped, "tables to leave out");
   same->add_option("--account", s.accounts, "account ids (UUID)")->required();
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    return app.exit(wrong) == 0 ? 0 : 2;
+  }
   try {
     if (*record)
       return compare_record(s);

@@ -37,9 +37,12 @@ actual_account read_account(fixture::sql_client& sql, const std::string& account
                               name == "mailbox" ? "id" : "mailbox_id", place->mailbox_id));
     for (const auto& values : rows) {
       const auto key_columns = static_cast<std::ptrdiff_t>(table.key.size());
-      auto& row = actual[name][joined_key({values.begin(), values.begin() + key_columns})];
+      const auto [place_of_row, is_new] =
+          actual[name].try_emplace(joined_key({values.begin(), values.begin() + key_columns}));
+      auto& row = place_of_row->second;
+      row.copies += is_new ? 0 : 1;
       for (std::size_t column = table.key.size(); column + 1 < values.size(); ++column)
-        row[names[column]] = values[column];
+        row.cells[names[column]] = values[column];
     }
   }
   sql.query("COMMIT");

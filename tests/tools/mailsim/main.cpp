@@ -49,9 +49,12 @@ void declare(CLI::App& app, settings& s) {
   app.add_option("--threads", w.threads)->capture_default_str()->check(CLI::Range(1, 1000));
   app.add_option("--seed", s.seed)->capture_default_str();
   app.add_option("--transactions", w.transactions, "end after so many over all accounts");
-  app.add_option("--duration", w.duration_seconds, "end after so many seconds");
-  app.add_option("--rate", w.rate, "transactions/s over all threads; default: as fast as they go");
-  app.add_option("--reconnect", w.reconnect_seconds, "seconds to try again when the server is lost");
+  app.add_option("--duration", w.duration_seconds, "end after so many seconds")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--rate", w.rate, "transactions/s over all threads; default: as fast as they go")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--reconnect", w.reconnect_seconds, "seconds to try again when the server is lost")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--mix", s.mix)->check(CLI::IsMember({"full", "deliver-only"}))->capture_default_str();
   app.add_flag("--create", s.create, "make the mailboxes that aren't there");
   app.add_option("--start-id", s.start_id, "mailbox ids from here on (raises next_mailbox_id)");
@@ -150,7 +153,11 @@ int main(int argc, char** argv) {
       "A workload like the mail server's. Without --transactions and --duration it only prepares.\n"
       "Exit status: 0 done, 1 failed, 4 the server was lost on the way (what was told is in the record)."};
   declare(app, s);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    return app.exit(wrong) == 0 ? 0 : 1;
+  }
   try {
     return run(s);
   } catch (const std::exception& failed) {
