@@ -386,6 +386,7 @@ result<void> snapshot_reader::parts::read_page(std::size_t max_bytes) {
     return ++at == about->tables.size() ? check_structures() : result<void>();
   const auto& table = about->tables[at];
   const auto limit = page_rows;
+  const bool is_paged = !table.page_by.empty();
   std::size_t bytes = 0;
   std::size_t got = 0;
   result<void> taken;
@@ -394,7 +395,7 @@ result<void> snapshot_reader::parts::read_page(std::size_t max_bytes) {
       session.query_each(select_page(table, request.mailbox, last, limit), [&](const sql_row_view& row) {
         ++got;
         taken = take_row(table, row, bytes);
-        return taken.has_value();
+        return taken.has_value() && !(is_paged && bytes >= max_bytes);
       });
   if (!read)
     return tl::make_unexpected(unread(read.error(), table.sql_name));
@@ -402,7 +403,8 @@ result<void> snapshot_reader::parts::read_page(std::size_t max_bytes) {
     return taken;
   waiting_bytes += bytes;
   rows += got;
-  if (table.page_by.empty() || got < limit) {
+  const bool is_cut = is_paged && bytes >= max_bytes; // its rows are larger than those before
+  if (!is_paged || (got < limit && !is_cut)) {
     ++at;
     last.clear();
     page_rows = first_page_rows;
