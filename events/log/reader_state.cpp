@@ -13,8 +13,6 @@ using clock = std::chrono::steady_clock;
 
 /// How long a question to a leader about an offset that is out of range may take.
 constexpr auto ask_patience = std::chrono::milliseconds(1000);
-/// How long the record that was given last may take to come again before it's asked where the log ends.
-constexpr auto proof_patience = std::chrono::milliseconds(1000);
 /// Asked for at once behind the first record.
 constexpr std::size_t most_in_batch = 1024;
 
@@ -68,10 +66,10 @@ void partition_reader::state::take(const rd_kafka_message_t& message, fetched& o
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR)
     return take_error(message);
   const auto found = partitions.find(message.partition);
-  // What was fetched before a pause or seek isn't wanted any more.
   if (found == partitions.end())
     return;
   auto& p = found->second;
+  // What was fetched before a pause or seek isn't wanted any more.
   if (!p.running || p.unlike || message.offset < p.wanted().value)
     return;
   record r;
@@ -112,7 +110,6 @@ void partition_reader::state::prove_again(fetched& out) {
     if ((!std::exchange(p.reprove, false) && !is_new) || !p.last || p.unlike)
       continue;
     p.proving = true;
-    p.proving_since = clock::now();
     std::erase_if(out.records, [&](const record& r) { return r.partition.value == id; });
     if (!p.doubted)
       go_on(id, p);
@@ -181,30 +178,31 @@ reader_event partition_reader::state::judged(std::int32_t id, const partition& p
   return e;
 }
 
+/// The last answer to a fetch told of an end below what was read. Where the record that was read last is the
+/// one that the log lacks, its place is the end, and nothing that a broker complains of.
+bool partition_reader::state::ends_short(std::int32_t id, const partition& p) const {
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+  const auto code = rd_kafka_get_watermark_offsets(client.get(), name.c_str(), id, &low, &high);
+  return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 && high < p.next.value;
+}
+
 /// librdkafka says only that an offset is out of range: which end, the leader tells.
 void partition_reader::state::judge() {
   if (clock::now() - asked < ask_again)
     return;
   for (auto& [id, p] : partitions) {
-    // Where the log ends with the last record but one, its place is nothing that a broker complains of.
-    const bool is_stuck = p.running && p.proving && clock::now() - p.proving_since > proof_patience;
-    if (!p.doubted && !is_stuck)
+    if (!p.doubted && !(p.running && p.proving && ends_short(id, p)))
       continue;
     asked = clock::now();
     const auto range = ask(name, id, ask_patience);
     if (!range)
       return; // asked again in a later poll
-    const bool goes_on = !p.unlike && p.next >= range->low && p.next <= range->high;
-    if (goes_on && !std::exchange(p.doubted, false)) {
-      p.proving_since = clock::now(); // it's there, and on its way
-      continue;
-    }
     p.doubted = false;
-    if (goes_on) {
+    if (!p.unlike && p.next >= range->low && p.next <= range->high) {
       // A new leader that lagged, or it was written meanwhile: the offset is right if the record before it
       // is, or is purged.
       p.proving = p.last && p.last->offset >= range->low;
-      p.proving_since = clock::now();
       go_on(id, p);
       continue;
     }

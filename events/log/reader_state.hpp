@@ -37,9 +37,8 @@ struct partition_reader::state final : client_watch {
     bool unlike = false;  ///< another record was where the last one lay
     bool proving = false; ///< what comes first must be `last`
     bool reprove = false; ///< it's to be proven again, once nothing of it is in hand
-    std::chrono::steady_clock::time_point proving_since{};
-    bool told = false;   ///< its unavailability has been told
-    bool active = false; ///< gave records since it was last looked at
+    bool told = false;    ///< its unavailability has been told
+    bool active = false;  ///< gave records since it was last looked at
     kafka_offset wanted() const { return proving ? last->offset : next; }
   };
   using partition_map = std::map<std::int32_t, partition>;
@@ -55,6 +54,7 @@ struct partition_reader::state final : client_watch {
   void take_error(const rd_kafka_message_t& message);
   void client_error(int code, std::string_view text) override;
   void tell_unavailable(std::int32_t id, partition& p, std::string_view why);
+  bool ends_short(std::int32_t id, const partition& p) const;
   void judge();
   reader_event judged(std::int32_t id, const partition& p, const watermarks& range) const;
   void take_waiting(std::size_t most, fetched& out);
