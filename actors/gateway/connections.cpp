@@ -26,6 +26,14 @@ void shut(caf::io::connection_handle connection) {
 
 } // namespace
 
+loop_pace::clock::duration loop_pace::looked(clock::time_point now) {
+  if (now - window_begun_ >= window) {
+    window_begun_ = now;
+    looked_ = 0;
+  }
+  return ++looked_ < looks ? clock::duration{} : window_begun_ + window - now;
+}
+
 caf::io::network::multiplexer::supervisor_ptr bounded_multiplexer::make_supervisor() {
   struct announcer : supervisor {
     bounded_multiplexer& loop;
@@ -43,12 +51,19 @@ caf::io::network::multiplexer::supervisor_ptr bounded_multiplexer::make_supervis
 
 void bounded_multiplexer::run() {
   while (num_socket_handlers() > 0 && !closing_)
-    poll_once(true);
+    look(true);
   constexpr auto patience = std::chrono::seconds(1);
-  auto end = std::chrono::steady_clock::now() + patience;
+  const auto end = std::chrono::steady_clock::now() + patience;
   while (num_socket_handlers() > 0 && std::chrono::steady_clock::now() < end)
-    if (!poll_once(false))
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    look(false);
+}
+
+void bounded_multiplexer::look(bool block) {
+  const bool anything = poll_once(block);
+  if (const auto rest = pace_.looked(loop_pace::clock::now()); rest > rest.zero())
+    std::this_thread::sleep_for(rest);
+  else if (!anything)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 void in_network_thread(caf::actor_system& system, const std::function<void()>& work) {

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <fstream>
 #include <random>
 #include <thread>
@@ -243,6 +244,17 @@ BOOST_AUTO_TEST_CASE(many_silent_connections_leave_room_for_an_administrator) {
   BOOST_TEST(eventually([&] { return reported("connections that made no handshake"); }));
   for (int descriptor : silent)
     ::close(descriptor);
+}
+
+BOOST_AUTO_TEST_CASE(p7_a_peer_that_says_nothing_takes_no_core) {
+  start(echo);
+  const int silent = tcp_connection(server->port());
+  BOOST_TEST(connect()->request("on", 5s)->body == "admin on"); // so the silent one was accepted before
+  const auto used_before = std::clock();
+  std::this_thread::sleep_for(1s); // what is measured: how much of it is worked
+  const auto used = std::chrono::duration<double>(double(std::clock() - used_before) / CLOCKS_PER_SEC);
+  BOOST_TEST(used / 1s < 0.25);
+  ::close(silent);
 }
 
 BOOST_AUTO_TEST_CASE(messages_that_are_not_of_the_protocol_are_dropped_and_a_kill_is_survived) {

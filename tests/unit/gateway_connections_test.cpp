@@ -38,3 +38,15 @@ BOOST_AUTO_TEST_CASE(p7_a_flood_within_one_look_is_cut_to_twice_the_limit) {
   BOOST_TEST(connection_watch::overdue(silent(500, start), start).empty());
   BOOST_TEST(connection_watch::overdue(silent(2000, start), start).size() == 2000 - 512);
 }
+
+BOOST_AUTO_TEST_CASE(p7_a_loop_whose_sockets_are_always_ready_rests_and_one_with_little_to_do_never) {
+  loop_pace busy;
+  unsigned looks = 0;
+  for (auto now = start; now < start + 1s; ++looks)
+    now += 5us + busy.looked(now + 5us);
+  BOOST_TEST(looks <= 1s / loop_pace::window * loop_pace::looks + 1);
+  BOOST_TEST(looks >= loop_pace::looks * 50); // no longer than it has to
+  loop_pace calm;
+  for (auto now = start; now < start + 1s; now += 250us)
+    BOOST_REQUIRE((calm.looked(now) == 0s));
+}
