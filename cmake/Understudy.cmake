@@ -69,11 +69,9 @@ endfunction()
 understudy_precompile(base)
 understudy_precompile(test <boost/test/unit_test.hpp>)
 target_link_libraries(understudy_precompiled_test PRIVATE Boost::unit_test_framework)
-# Tests are compiled more often than they run: -O0 takes 40% less than a preset's -O1 or -O2, with their header made alike.
-set(understudy_test_speed)
-if(NOT UNDERSTUDY_SANITIZE)
-  set(understudy_test_speed -O0)
-endif()
+# Tests are compiled more often than they run: -O0 takes 40% less than a preset's -O1 or -O2, 60% less under a sanitizer,
+# with their header made alike.
+set(understudy_test_speed -O0)
 target_compile_options(understudy_precompiled_test PRIVATE ${understudy_test_speed})
 if(UNDERSTUDY_WITH_CAF)
   understudy_precompile(caf <caf/all.hpp>)
