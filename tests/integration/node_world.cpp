@@ -195,7 +195,8 @@ boost::json::object mailstore::whole_status(const std::string& account) const {
 }
 
 node_world::node_world(const world_options& options)
-    : kafka({.brokers = options.brokers, .controllers = 1, .properties = options.kafka, .waits = false}) {
+    : lent_({.brokers = options.brokers, .controllers = 1, .properties = options.kafka, .waits = false})
+    , kafka(*lent_) {
   const auto tls = shared_material(dir_.path());
   for (unsigned number = 1; number <= options.mailstores; ++number) {
     auto own = number == 1 ? options.first : mailstore_options{};
@@ -378,10 +379,10 @@ std::future<void> write_large(mailstore& host, const std::string& account_id, co
 }
 
 std::uint64_t writes_there(mailstore& host, const std::string& account_id) {
-  return std::stoull(
-      host.db.value(fmt::format("SELECT COUNT(*) FROM zimbra.mailbox_metadata WHERE mailbox_id={} "
-                                "AND section LIKE 'write %'",
-                                box_of(host, account_id).id)));
+  return std::stoull(host.db.value(
+      fmt::format("SELECT COUNT(*) FROM zimbra.mailbox_metadata AS written JOIN zimbra.mailbox AS box "
+                  "ON written.mailbox_id=box.id WHERE box.account_id='{}' AND written.section LIKE 'write %'",
+                  account_id)));
 }
 
 } // namespace understudy::testing

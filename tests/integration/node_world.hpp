@@ -3,7 +3,7 @@
 #pragma once
 #include "tests/tools/compare/same.hpp"
 #include "tests/tools/fixture/eventually.hpp"
-#include "tests/tools/fixture/private_kafka.hpp"
+#include "tests/tools/fixture/lent_kafka.hpp"
 #include "tests/tools/fixture/private_mariadb.hpp"
 
 #include <boost/json.hpp>
@@ -118,7 +118,11 @@ public:
   /// All nodes that start at once are ready and know each other when it's made.
   explicit node_world(const world_options& options = {});
 
-  fixture::private_kafka kafka;
+private:
+  fixture::lent_kafka lent_;
+
+public:
+  fixture::private_kafka& kafka;
   mailstore& at(std::size_t i) { return stores_.at(i); }
   /// A directory of the test's own; it holds the TLS material that all nodes share.
   std::filesystem::path dir() const { return dir_.path(); }
@@ -170,7 +174,8 @@ std::future<std::string> write_async(mailstore& host, const std::string& account
 /// `times` rows of so many bytes, a transaction each, in the background; their sections are `section 0`, ….
 std::future<void> write_large(mailstore& host, const std::string& account_id, const std::string& section,
                               unsigned bytes, unsigned times);
-/// How often write_once() was committed there.
+/// How often write_once() was committed there; 0 while there's no mailbox, as before a first copy and amid
+/// another.
 std::uint64_t writes_there(mailstore& host, const std::string& account_id);
 
 /// Connections that wait for the node in their COMMIT; of those that commit together, the first.

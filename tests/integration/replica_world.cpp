@@ -112,7 +112,7 @@ kafka_offset source_log::mark(const account_id& account, epoch term, const snaps
 }
 
 replica_world::replica_world()
-    : kafka{broker.bootstrap(), {}, "test", {}} {
+    : kafka{broker->bootstrap(), {}, "test", {}} {
   auto admin = need(topic_admin::open(kafka));
   need(admin->ensure(understudy_topics(2, 1, 1, std::chrono::hours(1)), patience));
   log = std::make_unique<source_log>(pair, kafka);

@@ -8,7 +8,7 @@
 #include "events/log/producer.hpp"
 #include "storage/binlog/capture_source.hpp"
 #include "tests/integration/replicated_pair.hpp"
-#include "tests/tools/fixture/private_kafka.hpp"
+#include "tests/tools/fixture/lent_kafka.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -84,7 +84,7 @@ public:
   replica_side::figures figures(const account_id& account) const;
 
   apply_test::replicated_pair pair;
-  fixture::private_kafka broker;
+  fixture::lent_kafka broker;
   kafka_settings kafka;
   std::unique_ptr<source_log> log;
   caf::actor_system_config config;
