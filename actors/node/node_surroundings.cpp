@@ -199,6 +199,9 @@ result<void> node::restore_control() {
                            store.each_operation(load(load_operation))})
     if (!read)
       return read;
+  if (!(*position)->records.empty())
+    if (auto loaded = load_records(state, (*position)->records); !loaded)
+      return loaded;
   state.set_next((*position)->next);
   parts_->control->restore_appended((*position)->appended);
   parts_->server->saw((*position)->next);

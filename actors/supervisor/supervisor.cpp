@@ -321,7 +321,7 @@ void supervisor::on_tick() {
 /// What has changed since it was stored last, as it is now.
 control_changes supervisor::as_folded(const unstored_ids& changed) const {
   control_changes all;
-  all.position = {state().next(), rules_version, parts_->control->appended()};
+  all.position = {state().next(), rules_version, parts_->control->appended(), encode_records(state())};
   for (const auto& id : changed.accounts)
     all.accounts[id] = encode_account(*state().account(id));
   for (const auto& name : changed.nodes)

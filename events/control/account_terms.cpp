@@ -121,7 +121,11 @@ std::optional<std::int64_t> account_terms::primary_until_ms(const node_name& nod
 }
 
 epoch account_terms::next_term() const {
-  return entries_.empty() ? std::max(forgotten_, epoch{1}) : entries_.back().term.next();
+  return entries_.empty() ? epoch{1} : entries_.back().term.next();
+}
+
+bool account_terms::forgot(epoch term) const {
+  return term >= epoch{1} && term < next_term() && find(term) == nullptr;
 }
 
 void account_terms::enrol(term_entry entry) {
@@ -131,19 +135,30 @@ void account_terms::enrol(term_entry entry) {
 
 void account_terms::add(term_entry entry) {
   entries_.push_back(std::move(entry));
-  if (entries_.size() > max_terms_kept) {
-    forgotten_ = entries_.front().term.next();
-    entries_.erase(entries_.begin());
-  }
+  if (entries_.size() > max_terms_kept)
+    drop_one();
+}
+
+/// Never the active one, nor one behind it in which its primary may write: who is to be claimed is told by
+/// them alone.
+void account_terms::drop_one() {
+  const auto* in_force = active();
+  const auto* last = current();
+  const auto oldest = std::find_if(entries_.begin(), entries_.end(), [&](const term_entry& entry) {
+    const bool is_over = in_force != nullptr && entry.term < in_force->term;
+    const bool never_began = entry.state == term_state::aborted || entry.state == term_state::declined;
+    return is_over || entry.term < first_ || (never_began && &entry != last);
+  });
+  if (oldest != entries_.end())
+    entries_.erase(oldest);
 }
 
 term_entry* account_terms::edit(epoch term) {
   return const_cast<term_entry*>(std::as_const(*this).find(term));
 }
 
-void account_terms::restore(epoch first, epoch forgotten, std::vector<term_entry> entries) {
+void account_terms::restore(epoch first, std::vector<term_entry> entries) {
   first_ = first;
-  forgotten_ = forgotten;
   entries_ = std::move(entries);
 }
 

@@ -44,7 +44,8 @@ std::string whose(const term_entry& entry);
 /// to decline it.
 std::string why_superseded(const term_entry& entry);
 
-/// A reader that lags behind by more promotions than this needs a new snapshot.
+/// A reader that lags behind by more promotions than this needs a new snapshot. More are kept only if all of
+/// them are open: somebody may write in each.
 inline constexpr std::size_t max_terms_kept = 64;
 
 class account_terms {
@@ -77,21 +78,21 @@ public:
   /// Until when `node` was the primary the last time, by the wall clock of its successor; none: never.
   std::optional<std::int64_t> primary_until_ms(const node_name& node) const;
   epoch next_term() const;
-  /// True if entries older than max_terms_kept were dropped: `term` may have existed.
-  bool forgot(epoch term) const { return term < forgotten_; }
+  /// True if `term` was decided and isn't kept: one below the active one, or one in which nobody wrote.
+  bool forgot(epoch term) const;
 
   void enrol(term_entry entry); ///< begins a new enrolment
   void add(term_entry entry);
   term_entry* edit(epoch term);
 
   // for the codec
-  epoch forgotten_below() const { return forgotten_; }
-  void restore(epoch first, epoch forgotten, std::vector<term_entry> entries);
+  void restore(epoch first, std::vector<term_entry> entries);
   bool operator==(const account_terms& other) const = default;
 
 private:
+  void drop_one();
+
   epoch first_;
-  epoch forgotten_; ///< terms below were dropped
   std::vector<term_entry> entries_;
 };
 

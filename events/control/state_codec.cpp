@@ -114,7 +114,7 @@ account_state account_from(control_state& state, const json_fields& in) {
   in.array("terms", [&](const json::value& element, std::string path) {
     terms.push_back(term_from(state, json_fields(element, std::move(path), in.complaint())));
   });
-  account.terms.restore(in.read<epoch>("first"), in.read<epoch>("forgotten"), std::move(terms));
+  account.terms.restore(in.read<epoch>("first"), std::move(terms));
   in.array("destinations", [&](const json::value& element, std::string path) {
     account.destinations.push_back(
         destination_from(state, json_fields(element, std::move(path), in.complaint())));
@@ -162,7 +162,6 @@ std::string encode_account(const account_state& account) {
                    {"withdrawn", account.is_withdrawn},
                    {"paused", account.is_paused},
                    {"first", account.terms.first().value},
-                   {"forgotten", account.terms.forgotten_below().value},
                    {"terms", std::move(terms)},
                    {"destinations", std::move(destinations)}};
   if (account.gap)
@@ -213,12 +212,11 @@ std::string encode_operation(const operation_state& operation) {
   return json::serialize(out);
 }
 
-std::string encode_general(const control_state& state) {
+std::string encode_records(const control_state& state) {
   json::array ids;
   for (const auto& id : state.record_ids())
     ids.push_back(json::value(id));
-  return json::serialize(
-      json::object{{"rules", rules_version}, {"next", state.next().value}, {"records", std::move(ids)}});
+  return json::serialize(json::object{{"records", std::move(ids)}});
 }
 
 result<void> load_account(control_state& state, std::string_view text) {
@@ -268,10 +266,8 @@ result<void> load_operation(control_state& state, std::string_view text) {
   });
 }
 
-result<void> load_general(control_state& state, std::string_view text) {
-  return load(text, "stored control position", [&](const json_fields& in, json_complaint& complaint) {
-    if (const auto rules = in.number<std::uint32_t>("rules"); rules != rules_version)
-      complaint.note("/rules", fmt::format("is {}: control is to be folded anew (R26)", rules));
+result<void> load_records(control_state& state, std::string_view text) {
+  return load(text, "stored ids of records", [&](const json_fields& in, json_complaint& complaint) {
     std::vector<std::string> ids;
     in.array("records", [&](const json::value& element, const std::string& path) {
       if (element.is_string())
@@ -283,7 +279,6 @@ result<void> load_general(control_state& state, std::string_view text) {
       return;
     for (const auto& id : ids)
       state.remember_record(id);
-    state.set_next(in.read<kafka_offset>("next"));
   });
 }
 

@@ -13,6 +13,12 @@ line_ignore ignore(std::string why) {
   return {std::move(why)};
 }
 
+/// Neither what it wrote nor who might have is known any more.
+error too_long_ago(epoch term) {
+  return {fmt::format("epoch {} is too long ago: control keeps {} epochs", term, max_terms_kept),
+          "re-initialise the replica", false};
+}
+
 /// R27: a fence is its new primary's, or, if planned, its source's; and each epoch that it cuts is its
 /// writer's own, that of a primary whose claim the decision names, or one that control, before it decided,
 /// knew nobody would ever write in.
@@ -92,6 +98,8 @@ std::optional<line_verdict> account_line::judge_writer(const writer& from, epoch
   if (term < position_.term)
     return ignore(fmt::format("epoch {} was cut: epoch {} is in force", term, position_.term));
   const auto* entry = terms.find(term);
+  if (!entry && terms.forgot(term))
+    return stop(too_long_ago(term));
   if (!entry)
     return line_wait{}; // decided further on in control
   // Who begins without a number needs nothing from before: its writer had read the fence, in a log that was
@@ -224,8 +232,7 @@ line_verdict account_line::step(const writer& from, const fence_event& event, ka
     return ignore(fmt::format("epoch {} is in force already", position_.term));
   const auto* decided = terms.find(event.term);
   if (!decided && terms.forgot(event.term))
-    return stop({fmt::format("epoch {} is too long ago: control keeps {} epochs", event.term, max_terms_kept),
-                 "re-initialise the replica", false});
+    return stop(too_long_ago(event.term));
   if (!decided || decided->decision != event.decision)
     return ignore(
         fmt::format("the decision at {} for epoch {} was never applied", event.decision, event.term));

@@ -91,11 +91,11 @@ result<void> each_document(sql_session& session, const document_table& table,
 sql_result<void> store_position(sql_session& session, const control_position& position) {
   return session
       .execute(fmt::format(
-          "INSERT INTO understudy.control(id, next_offset, rules_version, appended) VALUES (1, {}, {}, {}) "
-          "ON DUPLICATE KEY UPDATE next_offset=VALUES(next_offset), rules_version=VALUES(rules_version), "
-          "appended=VALUES(appended)",
+          "INSERT INTO understudy.control(id, next_offset, rules_version, appended, records) "
+          "VALUES (1, {}, {}, {}, {}) ON DUPLICATE KEY UPDATE next_offset=VALUES(next_offset), "
+          "rules_version=VALUES(rules_version), appended=VALUES(appended), records=VALUES(records)",
           position.next, position.rules_version,
-          position.appended ? fmt::to_string(position.appended->value) : "NULL"))
+          position.appended ? fmt::to_string(position.appended->value) : "NULL", sql_text(position.records)))
       .map([](std::uint64_t) {});
 }
 
@@ -119,8 +119,8 @@ result<void> control_store::store(const control_changes& changes) {
 
 result<std::optional<control_position>> control_store::position() {
   session_->doing("read how far the control log was folded");
-  auto found =
-      session_->query("SELECT next_offset, rules_version, appended FROM understudy.control WHERE id=1");
+  auto found = session_->query(
+      "SELECT next_offset, rules_version, appended, records FROM understudy.control WHERE id=1");
   if (!found)
     return passed_on(found);
   if (found->rows.empty())
@@ -129,6 +129,7 @@ result<std::optional<control_position>> control_store::position() {
   control_position position{to_id<kafka_offset>(row[0]), to_number<std::uint32_t>(row[1])};
   if (row[2])
     position.appended = to_id<broker_time>(row[2]);
+  position.records = row[3].value_or("");
   return std::optional(position);
 }
 

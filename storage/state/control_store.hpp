@@ -20,6 +20,8 @@ struct control_position {
   std::uint32_t rules_version = 0; ///< of the rules it was folded by (R26)
   /// When the broker appended the last record that is folded in: another log has another record there.
   std::optional<broker_time> appended{};
+  std::string
+      records{}; ///< a document: by it a record that comes again is known (R25); empty: an older program's
   bool operator==(const control_position&) const = default;
 };
 

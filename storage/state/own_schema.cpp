@@ -61,7 +61,7 @@ std::vector<std::string> own_schema_statements() {
             " at BIGINT NOT NULL)"),
       table("sent_snapshot(account_id VARCHAR(127) PRIMARY KEY, request BIGINT NOT NULL)"),
       table("control(id TINYINT UNSIGNED PRIMARY KEY, next_offset BIGINT NOT NULL,"
-            " rules_version INT UNSIGNED NOT NULL, appended BIGINT)"),
+            " rules_version INT UNSIGNED NOT NULL, appended BIGINT, records MEDIUMTEXT)"),
       table("control_account(account_id VARCHAR(127) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
       table("control_node(name VARCHAR(255) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
       table("control_operation(id VARCHAR(64) PRIMARY KEY, doc MEDIUMTEXT NOT NULL)"),
@@ -167,7 +167,9 @@ result<void> ensure_own_schema(sql_session& local, const node_name& self) {
                                    "ADD COLUMN read_place BIGINT UNSIGNED NOT NULL DEFAULT 0");
       !done)
     return done;
-  if (auto done = bring_up_to_date(local, "control", "appended", "ADD COLUMN appended BIGINT"); !done)
+  if (auto done = bring_up_to_date(local, "control", "records",
+                                   "ADD COLUMN IF NOT EXISTS appended BIGINT, ADD COLUMN records MEDIUMTEXT");
+      !done)
     return done;
   if (auto done = bring_up_to_date(local, "reader", "mark_time",
                                    "ADD COLUMN mark_offset BIGINT, ADD COLUMN mark_time BIGINT");

@@ -38,13 +38,14 @@ BOOST_AUTO_TEST_CASE(r6_our_own_schema_leaves_no_trace_in_the_binlog) {
   BOOST_TEST(server().value("SELECT name FROM understudy.node") == "ms1");
 }
 
-BOOST_AUTO_TEST_CASE(when_the_last_record_was_appended_is_kept_also_in_an_older_program_s_table) {
+BOOST_AUTO_TEST_CASE(r25_the_last_records_are_kept_also_in_an_older_program_s_table) {
   auto local = with_own_schema();
-  server().set_up("ALTER TABLE understudy.control DROP COLUMN appended");
+  server().set_up("ALTER TABLE understudy.control DROP COLUMN appended, DROP COLUMN records");
   need(ensure_own_schema(local, node_name("ms1")));
   control_store store(local);
   for (const control_position& at :
-       {control_position{kafka_offset(9), 1, broker_time(1766000000123)}, {kafka_offset(10), 1, {}}}) {
+       {control_position{kafka_offset(9), 1, broker_time(1766000000123), R"({"records":["it's"]})"},
+        {kafka_offset(10), 1, {}, {}}}) {
     need(store.store({at, {}, {}, {}, {}}));
     BOOST_TEST((need(store.position()) == at));
   }

@@ -244,6 +244,33 @@ BOOST_FIXTURE_TEST_CASE(r25_control_knows_whose_an_epoch_is_and_who_supersedes_i
   BOOST_TEST(at(anna).origin->by == "bob");
 }
 
+BOOST_FIXTURE_TEST_CASE(r3_r24_promotions_that_never_began_dont_push_out_the_epoch_in_force, ready) {
+  for (std::size_t i = 0; i < 2 * max_terms_kept; ++i) {
+    BOOST_REQUIRE(applied(decide(two, anna, to(two))));
+    const auto given_up = at(anna).terms.current()->term;
+    BOOST_TEST(!at(anna).terms.forgot(given_up));
+    BOOST_REQUIRE(say(one, anna, promotion_aborted{given_up, "busy"}));
+    BOOST_REQUIRE(at(anna).terms.active() != nullptr);
+    BOOST_TEST((at(anna).terms.active()->term == epoch{1}));
+    BOOST_TEST((at(anna).primary() == one));
+  }
+  BOOST_TEST(at(anna).terms.all().size() <= max_terms_kept);
+  BOOST_TEST(at(anna).terms.forgot(epoch{2}));
+  BOOST_TEST(!at(anna).terms.forgot(epoch{1}));
+  BOOST_TEST(!at(anna).terms.forgot(at(anna).terms.next_term()));
+  BOOST_TEST(!applied(decide(two, anna, to(two, promotion_kind::unplanned)))); // no claim on `one`
+  BOOST_TEST(applied(decide(two, anna, to(two))));
+}
+
+BOOST_FIXTURE_TEST_CASE(r24_epochs_in_which_somebody_may_write_are_all_kept, ready) {
+  for (std::size_t i = 0; i < max_terms_kept + 6; ++i)
+    BOOST_REQUIRE(
+        applied(decide(two, anna,
+                       to(i % 2 == 0 ? two : three, promotion_kind::unplanned,
+                          {{one, kafka_offset{7}}, {two, kafka_offset{8}}, {three, kafka_offset{9}}}))));
+  BOOST_TEST(at(anna).terms.unclosed().size() == max_terms_kept + 7);
+}
+
 BOOST_FIXTURE_TEST_CASE(r32_control_knows_until_when_a_node_was_the_primary, ready) {
   BOOST_TEST(!at(anna).terms.primary_until_ms(two).has_value());
   decide(three, anna, to(two));

@@ -286,3 +286,16 @@ BOOST_FIXTURE_TEST_CASE(an_account_that_control_does_not_know_yet_waits, world) 
   BOOST_TEST(
       is<line_deliver>(line.retry({{one, incarnation{1}}, early}, kafka_offset{0}, state_terms(state))));
 }
+
+BOOST_FIXTURE_TEST_CASE(p8_what_an_epoch_wrote_that_control_has_forgotten_stops_the_replica, world) {
+  write(one, 1, 1, 10);
+  for (std::size_t i = 0; i <= max_terms_kept; ++i) {
+    const auto& home = at(anna).primary() == one ? two : one;
+    promote(home, promotion_kind::planned);
+    say(home, anna,
+        activated{at(anna).terms.current()->term, kafka_offset(std::int64_t(100 + i)), sequence{1}, ""});
+  }
+  const auto verdict = write(one, 1, 2, 11);
+  BOOST_TEST_REQUIRE(is<line_stop>(verdict));
+  BOOST_TEST(std::get<line_stop>(verdict).why.what.find("too long ago") != std::string::npos);
+}
