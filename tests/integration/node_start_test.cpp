@@ -1,5 +1,6 @@
 // A node says what it waits for and what it can't promise (R5, P8).
 #include "events/control/lease.hpp"
+#include "events/log/partition_reader.hpp"
 #include "events/log/producer.hpp"
 #include "events/log/topic_names.hpp"
 #include "tests/integration/node_world.hpp"
@@ -37,6 +38,33 @@ struct with_world {
 struct setting {
   std::string name, right, wrong;
 };
+
+/// As if a node, or a retry of its producer, had done it.
+void append(const node_world& world, const std::string& topic, const std::string& key,
+            const std::string& payload) {
+  std::promise<void> written;
+  auto other = producer::start({world.kafka.bootstrap(), {}, "other", {}}, {},
+                               {[&](delivery&&) { written.set_value(); }, [](const error&) {}, {}});
+  BOOST_REQUIRE(other);
+  BOOST_REQUIRE((*other)->produce(topic, partition_id{0}, key, payload, 0));
+  BOOST_REQUIRE(written.get_future().wait_for(patience) == std::future_status::ready);
+  (*other)->stop(0ms);
+}
+
+/// The first record of control with this in it.
+record in_control(const node_world& world, std::string_view part) {
+  auto reader = partition_reader::open({world.kafka.bootstrap(), {}, "other", {}}, topic::control);
+  BOOST_REQUIRE(reader);
+  BOOST_REQUIRE((*reader)->add(partition_id{0}, kafka_offset{0}));
+  std::optional<record> found;
+  BOOST_REQUIRE(eventually(patience, [&] {
+    for (auto& each : (*reader)->poll(1000, 100ms).records)
+      if (!found && each.payload.find(part) != std::string::npos)
+        found = std::move(each);
+    return found.has_value();
+  }));
+  return *found;
+}
 
 } // namespace
 
@@ -162,20 +190,29 @@ BOOST_AUTO_TEST_CASE(r12_r19_a_later_life_of_its_name_that_is_over_already_stops
       incarnation(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
                                                  std::chrono::system_clock::now().time_since_epoch())
                                                  .count()));
-  std::promise<void> written;
-  auto other = producer::start({world.kafka.bootstrap(), {}, "other", {}}, {},
-                               {[&](delivery&&) { written.set_value(); }, [](const error&) {}, {}});
-  BOOST_REQUIRE(other);
-  BOOST_REQUIRE((*other)->produce(topic::leases, partition_id{0}, first.name,
-                                  encode({{node_name(first.name), begun}, lease_incarnation{}}), 0));
-  BOOST_REQUIRE(written.get_future().wait_for(patience) == std::future_status::ready);
-  (*other)->stop(0ms);
+  append(world, topic::leases, first.name, encode({{node_name(first.name), begun}, lease_incarnation{}}));
   const auto status = first.node.wait(patience);
   BOOST_REQUIRE(status);
   const auto said = fmt::format("began later as {}", first.name);
   BOOST_TEST(first.logged(said));
   BOOST_TEST(*status == 3); // not to be started again
   first.start_and_wait();
+}
+
+BOOST_AUTO_TEST_CASE(r25_a_record_that_comes_again_is_known_by_a_node_that_was_restarted_meanwhile) {
+  const auto names = world.create_accounts(0, "again", 1);
+  world.enrol(names, 0, 1);
+  const auto ready = in_control(world, "replica_ready");
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return std::stoll(first.db.value("SELECT MAX(next_offset) FROM understudy.control")) > ready.offset.value;
+  }));
+  first.node.kill9();
+  append(world, topic::control, ready.key, ready.payload);
+  first.start_and_wait();
+  // Who folds it twice takes the other's decision for one of an earlier version.
+  const auto moved = world.at(1).cli({"ha", "promoteAccounts", "accounts", names[0]});
+  BOOST_TEST(moved.status == 0, moved.text);
+  BOOST_TEST(role_of(world.at(1), world.id_of(names[0])) == "source");
 }
 
 BOOST_AUTO_TEST_CASE(a_node_refuses_a_mariadb_that_belongs_to_a_node_of_another_name) {
