@@ -41,7 +41,7 @@ error server_error(MYSQL* m, std::string_view doing) {
   if (number == master_fatal_error)
     todo = "the server can't serve this position: its history from there is lost, or not the one we know";
   else if (final)
-    todo = "give the node's MariaDB user its password, and REPLICATION SLAVE, REPLICATION MASTER ADMIN";
+    todo = "give the node's MariaDB user its password, and REPLICATION SLAVE";
   return {fmt::format("{}: MariaDB says {} ({})", doing, mysql_error(m), number), std::move(todo), !final};
 }
 
