@@ -55,7 +55,7 @@ std::vector<fixture::sql_rows> structure_of(const mailstore& host, const std::st
 BOOST_AUTO_TEST_SUITE(node_handover)
 
 BOOST_AUTO_TEST_CASE(r34_p9_there_and_back_again_without_a_snapshot_and_no_table_is_another_one) {
-  node_world world;
+  node_world world({.own_users = true}); // group databases, snapshots, guards and both roles with its grants
   const auto names = world.create_accounts(0, "user", 2);
   const auto as_made = [&] { // the destination gets group databases
     return std::pair(structure_of(world.at(0), "^(zimbra|mboxgroup[0-9]+)$"),
@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(p1_r34_a_source_that_became_a_replica_and_is_killed_at_once
 /// Its connection may be ended by hand, or with its MariaDB: whoever writes then would be told OK for what
 /// the account's next epoch hasn't.
 BOOST_AUTO_TEST_CASE(p1_r30_a_guard_that_is_gone_is_taken_again) {
-  node_world world;
+  node_world world({.own_users = true}); // who waits at the guard is another user, and seen and ended
   auto& source = world.at(0);
   const auto names = world.create_accounts(0, "user", 1);
   const auto id = world.id_of(names.front());

@@ -37,6 +37,42 @@ std::filesystem::path shared_material(const std::filesystem::path& dir) {
   return dir;
 }
 
+/// What README.md has an administrator do for the node, and whom that makes.
+struct readme_user {
+  std::string statements, name, password;
+};
+
+std::string between(const std::string& text, const std::string& before, const std::string& behind) {
+  const auto from = text.find(before);
+  const auto to = from == std::string::npos ? from : text.find(behind, from + before.size());
+  if (to == std::string::npos)
+    throw std::runtime_error("README.md: nothing between " + before + " and " + behind);
+  return text.substr(from + before.size(), to - from - before.size());
+}
+
+readme_user user_of_readme() {
+  std::ifstream file(UNDERSTUDY_SOURCE_DIR "/README.md");
+  const std::string readme((std::istreambuf_iterator<char>(file)), {});
+  readme_user found;
+  found.statements =
+      "SET sql_log_bin=0;" + between(readme, "SET sql_log_bin=0;", "```"); // the rest of its block
+  found.name = between(found.statements, "CREATE USER ", "@localhost");
+  found.password = between(found.statements, "IDENTIFIED BY '", "'");
+  return found;
+}
+
+/// Of [mariadb]: as whom the node connects. Makes that user.
+std::string user_lines(const fixture::private_mariadb& db, bool own_user) {
+  if (!own_user)
+    return "user = \"root\"\n";
+  const auto user = user_of_readme();
+  db.connect().script(user.statements);
+  const auto secret = db.dir() / "password";
+  std::ofstream(secret) << user.password << '\n';
+  std::filesystem::permissions(secret, std::filesystem::perms(0600));
+  return fmt::format("user = \"{}\"\npassword_file = \"{}\"\n", user.name, secret.string());
+}
+
 struct box {
   std::string database, id;
 };
@@ -99,16 +135,16 @@ mailstore::mailstore(unsigned number, const mailstore_options& options, const st
   const auto listen = fmt::format("127.0.0.1:{}", fixture::free_port());
   std::ofstream(config_) << fmt::format(
       "[node]\nname = \"{}\"\nlisten = \"{}\"\nadvertise = \"{}\"\nhttp = \"{}:{}\"\nstate_dir = \"{}\"\n"
-      "[mariadb]\nsocket = \"{}\"\nuser = \"root\"\n"
+      "[mariadb]\nsocket = \"{}\"\n{}"
       "[kafka]\nbrokers = \"{}\"\n"
       "[cluster]\npartitions = {}\nreplication_factor = 1\nmin_insync_replicas = 1\n{}\n"
       "[profile]\nfile = \"{}/config/profiles/carbonio.toml\"\n"
       "[limits]\nmemory = \"{}\"\n"
       "[tls]\nca = \"{}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
       name, listen, listen, http_host_, http_port_, state_dir.string(), db.socket().string(),
-      options.brokers.empty() ? brokers : options.brokers, options.partitions, options.cluster,
-      UNDERSTUDY_SOURCE_DIR, options.memory, material.ca.string(), material.certificate.string(),
-      material.key.string());
+      user_lines(db, options.own_user), options.brokers.empty() ? brokers : options.brokers,
+      options.partitions, options.cluster, UNDERSTUDY_SOURCE_DIR, options.memory, material.ca.string(),
+      material.certificate.string(), material.key.string());
 }
 
 void mailstore::start_node() {
@@ -201,6 +237,7 @@ node_world::node_world(const world_options& options)
   for (unsigned number = 1; number <= options.mailstores; ++number) {
     auto own = number == 1 ? options.first : mailstore_options{};
     own.cluster += options.cluster;
+    own.own_user = own.own_user || options.own_users;
     stores_.emplace_back(number, own, kafka.bootstrap(), tls);
   }
   kafka.wait_until_up(); // while it came up, the MariaDBs did

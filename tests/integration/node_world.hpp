@@ -42,6 +42,7 @@ struct mailstore_options {
   std::string program{};              ///< instead of understudyd
   bool starts = true;                 ///< the node is started at once
   unsigned partitions = 4;            ///< of [cluster]
+  bool own_user = false;              ///< the node is the user that README.md makes, not root
 };
 
 /// A MariaDB with the mailstore's schema, and a node beside it.
@@ -102,6 +103,7 @@ struct world_options {
   std::function<void(const fixture::private_kafka&)> prepare{};
   mailstore_options first{}; ///< of the first mailstore; the others take the defaults
   std::string cluster{};     ///< further lines of [cluster], of all mailstores
+  bool own_users = false;    ///< all nodes are the users that README.md makes
 };
 
 /// What the comparison says about a record of clients' transactions and a MariaDB.

@@ -100,7 +100,8 @@ BOOST_AUTO_TEST_CASE(what_capture_needs_blocks_synchronous_too) {
   }
 }
 
-/// What a node without its privileges tells to grant is what its administrator was told before.
+/// What a node without its privileges tells to grant is what its administrator was told before. That this is
+/// enough is shown by whole nodes with that user (`own_users` in tests/integration/node_world.hpp).
 BOOST_AUTO_TEST_CASE(the_readme_grants_what_is_asked_for) {
   std::ifstream file(UNDERSTUDY_SOURCE_DIR "/README.md");
   const std::string readme((std::istreambuf_iterator<char>(file)), {});
