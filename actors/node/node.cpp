@@ -142,6 +142,7 @@ result<void> node::start() {
   parts_->kafka.log = say;
   parts_->kafka.voice = std::make_shared<client_voice>();
   parts_->sql = std::make_shared<worker_pool>("sql", 2);
+  parts_->releasing = std::make_shared<worker_pool>("releasing", 2);
   parts_->promotions = std::make_shared<worker_pool>("promotions", promotions_at_once);
   parts_->sessions = std::make_shared<session_pool>(parts_->logged, promotions_at_once);
   parts_->unlogged = std::make_shared<session_pool>(parts_->local, promotions_at_once);

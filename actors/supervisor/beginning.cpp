@@ -68,7 +68,7 @@ void supervisor::begin_when_read() {
 /// waiting commit is (R8).
 void supervisor::end_commits_at_start() {
   in_background(
-      *parts_->sql, [this, parts = parts_, before = before_ending_]() mutable -> std::function<void()> {
+      *parts_->releasing, [this, parts = parts_, before = before_ending_]() mutable -> std::function<void()> {
         const auto ended = [&]() -> result<std::uint64_t> {
           auto session = sql_session::open(parts->local);
           if (!session)

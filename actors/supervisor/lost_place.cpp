@@ -136,7 +136,7 @@ void supervisor::examine_place() {
       unknown.push_back(
           {id, {}, account.partition, active->term, account_role::source, {}, account.is_protected(), {}});
   }
-  in_background(*parts_->promotions,
+  in_background(*parts_->releasing,
                 [this, parts = parts_, own, unknown = std::move(unknown)]() mutable -> std::function<void()> {
                   std::unordered_map<account_id, role_record> roles;
                   gtid_position end;
@@ -229,7 +229,7 @@ void supervisor::begin_capture_anew() {
   lost_->busy = true;
   const auto known = lost_->said.why == kind::unknown ? before_ending_ : std::nullopt;
   in_background(
-      *parts_->sql, [this, parts = parts_, dead = counts_as_dead(), known]() -> std::function<void()> {
+      *parts_->releasing, [this, parts = parts_, dead = counts_as_dead(), known]() -> std::function<void()> {
         const auto from = [&]() -> result<capture_beginning> {
           if (known && !dead)
             return *known;

@@ -67,7 +67,9 @@ struct node_parts {
   std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();
   std::shared_ptr<fence_board> fences = std::make_shared<fence_board>();
   std::shared_ptr<snapshot_troubles> troubles = std::make_shared<snapshot_troubles>();
-  std::shared_ptr<worker_pool> sql;         ///< short SQL jobs
+  std::shared_ptr<worker_pool> sql;         ///< short SQL jobs that don't write through the binlog
+  /// What a COMMIT may wait for: these jobs wait neither for one of their own nor for a lock that another may hold (R6).
+  std::shared_ptr<worker_pool> releasing;
   std::shared_ptr<worker_pool> promotions;  ///< guards and role rows; its threads bound what moves at once
   std::shared_ptr<session_pool> sessions;   ///< as `logged` says, for what `promotions` does
   std::shared_ptr<session_pool> unlogged;   ///< the same, as `local` says

@@ -18,7 +18,7 @@ constexpr std::chrono::seconds reading_patience{60};
 bool still_decided(const control_view& control, const account_id& id, epoch term) {
   return control.ask([&](const control_state& state) {
     const auto* account = state.account(id);
-    const auto* entry = account == nullptr ? nullptr : account->terms.find(term);
+    const auto* entry = account == nullptr || account->is_withdrawn ? nullptr : account->terms.find(term);
     return entry != nullptr && entry->state == term_state::decided;
   });
 }
@@ -129,6 +129,8 @@ void supervisor::begin_first_epoch(const account_state& account, const term_entr
                     known.last = *number;
                     if (auto noted = expect_role_rows(*parts->unlogged, *parts->accounts, {known}); !noted)
                       return noted;
+                    if (!still_decided(*parts->control, id, term))
+                      return {}; // withdrawn meanwhile
                     return logged_state(**session).write_role({id, term, account_role::source, decision});
                   }();
                   return [this, id, term, outcome] {
@@ -329,7 +331,7 @@ void supervisor::become_replica(const account_state& account, const term_entry& 
   if (doing.busy || doing.copy.ready_sent >= destination.requested)
     return;
   doing.busy = true;
-  in_background(*parts_->sql,
+  in_background(*parts_->promotions,
                 [this, parts = parts_, id = account.id, partition = account.partition, term = active.term,
                  begun = active.fence, request = destination.requested,
                  cut = doing.handed_over->cut]() -> std::function<void()> {

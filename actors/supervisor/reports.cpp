@@ -13,6 +13,8 @@ void supervisor::on_role(const role_met& role) {
   if (role.term >= doing.lost_left)
     doing.lost_left = {};
   const auto* account = state().account(role.account);
+  if (account != nullptr && account->is_withdrawn && role.role == account_role::source)
+    return parts_->accounts->forget(role.account); // withdrawn while it was on its way: nobody's commits wait for it
   const auto* term = account == nullptr ? nullptr : account->terms.find(role.term);
   if (term != nullptr && term->state == term_state::declined && is_self(term->primary) &&
       role.role == account_role::source)
@@ -180,7 +182,7 @@ void supervisor::on_unseen(const rows_unseen& unseen) {
     return reset_replicas(written_here, unseen.what, unseen.held);
   // Which group an account is in only the registry knows. A statement that has it locked may wait in its
   // COMMIT for this one's answer: then all of them.
-  in_background(*parts_->sql,
+  in_background(*parts_->releasing,
                 [this, parts = parts_, group = *group, unseen,
                  accounts = std::move(written_here)]() mutable -> std::function<void()> {
                   auto session = sql_session::open(parts->local);

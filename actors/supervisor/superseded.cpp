@@ -44,7 +44,7 @@ void supervisor::end_commits() {
 
 void supervisor::end_commits_now() {
   end_again_ = false;
-  in_background(*parts_->sql, [this, claim = claim_seen_, parts = parts_]() -> std::function<void()> {
+  in_background(*parts_->releasing, [this, claim = claim_seen_, parts = parts_]() -> std::function<void()> {
     const auto ended = end_waiting_commits(parts->local, *parts->endings);
     return [this, claim, ended] { on_commits_ended(claim, ended); };
   });
@@ -76,10 +76,11 @@ bool supervisor::is_lost_before(const account_id& id, epoch term) {
 /// R20: the row says in the binlog that the epoch is over, and that whoever waited for it was told so: later
 /// starts find it, and end nobody's commits for it again. What comes before it is as foreign as what comes
 /// behind it, so that no guard needs to stand meanwhile.
+/// Not while capture has no place to go on from: nobody would acknowledge the row.
 void supervisor::leave_lost_epoch(const account_state& account, const term_entry& active) {
   waiting_.insert(account.id); // until capture has met the row
   auto& doing = work(account.id);
-  if (!begun_ || ending_ || doing.busy || doing.lost_left >= active.term)
+  if (!begun_ || ending_ || lost_ || doing.busy || doing.lost_left >= active.term)
     return;
   doing.busy = true;
   in_background(*parts_->promotions,
