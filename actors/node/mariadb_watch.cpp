@@ -1,6 +1,7 @@
 #include "actors/node/mariadb_watch.hpp"
 
 #include "events/model/named_thread.hpp"
+#include "storage/binlog/binlog_stream.hpp"
 #include "storage/state/logged_state.hpp"
 
 #include <mysql.h>
@@ -165,6 +166,7 @@ void mariadb_watch::look(sql_session& session) {
   server_check_options limits;
   limits.own_semi_sync_clients = options_.synchronous ? 1 : 0; // ours may be counted before we know it
   limits.dump_server_id = options_.dump_server_id;
+  limits.dump_host = dump_host;
   limits.logs_replica_updates = options_.logs_replica_updates;
   const auto checks = check_server(session, limits);
   const auto settled = options_.endings->settled();

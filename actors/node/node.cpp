@@ -158,9 +158,10 @@ result<void> node::start() {
   system_config_.set("scheduler.max-threads", workers());
   system_ = std::make_unique<caf::actor_system>(system_config_);
   supervisor_ = system_->spawn<supervisor, caf::detached>(parts_);
-  for (const auto step : {&node::start_http, &node::make_tls, &node::wait_for_mariadb, &node::wait_for_kafka,
-                          &node::restore_control, &node::wait_for_known_control, &node::start_log,
-                          &node::start_capture, &node::start_replicas, &node::start_gateway})
+  for (const auto step :
+       {&node::start_http, &node::make_tls, &node::wait_for_mariadb, &node::wait_for_kafka,
+        &node::restore_control, &node::wait_for_known_control, &node::wait_for_free_ids, &node::start_log,
+        &node::start_capture, &node::start_replicas, &node::start_gateway})
     if (auto done = (this->*step)(); !done)
       return done;
   parts_->metrics->ask([this] { return figures(); });

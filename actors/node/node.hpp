@@ -48,6 +48,7 @@ private:
   result<void> wait_for_kafka();
   result<void> restore_control();
   result<void> wait_for_known_control();
+  result<void> wait_for_free_ids();
   result<void> start_log();
   result<void> start_capture();
   result<void> start_replicas();

@@ -4,35 +4,28 @@
 #include "events/log/topic_names.hpp"
 #include "events/log/topics.hpp"
 #include "storage/profile/profile_routing.hpp"
+#include "storage/state/dump_ids.hpp"
 #include "storage/state/mailstore_queries.hpp"
+#include "storage/state/server_checks.hpp"
 #include "storage/state/sql_fields.hpp"
 
 #include <spdlog/spdlog.h>
+
+#include <algorithm>
 
 namespace understudy {
 namespace {
 
 constexpr std::chrono::seconds limit_patience{5};
 
-/// The id of our dump where the configuration leaves it to us: derived from the name, far from the small
-/// numbers that people give their servers.
-std::uint32_t dump_id(const node_config& config) {
+/// Derived from the node's name where the configuration leaves it to us.
+dump_ids ids_of_dumps(const node_config& config) {
   if (config.mariadb.server_id != 0)
-    return config.mariadb.server_id;
+    return dump_ids_of(config.mariadb.server_id);
   std::uint32_t hash = 2166136261U;
   for (const char c : config.node.name.value)
     hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619U;
-  return 0x40000000U | (hash & 0x3FFFFFFFU);
-}
-
-/// Far from the first as well.
-std::uint32_t second_dump_id(const node_config& config) {
-  return dump_id(config) ^ 0x80000000U;
-}
-
-/// Of what reads again beside capture: far from both.
-std::uint32_t backlog_dump_id(const node_config& config) {
-  return dump_id(config) ^ 0xC0000000U;
+  return dump_ids_of(0x40000000U | (hash & 0x3FFFFFFFU));
 }
 
 /// The part of `[limits] memory` that may be on its way to Kafka of what is read again, in bytes of the
@@ -40,6 +33,33 @@ std::uint32_t backlog_dump_id(const node_config& config) {
 constexpr std::size_t backlog_share = 64;
 
 } // namespace
+
+/// MariaDB ends a dump when another one of its server id begins: a replica of the same id and this node would
+/// end each other's for ever, and each COMMIT wait meanwhile.
+result<void> node::wait_for_free_ids() {
+  server_check_options options;
+  options.dump_server_id = ids_of_dumps(parts_->config).capture;
+  options.dump_host = dump_host;
+  do {
+    auto session = sql_session::open(parts_->local);
+    if (!session && !session.error().retryable)
+      return tl::make_unexpected(static_cast<const error&>(session.error()));
+    const auto checks = session ? check_server(*session, options) : passed_on(session);
+    if (!checks && !checks.error().retryable)
+      return tl::make_unexpected(checks.error());
+    if (!checks) {
+      waiting_for(
+          fmt::format("MariaDB at {} doesn't answer ({})", parts_->local.socket, checks.error().what));
+      continue;
+    }
+    const auto ids = std::ranges::find(*checks, replica_ids_check, &server_check::name);
+    if (ids == checks->end() || ids->outcome == check_outcome::ok)
+      return {};
+    waiting_for(
+        fmt::format("MariaDB's {} is {}: set {}, or another one there", ids->name, ids->found, ids->remedy));
+  } while (pause());
+  return failure("stopped while waiting for a server id of its own");
+}
 
 result<void> node::start_log() {
   account_log::options options;
@@ -139,8 +159,9 @@ result<void> node::start_capture() {
   options.stream.socket = parts_->local.socket;
   options.stream.user = parts_->local.user;
   options.stream.password = parts_->local.password;
-  options.stream.server_id = dump_id(config);
-  options.second_server_id = second_dump_id(config);
+  const auto ids = ids_of_dumps(config);
+  options.stream.server_id = ids.capture;
+  options.second_server_id = ids.second;
   options.stream.synchronous = synchronous;
   options.stream.heartbeat = config.cluster.heartbeat;
   options.stream.most_kept_bytes = config.limits.memory / 4;
@@ -176,7 +197,7 @@ result<void> node::start_capture() {
 void node::start_backlog(const capture::options& capture) {
   backlog_reader::options options;
   options.stream = capture.stream;
-  options.stream.server_id = backlog_dump_id(parts_->config);
+  options.stream.server_id = ids_of_dumps(parts_->config).backlog;
   options.routing = std::make_shared<profile_routing>(parts_->rules);
   options.around = capture.around;
   options.admitted = capture.admitted;
@@ -219,7 +240,7 @@ void node::spawn_watch() {
   options.heartbeat = parts_->config.cluster.heartbeat;
   options.lease = parts_->config.cluster.lease;
   options.synchronous = parts_->config.cluster.durability == durability_mode::synchronous;
-  options.dump_server_id = dump_id(parts_->config);
+  options.dump_server_id = ids_of_dumps(parts_->config).capture;
   options.logs_replica_updates = parts_->config.mariadb.log_replica_updates;
   options.endings = parts_->endings;
   options.oldest_hold = [settle = parts_->settle] { return settle->oldest_wait(); };

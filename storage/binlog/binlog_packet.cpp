@@ -43,10 +43,12 @@ std::vector<std::uint8_t> dump_command(std::uint32_t server_id) {
   return out;
 }
 
-std::vector<std::uint8_t> register_command(std::uint32_t server_id) {
+std::vector<std::uint8_t> register_command(std::uint32_t server_id, std::string_view host) {
   std::vector<std::uint8_t> out;
   append(out, server_id, 4);
-  append(out, 0, 3); // host, user, password: empty
+  append(out, host.size(), 1);
+  out.insert(out.end(), host.begin(), host.end());
+  append(out, 0, 2); // user, password: empty
   append(out, 0, 2); // port
   append(out, 0, 4); // rank
   append(out, 0, 4); // source's id: 0 = whichever

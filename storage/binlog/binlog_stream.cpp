@@ -159,8 +159,8 @@ result<std::unique_ptr<binlog_stream>> binlog_stream::connect(const stream_optio
     if (auto done = run(m, statement); !done)
       return tl::make_unexpected(done.error());
   // Makes us visible in SHOW REPLICA HOSTS.
-  if (auto sent =
-          send_command(m, COM_REGISTER_SLAVE, register_command(options.server_id), "COM_REGISTER_SLAVE");
+  if (auto sent = send_command(m, COM_REGISTER_SLAVE, register_command(options.server_id, options.host),
+                               "COM_REGISTER_SLAVE");
       !sent)
     return tl::make_unexpected(sent.error());
   if (mysql_net_read_packet(m) == packet_error)

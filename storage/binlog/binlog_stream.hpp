@@ -11,8 +11,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace understudy {
+
+/// The host that our dumps tell MariaDB: `SHOW REPLICA HOSTS` lists them under it, which tells them, also
+/// those of a former process, from other replicas.
+inline constexpr std::string_view dump_host = "understudyd";
 
 struct stream_options {
   std::string socket = "/run/mysqld/mysqld.sock";
@@ -20,6 +25,7 @@ struct stream_options {
   std::string password;
   /// Of our dump: must differ from the server's own and from every other replica's.
   std::uint32_t server_id = 0;
+  std::string host{dump_host}; ///< at most 255 bytes
   /// Start behind these transactions (R7: the settled ones). Empty = from the oldest binlog kept.
   gtid_position start;
   /// Ask for semi-sync: a COMMIT waits for send_ack. False = asynchronous.

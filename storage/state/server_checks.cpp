@@ -35,6 +35,21 @@ constexpr std::string_view other_readers =
     "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND = 'Binlog Dump' AND USER <> "
     "SUBSTRING_INDEX(CURRENT_USER(), '@', 1)";
 
+/// Those whose connection sent COM_REGISTER_SLAVE and is still there, ours too (MariaDB's
+/// sql/repl_failsafe.cc, show_slave_hosts()); a dump that didn't, as some tools' doesn't, isn't listed.
+/// Nobody where MariaDB doesn't tell us.
+std::vector<registered_replica> registered_replicas(sql_session& session,
+                                                    const std::set<std::string, std::less<>>& privileges) {
+  std::vector<registered_replica> out;
+  if (!privileges.contains(replica_list_privilege))
+    return out;
+  (void)session.query_each("SHOW SLAVE HOSTS", [&](const sql_row_view& row) {
+    out.push_back({to_number<std::uint32_t>(row[0]), std::string(row[1])});
+    return true;
+  });
+  return out;
+}
+
 constexpr std::string_view own_name = "SELECT CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', "
                                       "SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')";
 
@@ -62,6 +77,7 @@ result<server_facts> read_server_facts(sql_session& session) {
     return passed_on(privileges);
   for (const auto& row : privileges->rows)
     out.privileges.insert(to_text(row[0]));
+  out.replicas = registered_replicas(session, out.privileges);
   auto user = session.query_value(own_name);
   if (!user)
     return passed_on(user);

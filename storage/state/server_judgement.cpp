@@ -1,5 +1,7 @@
 #include "storage/state/server_judgement.hpp"
 
+#include "storage/state/dump_ids.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -35,10 +37,12 @@ constexpr std::array variable_rules{
 };
 
 /// What we do with each: REPLICATION SLAVE the dump, BINLOG ADMIN sql_log_bin=0, PROCESS and CONNECTION ADMIN
-/// the guard's waiters and R8, TRIGGER to see triggers, the rest for applying and for group databases.
+/// the guard's waiters and R8, TRIGGER to see triggers, REPLICATION MASTER ADMIN to see the ids of other
+/// replicas, the rest for applying and for group databases.
 struct privilege_rule {
   std::string_view name;
   check_scope blocks;
+  bool is_needed = true;
 };
 constexpr std::array privilege_rules{
     privilege_rule{"REPLICATION SLAVE", check_scope::capture},
@@ -55,6 +59,7 @@ constexpr std::array privilege_rules{
     privilege_rule{"INDEX", check_scope::apply},
     privilege_rule{"REFERENCES", check_scope::apply},
     privilege_rule{"TRIGGER", check_scope::apply},
+    privilege_rule{replica_list_privilege, check_scope::capture, false},
 };
 
 /// First version whose TABLE_MAP can carry names, signs and character sets.
@@ -121,15 +126,48 @@ server_check judge_permanence(const server_facts& facts) {
           "set while running: it may be gone after a restart", "rpl_semi_sync_master_enabled=ON"};
 }
 
+/// The next one that is nobody's, nor are those that follow from it.
+std::uint32_t free_dump_id(const server_facts& facts, const server_check_options& options) {
+  const auto own = static_cast<std::uint32_t>(number_in(facts.variables, "server_id"));
+  const auto is_free = [&](std::uint32_t id) {
+    const auto ids = dump_ids_of(id);
+    return id != 0 && !ids.contain(own) &&
+           std::ranges::none_of(facts.replicas, [&](const auto& r) { return ids.contain(r.server_id); });
+  };
+  auto id = options.dump_server_id + 1;
+  while (!is_free(id))
+    ++id;
+  return id;
+}
+
+std::string line_of_free_id(const server_facts& facts, const server_check_options& options) {
+  return fmt::format("[mariadb] server_id = {}    (in understudyd.toml)", free_dump_id(facts, options));
+}
+
 server_check judge_server_id(const server_facts& facts, const server_check_options& options) {
   const auto own = number_in(facts.variables, "server_id");
   if (own == 0)
     return {"server_id", check_outcome::fail, check_scope::capture, "0", "server_id=1"};
-  if (options.dump_server_id != 0 && own == options.dump_server_id)
+  if (options.dump_server_id != 0 &&
+      dump_ids_of(options.dump_server_id).contain(static_cast<std::uint32_t>(own)))
     return {"server_id", check_outcome::fail, check_scope::capture,
-            fmt::format("{}, the same as our dump's", own),
-            fmt::format("[mariadb] server_id = {}    (in understudyd.toml)", own == 1 ? 2 : own - 1)};
+            fmt::format("{}, the same as our dump's", own), line_of_free_id(facts, options)};
   return ok("server_id", check_scope::capture, std::to_string(own));
+}
+
+/// A warning: the two end each other's dumps again and again, but no ACK is given that isn't ours.
+server_check judge_replica_ids(const server_facts& facts, const server_check_options& options) {
+  const std::string name(replica_ids_check);
+  const auto ids = dump_ids_of(options.dump_server_id);
+  const auto clash = std::ranges::find_if(facts.replicas, [&](const registered_replica& replica) {
+    return replica.host != options.dump_host && ids.contain(replica.server_id);
+  });
+  if (options.dump_server_id == 0 || clash == facts.replicas.end())
+    return ok(name, check_scope::capture, fmt::format("{} registered replicas", facts.replicas.size()));
+  return {name, check_outcome::warn, check_scope::capture,
+          fmt::format("{} at {}, the same as our dump's: MariaDB ends the one for the other",
+                      clash->server_id, clash->host),
+          line_of_free_id(facts, options)};
 }
 
 server_check judge_other_clients(const server_facts& facts, const server_check_options& options) {
@@ -195,8 +233,11 @@ server_check judge_privilege(const server_facts& facts, const privilege_rule& ru
   const std::string name = fmt::format("privilege {}", rule.name);
   if (facts.privileges.contains(rule.name))
     return ok(name, rule.blocks, "granted");
-  return {name, check_outcome::fail, rule.blocks, "missing",
-          fmt::format("GRANT {} ON *.* TO {};", rule.name, facts.user)};
+  auto line = fmt::format("GRANT {} ON *.* TO {};", rule.name, facts.user);
+  if (!rule.is_needed)
+    return {name, check_outcome::warn, rule.blocks,
+            "missing, so our server ids can't be compared with those of other replicas", std::move(line)};
+  return {name, check_outcome::fail, rule.blocks, "missing", std::move(line)};
 }
 
 } // namespace
@@ -207,6 +248,7 @@ std::vector<server_check> judge_server(const server_facts& facts, const server_c
     out.push_back(judge_variable(facts, rule));
   out.push_back(judge_permanence(facts));
   out.push_back(judge_server_id(facts, options));
+  out.push_back(judge_replica_ids(facts, options));
   out.push_back(judge_other_clients(facts, options));
   out.push_back(judge_binlog_readers(facts, options));
   out.push_back(judge_binlog_engine(facts));

@@ -34,10 +34,19 @@ struct server_check {
 struct server_check_options {
   /// Semi-synchronous clients that are ours and now attached (0 or 1): more than that is somebody else's.
   unsigned own_semi_sync_clients = 0;
-  /// The server id that our dump registers with (must differ from the server's own); 0 = don't check.
+  /// The first of the server ids that our dumps register with (dump_ids_of()): they must differ from the
+  /// server's own and from other replicas'; 0 = don't check.
   std::uint32_t dump_server_id = 0;
   /// What is replicated here is in the binlog as well.
   bool logs_replica_updates = false;
+  /// The host under which our own dumps are listed, also those of a former process: they end for the next.
+  std::string_view dump_host{};
+};
+
+/// A connection that registered as a replica.
+struct registered_replica {
+  std::uint32_t server_id = 0;
+  std::string host;
 };
 
 /// What a server says about itself.
@@ -53,6 +62,8 @@ struct server_facts {
   std::string user; ///< CURRENT_USER(), for the GRANT to print
   /// Who reads the binlog besides us: connections of other users (native replicas, tools).
   std::uint64_t binlog_readers = 0;
+  /// Our own dumps among them; none without `replica_list_privilege`.
+  std::vector<registered_replica> replicas{};
 };
 
 /// One entry a condition, in a fixed order, the good ones too.
@@ -60,6 +71,10 @@ std::vector<server_check> judge_server(const server_facts& facts, const server_c
 
 /// Its name: a warning while others read a binlog that lacks what is replicated here (decision 0012).
 inline constexpr std::string_view binlog_readers_check = "log_replica_updates";
+/// Its name: a warning while another replica of this MariaDB has the server id of one of our dumps.
+inline constexpr std::string_view replica_ids_check = "replica server_id";
+/// Without it nobody is told of the other replicas (mariadb.com/kb/en/show-replica-hosts, since 10.5.2).
+inline constexpr std::string_view replica_list_privilege = "REPLICATION MASTER ADMIN";
 
 /// True if nothing blocks the scope (and, for synchronous, capture).
 bool allows(const std::vector<server_check>& checks, check_scope scope);

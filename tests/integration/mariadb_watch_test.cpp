@@ -2,6 +2,7 @@
 // switched off and on (S04, R5, P8), and that the server commits (R10).
 #include "actors/node/mariadb_watch.hpp"
 #include "storage/binlog/capture_source.hpp"
+#include "storage/state/dump_ids.hpp"
 #include "storage/state/own_schema.hpp"
 #include "storage/state/waiting_commits.hpp"
 #include "tests/integration/item_routing.hpp"
@@ -358,6 +359,24 @@ BOOST_AUTO_TEST_CASE(p8_another_reader_of_a_binlog_without_replayed_events_is_sa
                               "1 other connections read this binlog, which lacks what is replicated here");
                         }),
              w.said());
+}
+
+BOOST_AUTO_TEST_CASE(p8_a_replica_with_the_server_id_of_one_of_our_dumps_is_said_with_the_line_to_set) {
+  world w;
+  stream_options options;
+  options.socket = w.server.socket();
+  options.user = "root";
+  options.server_id = dump_ids_of(1001).backlog;
+  options.host = "db2.example.test";
+  options.synchronous = false;
+  options.start = gtid_position::parse(w.server.value("SELECT @@gtid_binlog_pos")).value();
+  auto replica = binlog_stream::connect(options);
+  BOOST_REQUIRE_MESSAGE(replica, (replica ? "" : replica.error().what));
+  const auto words = fmt::format("MariaDB's replica server_id is {} at db2.example.test", options.server_id);
+  BOOST_TEST(eventually(patience, [&] { return w.advised(words) == 1; }));
+  BOOST_TEST(w.advised("set [mariadb] server_id = 1002    (in understudyd.toml)") == 1);
+  BOOST_TEST(w.advised("the same as our dump's") == 1); // our own dump is no clash
+  BOOST_TEST(w.watch->why_unprotected() == "");
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "events/log/partition_reader.hpp"
 #include "events/log/producer.hpp"
 #include "events/log/topic_names.hpp"
+#include "storage/binlog/binlog_stream.hpp"
 #include "tests/integration/node_world.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -262,6 +263,34 @@ BOOST_AUTO_TEST_CASE(a_node_waits_for_kafka_and_for_mariadb_and_says_so) {
   second.db.restart();
   BOOST_TEST(
       eventually(patience, [&] { return second.get("/readyz").find("\"ok\":true") != std::string::npos; }));
+}
+
+/// MariaDB ends a dump for the next one with its id: the two would take the binlog from each other for ever.
+BOOST_AUTO_TEST_CASE(p8_a_node_waits_while_a_replica_has_the_server_id_of_one_of_its_dumps_and_says_so) {
+  const auto own_dump = [&]() -> std::string {
+    for (const auto& row : first.db.query("SHOW SLAVE HOSTS"))
+      if (row.at(1) == "understudyd")
+        return row.at(0).value();
+    return {};
+  };
+  BOOST_REQUIRE(eventually(patience, [&] { return !own_dump().empty(); }));
+  const auto id = own_dump();
+  BOOST_REQUIRE(first.node.stop());
+  stream_options options;
+  options.socket = first.db.socket();
+  options.user = "root";
+  options.server_id = static_cast<std::uint32_t>(std::stoul(id));
+  options.host = "db2.example.test";
+  options.synchronous = false;
+  options.start = gtid_position::parse(first.db.value("SELECT @@gtid_binlog_pos")).value();
+  auto replica = binlog_stream::connect(options);
+  BOOST_REQUIRE_MESSAGE(replica, (replica ? "" : replica.error().what));
+  first.start_node();
+  BOOST_TEST(waits_for(first, fmt::format("MariaDB's replica server_id is {} at db2.example.test", id)));
+  BOOST_TEST(first.logged("[mariadb] server_id = "));
+  replica->reset();
+  BOOST_TEST(
+      eventually(patience, [&] { return first.get("/readyz").find("\"ok\":true") != std::string::npos; }));
 }
 
 BOOST_AUTO_TEST_CASE(s06_a_command_line_without_tls_says_that_a_first_start_waits) {

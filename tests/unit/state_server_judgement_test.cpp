@@ -1,3 +1,4 @@
+#include "storage/state/dump_ids.hpp"
 #include "storage/state/server_judgement.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -35,7 +36,7 @@ server_facts good_server() {
   out.status = {{"rpl_semi_sync_master_clients", "1"}};
   for (const auto* name :
        {"REPLICATION SLAVE", "BINLOG ADMIN", "PROCESS", "CONNECTION ADMIN", "SELECT", "INSERT", "UPDATE",
-        "DELETE", "CREATE", "ALTER", "DROP", "INDEX", "REFERENCES", "TRIGGER"})
+        "DELETE", "CREATE", "ALTER", "DROP", "INDEX", "REFERENCES", "TRIGGER", "REPLICATION MASTER ADMIN"})
     out.privileges.insert(name);
   return out;
 }
@@ -169,6 +170,54 @@ BOOST_AUTO_TEST_CASE(a_missing_privilege_is_named_with_its_grant) {
   BOOST_TEST(find(checks, "privilege BINLOG ADMIN").remedy ==
              "GRANT BINLOG ADMIN ON *.* TO 'understudy'@'localhost';");
   BOOST_TEST(!allows(checks, check_scope::capture));
+}
+
+BOOST_AUTO_TEST_CASE(a_privilege_that_only_compares_server_ids_is_missed_and_blocks_nothing) {
+  auto facts = good_server();
+  facts.privileges.erase("REPLICATION MASTER ADMIN");
+  const auto checks = judge_server(facts, with_our_dump);
+  const auto check = find(checks, "privilege REPLICATION MASTER ADMIN");
+  BOOST_TEST((check.outcome == check_outcome::warn));
+  BOOST_TEST(check.remedy == "GRANT REPLICATION MASTER ADMIN ON *.* TO 'understudy'@'localhost';");
+  for (const auto scope : {check_scope::capture, check_scope::synchronous, check_scope::apply})
+    BOOST_TEST(allows(checks, scope));
+}
+
+BOOST_AUTO_TEST_CASE(each_id_of_our_dumps_differs_from_the_servers_own_and_from_other_replicas) {
+  const auto options =
+      server_check_options{.own_semi_sync_clients = 1, .dump_server_id = 77, .dump_host = "understudyd"};
+  const auto ids = dump_ids_of(77);
+  for (const auto id : {ids.capture, ids.second, ids.backlog}) {
+    BOOST_TEST_CONTEXT(id) {
+      auto facts = good_server();
+      facts.variables["server_id"] = std::to_string(id);
+      BOOST_TEST((find(judge_server(facts, options), "server_id").outcome == check_outcome::fail));
+
+      facts = good_server();
+      facts.replicas = {{11, "understudyd"}, {78, "other.example.test"}, {id, "db2.example.test"}};
+      const auto checks = judge_server(facts, options);
+      const auto check = find(checks, replica_ids_check);
+      BOOST_TEST((check.outcome == check_outcome::warn));
+      BOOST_TEST(check.found.find("db2.example.test") != std::string::npos);
+      BOOST_TEST(check.remedy == "[mariadb] server_id = 79    (in understudyd.toml)"); // 78 isn't free
+      BOOST_TEST(allows(checks, check_scope::synchronous));
+      // Of a former process of ours, whose connection MariaDB hasn't ended yet.
+      facts.replicas = {{id, "understudyd"}};
+      BOOST_TEST((find(judge_server(facts, options), replica_ids_check).outcome == check_outcome::ok));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_ids_of_our_dumps_differ_and_none_is_0) {
+  for (const auto first : {1U, 77U, 0x40000000U, 0x80000000U, 0xC0000000U, 0xFFFFFFFFU}) {
+    const auto ids = dump_ids_of(first);
+    BOOST_TEST(ids.capture == first);
+    for (const auto other : {ids.second, ids.backlog}) {
+      BOOST_TEST(other != 0U);
+      BOOST_TEST(other != first);
+    }
+    BOOST_TEST(ids.second != ids.backlog);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_read_only_server_is_no_destination) {
