@@ -271,4 +271,19 @@ result<void> check_licence(const node_config& config) {
   return {};
 }
 
+std::vector<std::string> say_unused(const node_config& config) {
+  std::vector<std::string> sentences;
+  const auto say = [&](bool is_set, std::string_view key, std::string_view instead) {
+    if (is_set)
+      sentences.push_back(fmt::format("{} is set, but not used in this version: {}", key, instead));
+  };
+  const auto& notify = config.notify;
+  constexpr std::string_view nobody = "nobody is notified; watch the log and /metrics";
+  say(!notify.global_admin.empty(), "notify.global_admin", nobody);
+  say(!notify.smtp.empty(), "notify.smtp", nobody);
+  say(!notify.webhook.empty(), "notify.webhook", nobody);
+  say(!config.licence_file.empty(), "licence.file", "accounts are unlimited");
+  return sentences;
+}
+
 } // namespace understudy

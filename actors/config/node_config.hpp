@@ -105,6 +105,9 @@ result<node_config> load_node_config(const std::filesystem::path& file);
 /// Whether the licence's file, if one is named, can be read. Not what's in it: nothing uses that yet.
 result<void> check_licence(const node_config& config);
 
+/// A sentence for each key that is set to something and does nothing in this version (P8). Pure.
+std::vector<std::string> say_unused(const node_config& config);
+
 /// A secret from a file: its content without the final line end (LF or CRLF); every other byte counts.
 /// Errors name the file, never its content: missing, unreadable, empty, larger than 64 KiB, holds NUL.
 result<std::string> read_secret(const std::filesystem::path& file);

@@ -49,6 +49,14 @@ std::string why_no_secret(const std::filesystem::path& file) {
                      file.string());
 }
 
+/// What the configuration has that works, and isn't as whoever wrote it will think.
+std::vector<std::string> doubts_of(const node_config& config) {
+  auto doubts = say_unused(config);
+  if (auto exposed = why_no_secret(config.mariadb.password_file); !exposed.empty())
+    doubts.push_back(std::move(exposed));
+  return doubts;
+}
+
 /// What the configuration names must be usable: said at once, and not behind the waiting for MariaDB and
 /// Kafka.
 result<void> check_files(const node_config& config) {
@@ -99,16 +107,16 @@ int run_daemon(int argc, char** argv, node_variant variant) {
     return refuse(config.error());
   if (auto usable = check_files(*config); !usable)
     return refuse(usable.error());
-  const auto exposed = why_no_secret(config->mariadb.password_file);
+  const auto doubts = doubts_of(*config);
   if (check) {
-    if (!exposed.empty())
-      std::fprintf(stderr, "understudyd: %s\n", exposed.c_str());
+    for (const auto& doubt : doubts)
+      std::fprintf(stderr, "understudyd: %s\n", doubt.c_str());
     std::printf("%s: good\n", config_file.c_str());
     return 0;
   }
   begin_log(config->level, config->format);
-  if (!exposed.empty())
-    spdlog::warn("{}", exposed);
+  for (const auto& doubt : doubts)
+    spdlog::warn("{}", doubt);
   std::signal(SIGTERM, on_signal);
   std::signal(SIGINT, on_signal);
   std::signal(SIGPIPE, SIG_IGN);

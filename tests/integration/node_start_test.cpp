@@ -416,6 +416,32 @@ BOOST_AUTO_TEST_CASE(a_state_dir_that_cant_be_made_and_a_password_that_all_can_r
   }
 }
 
+BOOST_AUTO_TEST_CASE(p8_keys_that_are_set_and_not_used_are_said_by_check_which_takes_them) {
+  std::ifstream in(first.db.dir() / "understudyd.toml");
+  const std::string good((std::istreambuf_iterator<char>(in)), {});
+  const auto file = world.dir() / "unused.toml";
+  const auto check = [&](const std::string& more) {
+    std::ofstream(file) << good << more;
+    return fixture::run_process({UNDERSTUDYD, "--config", file.string(), "--check"}, 20s);
+  };
+  const auto plain = check("");
+  BOOST_TEST_CONTEXT(plain.output) {
+    BOOST_TEST(plain.exit_code == 0);
+    BOOST_TEST(plain.output.find("not used in this version") == std::string::npos);
+  }
+  const auto licence = world.dir() / "licence.toml";
+  std::ofstream(licence) << "quantity = 5\n";
+  const auto set = check(fmt::format("\n[notify]\nglobal_admin = [\"a@x\"]\nsmtp = \"smtp://h:25\"\n"
+                                     "webhook = \"https://h/x\"\n[licence]\nfile = \"{}\"\n",
+                                     licence.string()));
+  BOOST_TEST_CONTEXT(set.output) {
+    BOOST_TEST(set.exit_code == 0);
+    for (const auto* key : {"notify.global_admin", "notify.smtp", "notify.webhook", "licence.file"})
+      BOOST_TEST(set.output.find(fmt::format("{} is set, but not used in this version", key)) !=
+                 std::string::npos);
+  }
+}
+
 /// As MariaDB comes out of the package.
 BOOST_AUTO_TEST_CASE(o01_a_mariadb_without_a_binlog_is_said_once_with_the_line_to_set) {
   mailstore plain(8, {.mariadb = {"--skip-log-bin"}}, world.kafka.bootstrap(), world.dir());

@@ -159,6 +159,30 @@ BOOST_AUTO_TEST_CASE(a_licence_file_that_is_named_can_be_read) {
   BOOST_TEST(!check_licence(config).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(p8_a_key_that_is_set_and_not_used_is_said_and_a_default_is_not) {
+  const auto said = [](const std::string& section) {
+    auto config = parse(named + section);
+    BOOST_REQUIRE_MESSAGE(config, (config ? "" : config.error().what));
+    return say_unused(*config);
+  };
+  const std::vector<std::pair<std::string, std::string>> keys{
+      {"notify.global_admin", "[notify]\nglobal_admin = [\"a@x\"]\n"},
+      {"notify.smtp", "[notify]\nsmtp = \"smtp://h:25\"\n"},
+      {"notify.webhook", "[notify]\nwebhook = \"https://h/x\"\n"},
+      {"licence.file", "[licence]\nfile = \"l.toml\"\n"}};
+  for (const auto& [key, section] : keys) {
+    const auto sentences = said(section);
+    BOOST_TEST_CONTEXT(key) {
+      BOOST_REQUIRE(sentences.size() == 1U);
+      BOOST_TEST(sentences[0].starts_with(key + " is set, but not used in this version"));
+    }
+  }
+  BOOST_TEST(said("").empty());
+  auto example = load_node_config(UNDERSTUDY_SOURCE_DIR "/config/understudyd.toml");
+  BOOST_REQUIRE(example);
+  BOOST_TEST(say_unused(*example).empty()); // it has every key with its default
+}
+
 BOOST_AUTO_TEST_CASE(all_problems_are_told_at_once) {
   auto config = parse("[cluster]\nlease = \"x\"\nskew = \"y\"\n");
   BOOST_REQUIRE(!config);
