@@ -33,6 +33,7 @@ struct gauges {
   std::uint64_t parked_accounts = 0;
   std::uint64_t left_out_accounts = 0; ///< Kafka lacks events of theirs that memory had no room for
   std::uint64_t unsafe_topics = 0;     ///< set up so that acknowledged writes can be lost
+  bool lease_too_short = false;        ///< for the death of a broker (R23)
   bool kafka_connected = false;
   /// Until this node's own lease ends; negative: so long ago. Empty: it never had one (shown as 0).
   std::optional<double> lease_remaining_seconds;

@@ -46,10 +46,11 @@ void set_error(httplib::Response& response, int status, std::string_view what, s
 }
 
 void set_health(httplib::Response& response, const health& now) {
-  json::array reasons(now.reasons.begin(), now.reasons.end());
+  json::object body{{"ok", now.ok}, {"reasons", json::array(now.reasons.begin(), now.reasons.end())}};
+  if (!now.warnings.empty())
+    body["warnings"] = json::array(now.warnings.begin(), now.warnings.end());
   response.status = now.ok ? 200 : 503;
-  response.set_content(json::serialize(json::object{{"ok", now.ok}, {"reasons", std::move(reasons)}}),
-                       json_type);
+  response.set_content(json::serialize(body), json_type);
 }
 
 result<accounts_query> read_query(const httplib::Request& request) {

@@ -10,10 +10,12 @@
 
 namespace understudy {
 
-/// What /healthz and /readyz answer: 200 if `ok`, else 503; `{"ok":…,"reasons":["…"]}` either way.
+/// What /healthz and /readyz answer: 200 if `ok`, else 503; `{"ok":…,"reasons":["…"]}` either way, and
+/// `"warnings":["…"]` if there are any.
 struct health {
   bool ok = true;
-  std::vector<std::string> reasons; ///< sentences for people: "waiting for Kafka", "lease not held", …
+  std::vector<std::string> reasons;    ///< sentences for people: "waiting for Kafka", "lease not held", …
+  std::vector<std::string> warnings{}; ///< what should be otherwise, and breaks no promise now
 };
 
 /// One page of /accounts: those that come after `after` in the order of their ids ("" = from the first).

@@ -108,6 +108,9 @@ node_metrics::node_metrics(std::string version)
     , unsafe_topics_(
           gauge("understudy_unsafe_topics",
                 "Topics that are set up so that acknowledged writes can be lost; the log says how."))
+    , lease_too_short_(
+          gauge("understudy_lease_too_short",
+                "1: the death of one broker ends the leases of all nodes; the log says what to set."))
     , kafka_connected_(gauge("understudy_kafka_connected", "1: a broker can be reached."))
     , lease_remaining_(
           gauge("understudy_lease_remaining_seconds", "Until this node's lease ends; negative: ended."))
@@ -206,6 +209,7 @@ void node_metrics::refresh(const gauges& now) {
   parked_.Set(static_cast<double>(now.parked_accounts));
   left_out_.Set(static_cast<double>(now.left_out_accounts));
   unsafe_topics_.Set(static_cast<double>(now.unsafe_topics));
+  lease_too_short_.Set(now.lease_too_short ? 1 : 0);
   kafka_connected_.Set(now.kafka_connected ? 1 : 0);
   lease_remaining_.Set(now.lease_remaining_seconds.value_or(0));
 }

@@ -115,6 +115,7 @@ private:
   prometheus::Gauge& parked_;
   prometheus::Gauge& left_out_;
   prometheus::Gauge& unsafe_topics_;
+  prometheus::Gauge& lease_too_short_;
   prometheus::Gauge& kafka_connected_;
   prometheus::Gauge& lease_remaining_;
   labelled accounts_;

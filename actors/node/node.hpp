@@ -60,7 +60,7 @@ private:
   void spawn_watch();
   void keep_checkpoint();
   void orderly_stop();
-  std::vector<std::string> not_ready() const;
+  health ready() const;
   health healthy() const;
   gauges figures() const;
   std::string accounts_page(const accounts_query& query) const;

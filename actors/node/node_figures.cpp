@@ -3,26 +3,34 @@
 
 #include <boost/json.hpp>
 
+#include <set>
+
 namespace understudy {
 
-std::vector<std::string> node::not_ready() const {
-  std::vector<std::string> reasons;
+/// Topics on which acknowledged writes can be lost are a broken promise, unless the configuration asks for
+/// them, or promises nothing. A lease that is too short breaks none as long as every broker lives.
+health node::ready() const {
   {
     const std::lock_guard lock(mutex_);
     if (!waiting_for_.empty())
-      return {waiting_for_};
+      return {false, {waiting_for_}};
   }
+  health now;
   if (!watch_->is_attached())
-    reasons.push_back(fmt::format("capture isn't attached to MariaDB: {}", watch_->why_not_attached()));
+    now.reasons.push_back(fmt::format("capture isn't attached to MariaDB: {}", watch_->why_not_attached()));
   if (!parts_->link->connected())
-    reasons.emplace_back("Kafka isn't connected");
+    now.reasons.emplace_back("Kafka isn't connected");
   if (auto why = parts_->lease->why_not_held(); !why.empty()) {
     const auto not_renewed = parts_->link->why_not_renewing();
-    reasons.push_back(fmt::format("the lease doesn't run: {}", not_renewed.empty() ? why : not_renewed));
+    now.reasons.push_back(fmt::format("the lease doesn't run: {}", not_renewed.empty() ? why : not_renewed));
   }
   if (auto gap = watch_->why_not_as_configured(); !gap.empty())
-    reasons.push_back(fmt::format("not synchronous: {}", gap));
-  return reasons;
+    now.reasons.push_back(fmt::format("not synchronous: {}", gap));
+  const bool promises = parts_->config.cluster.durability == durability_mode::synchronous;
+  for (const auto& finding : topics_->unsafe())
+    (promises && finding.breaks_promise() ? now.reasons : now.warnings).push_back(finding.sentence());
+  now.ok = now.reasons.empty();
+  return now;
 }
 
 health node::healthy() const {
@@ -33,7 +41,13 @@ health node::healthy() const {
 gauges node::figures() const {
   gauges now;
   now.inflight_events = parts_->log->in_flight();
-  now.unsafe_topics = topics_->unsafe();
+  std::set<std::string> unsafe;
+  for (const auto& finding : topics_->unsafe())
+    if (finding.topic.empty())
+      now.lease_too_short = true;
+    else
+      unsafe.insert(finding.topic);
+  now.unsafe_topics = unsafe.size();
   now.kafka_connected = parts_->link->connected();
   now.semi_sync = watch_->semi_sync_state();
   now.lease_remaining_seconds = parts_->lease->remaining_seconds();

@@ -14,11 +14,7 @@ result<void> node::start_http() {
   options.port = at.port;
   options.answer.metrics = [metrics = parts_->metrics] { return metrics->text(); };
   options.answer.healthz = [this] { return healthy(); };
-  options.answer.readyz = [this] {
-    auto reasons = not_ready();
-    const bool ready = reasons.empty();
-    return health{ready, std::move(reasons)};
-  };
+  options.answer.readyz = [this] { return ready(); };
   options.answer.accounts = [this](const accounts_query& query) -> result<std::string> {
     return accounts_page(query);
   };

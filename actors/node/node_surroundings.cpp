@@ -39,10 +39,16 @@ void say_finding(severity level, const std::string& text) {
     spdlog::info("{}", text);
 }
 
-result<topics_ready> make_ready(topic_admin& admin, const std::vector<topic_plan>& plans) {
+result<topics_ready> make_ready(topic_admin& admin, const std::vector<topic_plan>& plans,
+                                std::chrono::milliseconds lease) {
   auto findings = admin.ensure(plans, kafka_patience);
   if (!findings)
     return tl::make_unexpected(findings.error());
+  const auto brokers = admin.cluster(kafka_patience);
+  if (!brokers)
+    return tl::make_unexpected(brokers.error());
+  for (auto& finding : judge_lease(*brokers, lease))
+    findings->push_back(std::move(finding));
   const auto limit = admin.max_message_bytes(topic::accounts, kafka_patience);
   if (!limit)
     return tl::make_unexpected(limit.error());
@@ -146,17 +152,19 @@ result<void> node::wait_for_kafka() {
     return tl::make_unexpected(admin.error());
   const auto plans = understudy_topics(cluster.partitions, cluster.replication_factor,
                                        cluster.min_insync_replicas, cluster.retention);
-  const auto look = [admin = std::shared_ptr<topic_admin>(std::move(*admin)), plans] {
-    return make_ready(*admin, plans);
+  const auto look = [admin = std::shared_ptr<topic_admin>(std::move(*admin)), plans, lease = cluster.lease] {
+    return make_ready(*admin, plans, lease);
   };
   while (true) {
     const auto ready = unless<result<topics_ready>>([this] { return stopping(); }, look);
     if (ready && *ready) {
       for (const auto& finding : (*ready)->findings)
-        say_finding(finding.level, fmt::format("{} {}", finding.topic, finding.text));
+        say_finding(finding.level, finding.sentence());
       topics_ = std::make_unique<topic_watch>(
-          topic_watch::options{.kafka = parts_->kafka, .plans = plans, .report = say_finding},
+          topic_watch::options{
+              .kafka = parts_->kafka, .plans = plans, .lease = cluster.lease, .report = say_finding},
           (*ready)->findings);
+      parts_->unsafe_topics = [this] { return topics_->unsafe(); };
       topics_->start();
       max_message_bytes_ = (*ready)->max_message_bytes;
       // An account that is placed in one that isn't there could never be written, and held all commits

@@ -4,14 +4,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace understudy {
 namespace {
 
 constexpr std::chrono::seconds kafka_patience{5};
-
-std::string sentence(const std::string& topic, const std::string& text) {
-  return topic.empty() ? text : fmt::format("{} {}", topic, text);
-}
 
 } // namespace
 
@@ -19,7 +18,7 @@ topic_watch::topic_watch(options o, const std::vector<topic_finding>& told)
     : options_(std::move(o)) {
   for (const auto& each : told)
     at_start_.emplace(each.topic, each.text);
-  count(told);
+  keep_unsafe(told);
 }
 
 topic_watch::~topic_watch() {
@@ -55,29 +54,39 @@ void topic_watch::look() {
   const auto admin = topic_admin::open(options_.kafka);
   if (!admin)
     return;
-  const auto found = (*admin)->check(options_.plans, kafka_patience);
+  auto found = (*admin)->check(options_.plans, kafka_patience);
   if (!found)
     return;
+  const auto brokers = (*admin)->cluster(kafka_patience);
+  if (!brokers)
+    return;
+  for (auto& each : judge_lease(*brokers, options_.lease))
+    found->push_back(std::move(each));
   std::set<finding> now;
   for (const auto& each : *found) {
     now.emplace(each.topic, each.text);
     if (!told_.contains({each.topic, each.text}) && !at_start_.contains({each.topic, each.text}))
-      options_.report(each.level, sentence(each.topic, each.text));
+      options_.report(each.level, each.sentence());
   }
   for (const auto& [topic, text] : told_)
     if (!now.contains({topic, text}))
-      options_.report(severity::notice, fmt::format("no longer: {}", sentence(topic, text)));
+      options_.report(severity::notice,
+                      fmt::format("no longer: {}", topic_finding{{}, topic, text}.sentence()));
   told_ = std::move(now);
   at_start_.clear();
-  count(*found);
+  keep_unsafe(*found);
 }
 
-void topic_watch::count(const std::vector<topic_finding>& found) {
-  std::set<std::string> unsafe;
-  for (const auto& each : found)
-    if (each.level == severity::unsafe)
-      unsafe.insert(each.topic);
-  unsafe_ = unsafe.size();
+void topic_watch::keep_unsafe(const std::vector<topic_finding>& found) {
+  const std::lock_guard lock(mutex_);
+  unsafe_.clear();
+  std::ranges::copy_if(found, std::back_inserter(unsafe_),
+                       [](const topic_finding& each) { return each.level == severity::unsafe; });
+}
+
+std::vector<topic_finding> topic_watch::unsafe() const {
+  const std::lock_guard lock(mutex_);
+  return unsafe_;
 }
 
 } // namespace understudy

@@ -146,6 +146,15 @@ std::string nothing_listed(const request_body& body) {
                          : fmt::format("no accounts with {}", fmt::join(filters, " and "));
 }
 
+/// The topics are everybody's, so any node can tell.
+std::string protection_note(const node_parts& parts) {
+  std::vector<std::string> sentences;
+  for (const auto& finding : parts.unsafe_topics())
+    if (finding.breaks_promise())
+      sentences.push_back(finding.sentence());
+  return fmt::format("{}", fmt::join(sentences, "; "));
+}
+
 } // namespace
 
 status_page list_accounts(node_parts& parts, const request_body& body, std::string& more) {
@@ -200,6 +209,7 @@ status_page list_accounts(node_parts& parts, const request_body& body, std::stri
   const auto figures =
       ids.empty() ? everybodys_figures{} : figures_everywhere(parts, concerned(parts, page.accounts), ids);
   page.unreachable = figures.silent;
+  page.protection_note = protection_note(parts);
   for (auto& status : page.accounts)
     fill_in(status, figures, *parts.lease, parts.config.node.name);
   if (!body.replica_status.empty())

@@ -17,6 +17,7 @@
 #include "actors/supervisor/snapshot_troubles.hpp"
 #include "actors/support/counted_actor.hpp"
 #include "actors/support/worker_pool.hpp"
+#include "events/log/topics.hpp"
 #include "storage/profile/profile.hpp"
 #include "storage/state/commit_endings.hpp"
 #include "storage/state/recent_catalogs.hpp"
@@ -44,6 +45,8 @@ struct node_parts {
   std::function<void(const error&)> replaced;
   /// Empty: `synchronous` holds; else why this node's commits aren't protected (R5).
   std::function<std::string()> why_unprotected;
+  /// What is unsafe about the topics and the brokers, as last seen (topic_watch).
+  std::function<std::vector<topic_finding>()> unsafe_topics = [] { return std::vector<topic_finding>{}; };
   std::shared_ptr<control_view> control;
   std::shared_ptr<lease_keeper> lease;
   std::shared_ptr<control_link> link;

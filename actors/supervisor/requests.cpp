@@ -362,6 +362,8 @@ command_reply write_status_reply(const status_page& page) {
     if (account.gap) {
       entry["unprotectedReason"] = account.gap->reason;
       entry["unprotectedSince"] = account.gap->since.value;
+    } else if (!page.protection_note.empty()) {
+      entry["protectedNote"] = page.protection_note;
     }
     if (account.figures && account.figures->mailbox == mailbox_id{})
       entry["reason"] = fmt::format("{} has no mailbox of it any more", account.home);

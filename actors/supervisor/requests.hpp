@@ -147,6 +147,8 @@ struct status_page {
   std::vector<not_there> unknown_accounts;
   std::vector<not_there> unknown_domains;
   std::vector<node_name> unreachable;
+  /// What acknowledged writes of protected accounts are worth less by; empty: nothing.
+  std::string protection_note{};
   std::string statement; ///< why there's nothing to list; else empty
 };
 command_reply write_status_reply(const status_page& page);

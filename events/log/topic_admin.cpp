@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <span>
 #include <thread>
 
@@ -193,10 +194,23 @@ result<cluster_facts> topic_admin::cluster(std::chrono::milliseconds timeout) {
     facts.id = id;
     rd_kafka_mem_free(state_->client.get(), id);
   }
-  if (facts.brokers > 0)
-    if (const auto config =
-            state_->config(RD_KAFKA_RESOURCE_BROKER, std::to_string((*metadata)->brokers[0].id), timeout))
-      facts.session_timeout = std::chrono::milliseconds(number_in(*config, "broker.session.timeout.ms", 0));
+  // Each is asked: the controller's setting is the one that counts, and any of them may come to be it.
+  std::optional<error> silence;
+  bool any_answer = false;
+  for (const auto& broker : std::span((*metadata)->brokers, static_cast<std::size_t>(facts.brokers))) {
+    const auto config =
+        state_->config(RD_KAFKA_RESOURCE_BROKER, std::to_string(broker.id), timeout / facts.brokers);
+    if (config)
+      facts.session_timeout =
+          std::max(facts.session_timeout,
+                   std::chrono::milliseconds(number_in(*config, "broker.session.timeout.ms", 0)));
+    if (config || !config.error().retryable)
+      any_answer = true;
+    else
+      silence = config.error();
+  }
+  if (silence && !any_answer)
+    return tl::make_unexpected(*silence);
   return facts;
 }
 
@@ -263,14 +277,10 @@ result<std::vector<topic_finding>> topic_admin::ensure(const std::vector<topic_p
   if (!metadata)
     return tl::make_unexpected(metadata.error());
   std::vector<topic_finding> findings;
-  std::vector<topic_plan> fitting;
   for (const auto& plan : plans) {
-    if (find_topic(**metadata, plan.name)) {
-      fitting.push_back(plan);
+    if (find_topic(**metadata, plan.name))
       continue;
-    }
-    fitting.push_back(fit(plan, (*metadata)->broker_cnt, findings));
-    if (auto created = state_->create(fitting.back(), timeout); !created)
+    if (auto created = state_->create(fit(plan, (*metadata)->broker_cnt, findings), timeout); !created)
       return tl::make_unexpected(std::move(created.error()));
     // Created means decided: brokers learn of it, and elect its leaders, a moment later.
     for (const auto deadline = clock::now() + timeout;;) {
@@ -282,7 +292,7 @@ result<std::vector<topic_finding>> topic_admin::ensure(const std::vector<topic_p
       std::this_thread::sleep_for(look_again);
     }
   }
-  auto checked = check(fitting, timeout);
+  auto checked = check(plans, timeout);
   if (!checked)
     return checked;
   findings.insert(findings.end(), checked->begin(), checked->end());

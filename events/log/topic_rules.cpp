@@ -50,18 +50,22 @@ public:
   }
 
 private:
-  void say(severity level, std::string text) { findings_.push_back({level, facts_.name, std::move(text)}); }
+  void say(severity level, std::string text, bool is_chosen = false) {
+    findings_.push_back({level, facts_.name, std::move(text), is_chosen});
+  }
 
   /// What an acknowledged COMMIT is worth (P1).
   void copies() {
     if (facts_.replication_factor <= 1)
-      say(severity::unsafe, "has one copy: if its broker's disk is lost, acknowledged writes are lost");
+      say(severity::unsafe, "has one copy: if its broker's disk is lost, acknowledged writes are lost",
+          plan_.replication_factor <= 1);
     else if (facts_.min_insync_replicas <= 1)
       say(severity::unsafe,
           fmt::format(
               "has {} copies but min.insync.replicas=1: a write is acknowledged when one broker has it, and "
               "lost if that one dies; set min.insync.replicas=2",
-              facts_.replication_factor));
+              facts_.replication_factor),
+          plan_.min_insync_replicas <= 1);
     else if (facts_.min_insync_replicas > facts_.replication_factor)
       say(severity::unsafe,
           fmt::format("has min.insync.replicas={} above its {} copies: nothing can be written",
@@ -116,6 +120,34 @@ private:
 
 std::vector<topic_finding> judge(const topic_facts& facts, const topic_plan& plan) {
   return judgement(facts, plan).run();
+}
+
+std::vector<topic_finding> judge_lease(const cluster_facts& brokers, std::chrono::milliseconds lease) {
+  const auto session = brokers.session_timeout;
+  if (session <= std::chrono::milliseconds(0))
+    return {{severity::notice,
+             {},
+             "the brokers don't tell their broker.session.timeout.ms, so [cluster] lease can't be compared "
+             "with it (R23)"}};
+  if (lease >= session + election_margin)
+    return {};
+  // The brokers' own default has four to five heartbeats in a session.
+  constexpr int heartbeats = 5;
+  const auto fitting = lease - election_margin;
+  const auto in_brokers =
+      fitting.count() < heartbeats
+          ? std::string()
+          : fmt::format(
+                "broker.session.timeout.ms={} and broker.heartbeat.interval.ms={} in server.properties "
+                "of all brokers and controllers, or ",
+                fitting.count(), fitting.count() / heartbeats);
+  return {
+      {severity::unsafe,
+       {},
+       fmt::format("[cluster] lease is {} ms, and the brokers' broker.session.timeout.ms is {}: the death "
+                   "of one broker ends the leases of all nodes, and commits wait meanwhile (R23); set "
+                   "{}lease = \"{}ms\" in [cluster] of all nodes",
+                   lease.count(), session.count(), in_brokers, (session + election_margin).count())}};
 }
 
 } // namespace understudy

@@ -20,6 +20,11 @@ struct topic_finding {
   severity level = severity::notice;
   std::string topic; ///< empty: the brokers
   std::string text;
+  bool is_chosen = false; ///< what is unsafe was asked for by the plan
+
+  std::string sentence() const { return topic.empty() ? text : topic + " " + text; }
+  /// Acknowledged writes can be lost (P1), though the plan didn't ask for that.
+  bool breaks_promise() const { return level == severity::unsafe && !topic.empty() && !is_chosen; }
 };
 
 struct topic_plan {
@@ -47,7 +52,8 @@ struct topic_facts {
 struct cluster_facts {
   std::string id;
   int brokers = 0;
-  /// The brokers' setting broker.session.timeout.ms, for R23; 0 = couldn't be read (older versions).
+  /// The longest of the brokers' settings broker.session.timeout.ms, for R23; 0 = they don't tell (older
+  /// versions, or this user may not see it).
   std::chrono::milliseconds session_timeout{0};
 };
 
@@ -62,6 +68,12 @@ topic_plan fit(topic_plan plan, int brokers, std::vector<topic_finding>& finding
 /// What is unsafe about a topic that exists, or differs from the plan. Pure.
 std::vector<topic_finding> judge(const topic_facts& facts, const topic_plan& plan);
 
+/// From the end of a dead broker's session to the new leader's first answer: the election, and clients that
+/// look for the new leader some times a second.
+inline constexpr std::chrono::milliseconds election_margin{500};
+/// Whether the lease outlasts the death of one broker (R23): the session timeout and `election_margin`. Pure.
+std::vector<topic_finding> judge_lease(const cluster_facts& brokers, std::chrono::milliseconds lease);
+
 /// Calls block up to `timeout` each; one thread at a time. Errors are retryable when the brokers can't be
 /// reached.
 class topic_admin {
@@ -71,6 +83,7 @@ public:
   topic_admin(const topic_admin&) = delete;
   topic_admin& operator=(const topic_admin&) = delete;
 
+  /// Brokers that don't answer are left out of what they tell.
   result<cluster_facts> cluster(std::chrono::milliseconds timeout);
   /// Creates what is absent (LogAppendTime, cleanup.policy=delete, no unclean election); never alters what
   /// exists. Returns what differs from the plan: lowered factors, and check() of all of them.

@@ -3,7 +3,9 @@
 #include "events/log/partition_reader.hpp"
 #include "events/log/producer.hpp"
 #include "events/log/topic_names.hpp"
+#include "events/log/topics.hpp"
 #include "storage/binlog/binlog_stream.hpp"
+#include "tests/integration/log_cuts.hpp"
 #include "tests/integration/node_world.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -263,6 +265,55 @@ BOOST_AUTO_TEST_CASE(a_node_waits_for_kafka_and_for_mariadb_and_says_so) {
   second.db.restart();
   BOOST_TEST(
       eventually(patience, [&] { return second.get("/readyz").find("\"ok\":true") != std::string::npos; }));
+}
+
+/// The world's topics have one copy each, as its configuration asks.
+BOOST_AUTO_TEST_CASE(p8_what_is_unsafe_as_configured_is_a_warning_and_leaves_the_node_ready) {
+  std::string shown;
+  BOOST_TEST(eventually(patience,
+                        [&] {
+                          shown = first.get("/readyz");
+                          return shown.starts_with("{\"ok\":true,\"reasons\":[],\"warnings\":[");
+                        }),
+             shown);
+  BOOST_TEST(shown.find("understudy.accounts has one copy") != std::string::npos, shown);
+  BOOST_TEST(shown.find("broker.session.timeout.ms") == std::string::npos, shown);
+  BOOST_TEST(first.metric("understudy_unsafe_topics") == 4);
+  BOOST_TEST(first.metric("understudy_lease_too_short") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(p8_r23_unsafe_topics_and_a_short_lease_are_in_readyz_and_at_protected) {
+  const auto unclean = [](const fixture::private_kafka& brokers) {
+    const kafka_settings kafka{brokers.bootstrap(), {}, "test", {}};
+    auto admin = topic_admin::open(kafka).value();
+    admin->ensure(understudy_topics(4, 1, 1, std::chrono::hours(24 * 7)), patience).value();
+    alter_topic(kafka, topic::accounts,
+                {{"unclean.leader.election.enable", "true"}, {"message.timestamp.type", "LogAppendTime"}});
+  };
+  // Kafka's own default, and the lease's.
+  node_world other({.kafka = {"broker.session.timeout.ms=9000"}, .prepare = unclean});
+  auto& source = other.at(0);
+  const auto names = other.create_accounts(0, "note", 1);
+  other.enrol(names, 0, 1);
+  const std::string words = "understudy.accounts has unclean.leader.election.enable=true";
+  const auto shown = source.get("/readyz");
+  const auto reason = shown.find(words);
+  const auto warnings = shown.find("\"warnings\"");
+  const auto lease = shown.find("lease is 3000 ms, and the brokers' broker.session.timeout.ms is 9000");
+  BOOST_TEST_CONTEXT(shown) {
+    BOOST_TEST(shown.find("\"ok\":false") != std::string::npos);
+    BOOST_TEST(reason < warnings);
+    BOOST_TEST(warnings < lease);
+    BOOST_TEST(lease != std::string::npos);
+  }
+  BOOST_TEST(source.logged("broker.session.timeout.ms=2500"));
+  BOOST_TEST(source.metric("understudy_lease_too_short") == 1);
+  const auto account = source.status(names[0]);
+  BOOST_TEST_CONTEXT(boost::json::serialize(account)) {
+    BOOST_TEST(account.at("protected") == true);
+    BOOST_REQUIRE(account.contains("protectedNote"));
+    BOOST_TEST((account.at("protectedNote").as_string().find(words) != boost::json::string::npos));
+  }
 }
 
 /// MariaDB ends a dump for the next one with its id: the two would take the binlog from each other for ever.

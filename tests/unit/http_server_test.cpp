@@ -122,6 +122,10 @@ BOOST_AUTO_TEST_CASE(p8_health_and_readiness_give_their_reasons) {
   BOOST_TEST(body_of(answer) == R"({"ok":false,"reasons":["waiting for Kafka","not synchronous: \"off\""]})");
   ready = {};
   BOOST_TEST(status_of(get(server->port(), "/readyz")) == 200);
+  ready.warnings = {"the lease is short"};
+  const auto warned = get(server->port(), "/readyz");
+  BOOST_TEST(status_of(warned) == 200);
+  BOOST_TEST(body_of(warned) == R"({"ok":true,"reasons":[],"warnings":["the lease is short"]})");
 }
 
 BOOST_AUTO_TEST_CASE(accounts_are_paged_and_wrong_pages_refused) {

@@ -58,6 +58,56 @@ BOOST_AUTO_TEST_CASE(p8_settings_that_can_lose_acknowledged_writes_are_unsafe) {
   finds(f, severity::unsafe, "cleanup.policy=compact,delete");
 }
 
+BOOST_AUTO_TEST_CASE(p1_what_the_plan_asks_for_breaks_no_promise_and_anything_else_that_is_unsafe_does) {
+  const auto breaks = [](const topic_facts& facts, const topic_plan& wanted) {
+    const auto findings = judge(facts, wanted);
+    return std::ranges::any_of(findings, &topic_finding::breaks_promise);
+  };
+  const topic_plan one_copy{plan.name, 64, 1, 1, plan.retention};
+  auto f = sound();
+  f.replication_factor = 1;
+  f.min_insync_replicas = 1;
+  BOOST_TEST(breaks(f, plan));
+  BOOST_TEST(!breaks(f, one_copy));
+  BOOST_TEST(judge(f, one_copy).size() == 1U); // and is said all the same
+  f.replication_factor = 3;
+  BOOST_TEST(breaks(f, plan));
+  BOOST_TEST(!breaks(f, {plan.name, 64, 3, 1, plan.retention}));
+  f.unclean_election = true; // nobody can ask for that
+  BOOST_TEST(breaks(f, one_copy));
+  BOOST_TEST(!breaks(sound(), plan));
+}
+
+BOOST_AUTO_TEST_CASE(r23_a_lease_that_the_death_of_a_broker_ends_is_unsafe_with_the_lines_to_set) {
+  using std::chrono::milliseconds;
+  const auto judged = [](int session, int lease) {
+    cluster_facts brokers;
+    brokers.session_timeout = milliseconds(session);
+    return judge_lease(brokers, milliseconds(lease));
+  };
+  BOOST_TEST(judged(1500, 3000).empty());
+  BOOST_TEST(judged(1500, 2000).empty()); // the margin, and no more
+  BOOST_TEST(judged(9000, 9500).empty());
+  for (const auto& [session, lease] : {std::pair{1500, 1999}, {9000, 9000}, {9000, 3000}}) {
+    const auto findings = judged(session, lease);
+    BOOST_REQUIRE(findings.size() == 1U);
+    BOOST_TEST((findings[0].level == severity::unsafe));
+    BOOST_TEST(!findings[0].breaks_promise()); // every broker lives
+  }
+  const auto said = judged(9000, 3000).front().sentence();
+  for (const auto* part :
+       {"lease is 3000 ms", "broker.session.timeout.ms is 9000",
+        "broker.session.timeout.ms=2500 and broker.heartbeat.interval.ms=500 in server.properties",
+        "lease = \"9500ms\" in [cluster]"})
+    BOOST_TEST(said.find(part) != std::string::npos, said);
+  // No session fits so short a lease.
+  BOOST_TEST(judged(9000, 400).front().text.find("server.properties") == std::string::npos);
+  // Brokers that don't tell.
+  const auto unknown = judged(0, 3000);
+  BOOST_REQUIRE(unknown.size() == 1U);
+  BOOST_TEST((unknown[0].level == severity::notice));
+}
+
 BOOST_AUTO_TEST_CASE(what_stops_commits_or_differs_from_the_plan_is_said) {
   auto f = sound();
   f.min_insync_replicas = 3;

@@ -70,6 +70,7 @@ BOOST_AUTO_TEST_CASE(every_metric_is_there_before_anything_happened) {
                                  "understudy_parked_accounts",
                                  "understudy_left_out_accounts",
                                  "understudy_unsafe_topics",
+                                 "understudy_lease_too_short",
                                  "understudy_semi_sync",
                                  "understudy_kafka_connected",
                                  "understudy_lease_remaining_seconds",
@@ -150,6 +151,7 @@ BOOST_AUTO_TEST_CASE(p8_gauges_say_what_is_now_and_what_has_gone_becomes_zero) {
   now.parked_accounts = 9;
   now.left_out_accounts = 4;
   now.unsafe_topics = 2;
+  now.lease_too_short = true;
   now.kafka_connected = true;
   now.lease_remaining_seconds = -1.5;
   now.semi_sync = "synchronous";
@@ -161,8 +163,9 @@ BOOST_AUTO_TEST_CASE(p8_gauges_say_what_is_now_and_what_has_gone_becomes_zero) {
         "understudy_accounts_unprotected{cause=\"account\"} 2",
         "understudy_accounts_unprotected{cause=\"uncovered\"} 3", "understudy_inflight_events 8",
         "understudy_parked_accounts 9", "understudy_left_out_accounts 4", "understudy_unsafe_topics 2",
-        "understudy_kafka_connected 1", "understudy_lease_remaining_seconds -1.5",
-        "understudy_semi_sync{state=\"synchronous\"} 1", "understudy_semi_sync{state=\"unknown\"} 0"})
+        "understudy_lease_too_short 1", "understudy_kafka_connected 1",
+        "understudy_lease_remaining_seconds -1.5", "understudy_semi_sync{state=\"synchronous\"} 1",
+        "understudy_semi_sync{state=\"unknown\"} 0"})
     BOOST_TEST(has_line(text, line), line);
   BOOST_TEST(has_line(text, "understudy_accounts{role=\"source\",state=\"active\"} 42"));
 

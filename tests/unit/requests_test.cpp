@@ -78,6 +78,18 @@ BOOST_AUTO_TEST_CASE(p8_a_mailbox_that_is_gone_is_said_of_the_account_and_of_a_r
     BOOST_TEST(text.find(part) != std::string::npos, text);
 }
 
+BOOST_AUTO_TEST_CASE(p8_what_protection_is_worth_less_by_is_said_of_protected_accounts_alone) {
+  status_page page;
+  page.accounts.resize(2);
+  page.accounts[1].gap = protection_gap{};
+  BOOST_TEST(write_status_reply(page).body.find("protectedNote") == std::string::npos);
+  page.protection_note = "understudy.accounts has one copy";
+  const auto text = write_status_reply(page).body;
+  const auto note = R"("protected":true,"protectedNote":"understudy.accounts has one copy")";
+  BOOST_TEST(text.find(note) != std::string::npos, text);
+  BOOST_TEST(text.find("protectedNote") == text.rfind("protectedNote"), text);
+}
+
 BOOST_AUTO_TEST_CASE(a_command_of_too_many_accounts_is_refused_with_the_limit) {
   const auto naming = [](std::string_view space, std::size_t accounts) {
     std::string list;
