@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 
-from cluster import Authority, Kafka, MariaDB, Node, prepared, run  # noqa: E402
+from cluster import VOLUMES, Authority, Kafka, MariaDB, Node, prepared, run  # noqa: E402
 from processes import Failed, free_port, wait_until  # noqa: E402
 
 READ_REPLICA = "replica"  # user and password of native replicas
@@ -208,6 +208,7 @@ def mailstore_with(accounts, mailsim, groups=1):
     quicker. With more groups each UPDATE of zimbra.mailbox is slower: MariaDB first locks every table that refers
     to it."""
     schema = b"".join(path.read_bytes() for path in sorted((ROOT / "tests/data/mailstore").glob("*.sql*")))
+    schema += str(VOLUMES).encode()
     name = f"bench-mailstore-{accounts}-{groups}-{hashlib.sha256(schema).hexdigest()[:12]}"
 
     def make(partial):

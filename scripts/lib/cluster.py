@@ -14,6 +14,9 @@ from processes import Failed, Process, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("UNDERSTUDY_CACHE") or Path(os.environ.get("HOME", "/root")) / ".cache/understudy")
+# Where the volumes of all mailstores are, as centralised ones. Not in a run's own directory: mailstores that are kept for
+# the next run name it.
+VOLUMES = (CACHE / "volumes").absolute()
 KAFKA_TEMPLATE_CLUSTER = "A" * 22
 REDO_LOG = "--innodb-log-file-size=32M"
 # All that synchronous durability needs of MariaDB (R5), and what keeps a private server small.
@@ -150,10 +153,14 @@ class MariaDB:
 
     def load_mailstore(self):
         """The schema, unlogged: nobody captures yet, so a logged commit would wait for ever."""
+        for name in ("store", "store-archive"):  # nodes look for them before a promotion
+            (VOLUMES / name).mkdir(parents=True, exist_ok=True)
+            (VOLUMES / name / "blob").touch()  # an empty one looks like a mount point without its mount
         data = ROOT / "tests/data/mailstore"
         first = (self.number - 1) * 4 + 1  # volume ids are a host's own
         volumes = (data / "volumes.sql.in").read_text(encoding="utf-8")
-        for name, value in (("@PRIMARY@", first), ("@SECONDARY@", first + 1), ("@INDEX@", first + 2)):
+        for name, value in (("@VOLUMES@", VOLUMES), ("@PRIMARY@", first), ("@SECONDARY@", first + 1),
+                            ("@INDEX@", first + 2)):
             volumes = volumes.replace(name, str(value))
         self.sql("SET sql_log_bin=0;" + (data / "zimbra.sql").read_text(encoding="utf-8") + volumes)
 
