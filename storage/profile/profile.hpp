@@ -87,8 +87,9 @@ struct volume_rule {
   table_name current_table;
   std::vector<std::string> current_message_columns; ///< volumes that new blobs go to
   std::string current_index_column;
-  volume_marks centralised; ///< reached by every mailstore under the same name and path
-  volume_marks by_locator;  ///< blobs are found by the row's locator; all others by mailbox id (facts §5)
+  volume_marks centralised;     ///< reached by every mailstore under the same name and path
+  volume_marks by_locator;      ///< blobs are found by the row's locator; all others by mailbox id (facts §5)
+  volume_marks in_object_store; ///< blobs aren't files below the row's path: nobody looks for it (R32)
 };
 
 /// R30: what the guard locks, and in which order: group tables, then shared ones, the registry's row last.

@@ -69,6 +69,8 @@ volume_rule read_volumes(toml_section in) {
   out.current_table = shared_table(in, "current_table");
   out.current_message_columns = in.texts_or_none("current_message");
   out.current_index_column = in.text("current_index");
+  out.in_object_store = {in.texts_or_none("object_store_names"),
+                         in.texts_or_none("object_store_metadata_contains")};
   out.centralised = read_marks(in.section("centralised"));
   out.by_locator = read_marks(in.section("by_locator"));
   in.done();

@@ -38,6 +38,7 @@ mailstore_volume describe_volume(const volume_rule& rules, std::int64_t id, std:
   out.holds_index = contains(rules.index_types, type);
   out.is_centralised = is_marked(rules.centralised, name, metadata);
   out.by_mailbox_id = out.holds_blobs && !is_marked(rules.by_locator, name, metadata);
+  out.in_directory = !is_marked(rules.in_object_store, name, metadata);
   out.name = std::move(name);
   out.path = std::move(path);
   return out;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ struct mailstore_volume {
   bool holds_index = false;
   bool is_centralised = false;
   bool by_mailbox_id = true; ///< blobs are addressed by mailbox id, not by locator
+  bool in_directory = true;  ///< blobs are files below `path`, as far as the row tells
   bool is_current = false;   ///< new blobs (or index) go here
   bool operator==(const mailstore_volume&) const = default;
 };
@@ -34,6 +36,14 @@ struct volume_mapping {
   /// Volumes there that hold blobs and have no centralised namesake here with the same path: an account with
   /// blobs on them can't be replicated to here.
   std::vector<mailstore_volume> unreachable;
+};
+
+/// What a host says of the directory of one of its own volumes (R32).
+struct volume_answer {
+  std::int64_t id = 0;
+  std::string path;
+  std::optional<bool> reached; ///< none: nothing proves either
+  std::string why;             ///< why not, or why that isn't known: a clause
 };
 
 /// By name and path. A volume that isn't centralised on both sides reaches nobody: two hosts' own disks may

@@ -27,6 +27,16 @@ BOOST_AUTO_TEST_CASE(a_volume_is_centralised_by_its_metadata_or_its_name) {
   BOOST_TEST(describe_volume(marks, 10, 10, "index1", "/i", "").holds_index);
 }
 
+BOOST_AUTO_TEST_CASE(r32_a_volume_in_an_object_store_has_no_directory_to_look_for) {
+  auto marks = rules();
+  BOOST_TEST(describe_volume(marks, 1, 1, "m", "/m", R"({"centralized":true})").in_directory);
+  BOOST_TEST(
+      !describe_volume(marks, 1, 1, "m", "/m", R"({"centralized":true,"bucketName":"b"})").in_directory);
+  BOOST_TEST(!describe_volume(marks, 1, 1, "m", "/m", R"({"storeType": "S3"})").in_directory);
+  marks.in_object_store.names = {"s3-*"};
+  BOOST_TEST(!describe_volume(marks, 1, 1, "s3-1", "/m", "").in_directory);
+}
+
 BOOST_AUTO_TEST_CASE(volumes_are_mapped_by_name_and_path_and_what_is_missing_is_named) {
   const auto marks = rules();
   const std::string central = R"({"centralized":true})";
