@@ -20,6 +20,7 @@
 #include "events/log/topics.hpp"
 #include "storage/profile/profile.hpp"
 #include "storage/state/commit_endings.hpp"
+#include "storage/state/directory_probe.hpp"
 #include "storage/state/recent_catalogs.hpp"
 #include "storage/state/server_mark.hpp"
 #include "storage/state/session_pool.hpp"
@@ -70,6 +71,8 @@ struct node_parts {
   std::shared_ptr<commit_endings> endings = std::make_shared<commit_endings>();
   std::shared_ptr<fence_board> fences = std::make_shared<fence_board>();
   std::shared_ptr<snapshot_troubles> troubles = std::make_shared<snapshot_troubles>();
+  /// Looks at volumes' directories, on threads of its own: a pool's would hang with a dead mount.
+  std::shared_ptr<directory_probe> directories = std::make_shared<directory_probe>();
   std::shared_ptr<worker_pool> sql;         ///< short SQL jobs that don't write through the binlog
   /// What a COMMIT may wait for: these jobs wait neither for one of their own nor for a lock that another may hold (R6).
   std::shared_ptr<worker_pool> releasing;

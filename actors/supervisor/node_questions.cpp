@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -54,6 +55,57 @@ void ask_mail_server(node_parts& parts, std::vector<account_figures>& figures) {
   }
 }
 
+/// The numbers here of the volumes that blobs of these accounts may be on.
+std::set<std::int64_t> numbers_wanted(const node_parts& parts, const std::vector<mailstore_volume>& here,
+                                      const std::vector<account_id>& accounts) {
+  return parts.control->ask([&](const control_state& state) {
+    std::set<node_name> sources;
+    for (const auto& id : accounts)
+      if (const auto* account = state.account(id);
+          account != nullptr && account->destination(parts.config.node.name) != nullptr)
+        sources.insert(account->primary());
+    std::set<std::int64_t> numbers;
+    for (const auto& source : sources)
+      for (const auto& [there, ours] :
+           map_volumes(announced_volumes(state, *parts.rules, source), here).numbers)
+        numbers.insert(ours);
+    return numbers;
+  });
+}
+
+/// A volume that blobs are on, and the look at its directory that was begun; none: it has no directory.
+struct volume_looked_at {
+  mailstore_volume volume;
+  std::optional<directory_probe::look> look;
+};
+
+/// Begun early: they go on while the rest is asked.
+std::vector<volume_looked_at> look_at_volumes(node_parts& parts, mailstore_queries& queries,
+                                              const std::vector<account_id>& accounts) {
+  std::vector<volume_looked_at> all;
+  const auto here = queries.volumes();
+  if (!here) {
+    spdlog::warn("the volumes can't be had from MariaDB: {}", here.error().what);
+    return all;
+  }
+  const auto numbers = numbers_wanted(parts, *here, accounts);
+  for (const auto& volume : *here)
+    if (numbers.contains(volume.id))
+      all.push_back({volume, volume.in_directory ? std::optional(parts.directories->begin(volume.path))
+                                                 : std::nullopt});
+  return all;
+}
+
+std::vector<volume_answer> answers_of(const node_parts& parts, const std::vector<volume_looked_at>& volumes) {
+  std::vector<volume_answer> all;
+  for (const auto& [volume, look] : volumes) {
+    const auto found = look ? parts.directories->await(*look)
+                            : directory_answer{std::nullopt, "in an object store, which isn't asked"};
+    all.push_back({volume.id, volume.path, found.reached, found.why});
+  }
+  return all;
+}
+
 /// Its state here as control has it, for want of a mailbox that would tell more; none: it has no part here.
 std::optional<std::string> part_here(node_parts& parts, const account_id& id) {
   return parts.control->ask([&](const control_state& state) -> std::optional<std::string> {
@@ -69,9 +121,9 @@ std::optional<std::string> part_here(node_parts& parts, const account_id& id) {
 }
 
 /// Without its MariaDB a node doesn't know: it counts as silent.
-result<std::vector<account_figures>> figures_here(node_parts& parts, const std::vector<account_id>& accounts,
-                                                  bool for_promotion) {
-  std::vector<account_figures> all;
+result<node_figures> figures_here(node_parts& parts, const std::vector<account_id>& accounts,
+                                  bool for_promotion) {
+  node_figures all;
   auto session = sql_session::open(parts.local);
   if (!session) {
     spdlog::warn("figures can't be had from MariaDB: {}", session.error().what);
@@ -81,6 +133,8 @@ result<std::vector<account_figures>> figures_here(node_parts& parts, const std::
   const auto registered = queries.find_by_id(accounts);
   if (!registered)
     return tl::make_unexpected(registered.error());
+  const auto volumes =
+      for_promotion ? look_at_volumes(parts, queries, accounts) : std::vector<volume_looked_at>{};
   const auto items = for_promotion ? result<std::map<mailbox_id, std::uint64_t>>() // of no use there
                                    : queries.highest_items(*registered);
   std::unordered_map<account_id, mailbox_id> mailboxes;
@@ -118,10 +172,12 @@ result<std::vector<account_figures>> figures_here(node_parts& parts, const std::
       const auto captured = parts.accounts->numbered_up_to(id);
       f.number = captured && !parts.accounts->is_protected(id) ? captured->last : *f.in_log;
     }
-    all.push_back(std::move(f));
+    all.accounts.push_back(std::move(f));
   }
   if (for_promotion)
-    ask_mail_server(parts, all);
+    ask_mail_server(parts, all.accounts);
+  all.volumes = answers_of(parts, volumes);
+  all.control = parts.control->folded();
   return all;
 }
 
@@ -193,10 +249,12 @@ registries_asked find_everywhere(node_parts& parts, const std::vector<peers::add
 everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
                                       const std::vector<account_id>& accounts, bool for_promotion) {
   everybodys_figures all;
-  if (auto own = figures_here(parts, accounts, for_promotion))
-    all.answers[parts.config.node.name] = std::move(*own);
-  else
+  if (auto own = figures_here(parts, accounts, for_promotion)) {
+    all.answers[parts.config.node.name] = std::move(own->accounts);
+    all.volumes[parts.config.node.name] = std::move(own->volumes);
+  } else {
     all.silent.push_back(parts.config.node.name);
+  }
   auto left = whom; // who was silent once isn't waited for again
   kafka_offset newest;
   for (std::size_t from = 0; from < accounts.size(); from += figures_per_question) {
@@ -209,6 +267,8 @@ everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers
       if (figures) {
         auto& known = all.answers[answer.node];
         known.insert(known.end(), figures->accounts.begin(), figures->accounts.end());
+        auto& volumes = all.volumes[answer.node];
+        volumes.insert(volumes.end(), figures->volumes.begin(), figures->volumes.end());
         newest = std::max(newest, figures->control);
       } else {
         all.silent.push_back(answer.node);
@@ -234,17 +294,6 @@ std::vector<mailstore_volume> announced_volumes(const control_state& state, cons
     volumes.push_back(std::move(described));
   }
   return volumes;
-}
-
-std::vector<std::string> volumes_out_of_reach(const control_state& state, const profile& rules,
-                                              const node_name& source, const node_name& destination) {
-  const auto mapping =
-      map_volumes(announced_volumes(state, rules, source), announced_volumes(state, rules, destination));
-  std::vector<std::string> names;
-  if (mapping.numbers.empty())
-    for (const auto& volume : mapping.unreachable)
-      names.push_back(volume.name);
-  return names;
 }
 
 bool answer_question(const std::shared_ptr<node_parts>& parts, const request_body& body,
@@ -274,8 +323,8 @@ bool answer_question(const std::shared_ptr<node_parts>& parts, const request_bod
       for (const auto& id : body.accounts)
         ids.emplace_back(id);
       const auto figures = figures_here(*parts, ids, body.for_promotion);
-      reply_with(answer, figures ? command_reply{0, write_figures({*figures, parts->control->folded()})}
-                                 : write_error(1, figures.error()));
+      reply_with(answer,
+                 figures ? command_reply{0, write_figures(*figures)} : write_error(1, figures.error()));
     });
     return true;
   }

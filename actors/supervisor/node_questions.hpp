@@ -22,19 +22,16 @@ registries_asked find_everywhere(node_parts& parts, const std::vector<peers::add
 
 struct everybodys_figures {
   std::map<node_name, std::vector<account_figures>> answers;
+  std::map<node_name, std::vector<volume_answer>> volumes; ///< as node_figures has them
   std::vector<node_name> silent;
 };
 /// What this node and the others know of these accounts. Blocking. `for_promotion`: also whether their mail
-/// servers may have them in memory.
+/// servers may have them in memory, and whether they reach the volumes.
 everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
                                       const std::vector<account_id>& accounts, bool for_promotion = false);
 
 /// The volumes that a node announced, as map_volumes() takes them.
 std::vector<mailstore_volume> announced_volumes(const control_state& state, const profile& rules,
                                                 const node_name& node);
-/// Names of the volumes with blobs on `source` if `destination` reaches none of them; else empty: an account
-/// with blobs on a volume that isn't mapped couldn't have been replicated there.
-std::vector<std::string> volumes_out_of_reach(const control_state& state, const profile& rules,
-                                              const node_name& source, const node_name& destination);
 
 } // namespace understudy

@@ -1,5 +1,6 @@
 // What an operation is decided on: the figures of all nodes, leases and claims.
 #include "actors/supervisor/operations.hpp"
+#include "actors/supervisor/volume_reach.hpp"
 
 namespace understudy {
 namespace {
@@ -37,6 +38,8 @@ void operations::gather_facts(std::shared_ptr<operation> op, std::function<void(
           replica.not_whole = f.reason;
         }
       }
+    for (const auto& [node, volumes] : figures.volumes)
+      op->volumes[node] = volumes;
     then();
   });
 }
@@ -58,12 +61,20 @@ bool operations::source_lives(const node_name& node) const {
   });
 }
 
+volume_facts operations::volumes_reached(const operation& op, const node_name& source,
+                                         const node_name& destination) const {
+  const auto said = op.volumes.find(destination);
+  return judge_volumes(source, announced_volumes(state(), *around_.parts->rules, source), destination,
+                       announced_volumes(state(), *around_.parts->rules, destination),
+                       said == op.volumes.end() ? std::vector<volume_answer>{} : said->second);
+}
+
 live_facts operations::facts_for(operation& op) const {
   live_facts facts;
   facts.self = self();
   facts.partitions = static_cast<std::uint32_t>(around_.parts->config.cluster.partitions);
   facts.accounts = op.facts;
-  std::map<std::pair<node_name, node_name>, std::vector<std::string>> out_of_reach;
+  std::map<std::pair<node_name, node_name>, volume_facts> reach;
   for (const auto& id : op.undecided) {
     auto& known = facts.accounts[id];
     known.fenced = std::max(known.fenced, around_.fence_known_here(id));
@@ -73,12 +84,12 @@ live_facts operations::facts_for(operation& op) const {
           op.others.overdue(*account, known.fenced, boot_now(), around_.parts->lease->rules().lease);
     if (account != nullptr && op.wanted.name == "promoteAccounts")
       for (const auto& destination : account->destinations) {
-        const auto [names, first] = out_of_reach.try_emplace({account->primary(), destination.node.get()});
+        const node_name& node = destination.node;
+        const auto [volumes, first] = reach.try_emplace({account->primary(), node});
         if (first)
-          names->second =
-              volumes_out_of_reach(state(), *around_.parts->rules, account->primary(), destination.node);
-        if (!names->second.empty())
-          known.replicas[destination.node].missing_volumes = names->second;
+          volumes->second = volumes_reached(op, account->primary(), node);
+        if (known.replicas.contains(node) || volumes->second.reached() == false)
+          known.replicas[node].volumes = volumes->second;
       }
     if (const auto couldnt = op.passed_over.find(id); couldnt != op.passed_over.end())
       for (const auto& [node, why] : couldnt->second)

@@ -78,7 +78,8 @@ void operations::dry_run(operation& op) {
         if (const auto replica = known->second.replicas.find(decided.destination);
             replica != known->second.replicas.end()) {
           shown.applied = replica->second.applied;
-          shown.volumes_reachable = replica->second.missing_volumes.empty();
+          if (const auto& volumes = replica->second.volumes)
+            shown.volumes_reachable = volumes->reached();
         }
       }
       previews.push_back(std::move(shown));

@@ -67,6 +67,8 @@ private:
     std::map<node_name, boot_time> claims;               ///< when each was handed over
     std::vector<control_event> outcomes;                 ///< to be appended at the next tick
     std::unordered_map<account_id, account_facts> facts; ///< from the nodes, as of the command
+    /// What each node found of its own volumes, likewise.
+    std::map<node_name, std::vector<volume_answer>> volumes;
     /// Destinations that couldn't begin, and why: passed over when it's decided again.
     std::map<account_id, std::map<node_name, std::string>> passed_over;
     /// Decided for the destination that was named, which can't begin, and why. If they were handed over,
@@ -95,6 +97,8 @@ private:
   void gather_facts(std::shared_ptr<operation> op, std::function<void()> then);
   void refresh_facts(const std::shared_ptr<operation>& op);
   bool source_lives(const node_name& node) const;
+  volume_facts volumes_reached(const operation& op, const node_name& source,
+                               const node_name& destination) const;
   live_facts facts_for(operation& op) const;
   void on_own_change(operation& op, const account_change& change, const event_outcome& outcome);
   bool may_decide_behind(operation& op, const account_id& id) const;

@@ -124,6 +124,23 @@ json::object figures_object(const account_figures& f) {
           {"loaded", f.loaded ? json::value(*f.loaded) : json::value(nullptr)}};
 }
 
+json::object volume_object(const volume_answer& v) {
+  return {{"id", v.id},
+          {"path", v.path},
+          {"reached", v.reached ? json::value(*v.reached) : json::value(nullptr)},
+          {"why", v.why}};
+}
+
+volume_answer volume_of(const json::value& v) {
+  volume_answer answer{v.at("id").to_number<std::int64_t>(),
+                       std::string(v.at("path").as_string()),
+                       {},
+                       std::string(v.at("why").as_string())};
+  if (const auto& reached = v.at("reached"); !reached.is_null())
+    answer.reached = reached.as_bool();
+  return answer;
+}
+
 std::uint64_t whole(const json::value& v) {
   if (v.is_int64() && v.as_int64() >= 0)
     return static_cast<std::uint64_t>(v.as_int64());
@@ -291,7 +308,11 @@ std::string write_figures(const node_figures& figures) {
   json::array list;
   for (const auto& f : figures.accounts)
     list.push_back(figures_object(f));
-  return json::serialize(json::object{{"figures", std::move(list)}, {"control", figures.control.value}});
+  json::array volumes;
+  for (const auto& v : figures.volumes)
+    volumes.push_back(volume_object(v));
+  return json::serialize(json::object{
+      {"figures", std::move(list)}, {"control", figures.control.value}, {"volumes", std::move(volumes)}});
 }
 
 result<node_figures> parse_figures(std::string_view text) {
@@ -315,6 +336,8 @@ result<node_figures> parse_figures(std::string_view text) {
         f.loaded = entry.at("loaded").as_bool();
       figures.accounts.push_back(std::move(f));
     }
+    for (const auto& entry : root.at("volumes").as_array())
+      figures.volumes.push_back(volume_of(entry));
     return figures;
   });
 }

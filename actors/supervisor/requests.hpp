@@ -4,6 +4,7 @@
 #include "events/control/decide.hpp"
 #include "events/model/error.hpp"
 #include "events/model/ids.hpp"
+#include "storage/profile/volume.hpp"
 
 #include <functional>
 #include <optional>
@@ -106,6 +107,8 @@ struct account_figures {
 struct node_figures {
   std::vector<account_figures> accounts;
   kafka_offset control; ///< how far it had folded control
+  /// Only where it was asked for: of its volumes those that blobs of these accounts are on (R32).
+  std::vector<volume_answer> volumes{};
 };
 std::string write_figures(const node_figures& figures);
 result<node_figures> parse_figures(std::string_view json);

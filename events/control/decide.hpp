@@ -23,13 +23,24 @@ struct gate {
   bool operator==(const gate&) const = default;
 };
 
+/// Whether a node reaches the volumes that an account's blobs are on (R32). Both empty: it reaches them all.
+struct volume_facts {
+  std::vector<std::string> missing; ///< clauses that name each one that it doesn't reach, and why
+  std::vector<std::string> unknown; ///< … each one of which nobody can say, and why
+  std::optional<bool> reached() const {
+    if (!missing.empty())
+      return false;
+    return unknown.empty() ? std::optional(true) : std::nullopt;
+  }
+};
+
 /// What only the live node of a replica knows.
 struct replica_facts {
-  std::optional<sequence> applied;          ///< none: its node didn't answer
-  std::optional<std::string> stopped;       ///< the error that stopped it
-  std::string not_whole;                    ///< why its copy isn't, as it knows it; empty: it doesn't say
-  std::optional<bool> mailbox_loaded;       ///< R32: an old copy in the mail server's memory; none: not known
-  std::vector<std::string> missing_volumes; ///< volumes of the account that this node doesn't reach
+  std::optional<sequence> applied;     ///< none: its node didn't answer
+  std::optional<std::string> stopped;  ///< the error that stopped it
+  std::string not_whole;               ///< why its copy isn't, as it knows it; empty: it doesn't say
+  std::optional<bool> mailbox_loaded;  ///< R32: an old copy in the mail server's memory; none: not known
+  std::optional<volume_facts> volumes; ///< none: nobody looked
 };
 
 struct account_facts {

@@ -269,10 +269,7 @@ private:
         replica.stopped
             ? fmt::format("the replica on {} can't take over: {}", node, *replica.stopped)
             : fmt::format("the replica on {} has applied up to {}", node, figure(replica.applied)));
-    add(gates, "volumes reachable", node, replica.missing_volumes.empty(),
-        replica.missing_volumes.empty() ? fmt::format("{} reaches the account's volumes", node)
-                                        : fmt::format("{} doesn't reach the account's volumes {}", node,
-                                                      fmt::join(replica.missing_volumes, ", ")));
+    volumes_gate(gates, node, replica.volumes.value_or(volume_facts{{}, {"nobody looked for them"}}));
     const bool loaded = replica.mailbox_loaded.value_or(false);
     add(gates, "mailbox not in memory", node, !loaded,
         loaded ? fmt::format("the mail server on {} still has an old copy of the mailbox in memory: restart "
@@ -283,6 +280,18 @@ private:
             : fmt::format(
                   "whether the mail server on {} has an old copy of the mailbox in memory isn't known", node),
         replica.mailbox_loaded.has_value());
+  }
+
+  /// What nobody can say holds nothing: at night a destination that may not look must not stop a promotion.
+  void volumes_gate(std::vector<gate>& gates, const node_name& node, const volume_facts& volumes) {
+    const auto reached = volumes.reached();
+    add(gates, "volumes reachable", node, reached.value_or(true),
+        !reached   ? fmt::format("whether {} reaches the account's volumes isn't known: {}", node,
+                                 fmt::join(volumes.unknown, "; "))
+        : *reached ? fmt::format("{} reaches the account's volumes", node)
+                   : fmt::format("{} doesn't reach the account's volumes: {}", node,
+                                 fmt::join(volumes.missing, "; ")),
+        reached.has_value());
   }
 
   epoch fenced() const { return facts_ ? facts_->fenced : epoch{}; }

@@ -1,5 +1,6 @@
 // Moving accounts between real mailstores by hand (R25–R34): planned, contested, refused, and after a death.
 #include "tests/integration/node_world.hpp"
+#include "tests/tools/fixture/mailstore_schema.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
@@ -18,6 +19,18 @@ node_world& shared_world() {
   static node_world one({.mailstores = 3});
   return one;
 }
+
+/// A directory that isn't where it was, until the end of its scope.
+struct moved_away {
+  const std::filesystem::path from, to;
+  explicit moved_away(const std::filesystem::path& directory)
+      : from(directory)
+      , to(directory.string() + "-away") {
+    std::filesystem::rename(from, to);
+  }
+  moved_away(const moved_away&) = delete;
+  ~moved_away() { std::filesystem::rename(to, from); }
+};
 
 struct with_world {
   node_world& world = shared_world();
@@ -173,9 +186,48 @@ BOOST_AUTO_TEST_CASE(r32_a_dry_run_shows_the_gates_and_changes_nothing) {
     // Nobody writes: everything that was acknowledged is in the log, and is applied.
     for (const auto* figure : {"acknowledged", "inLog", "applied"})
       BOOST_TEST((entry.at(figure) == before.at("sequence")), figure);
+    BOOST_TEST((entry.at("volumesReachable") == true));
   }
   BOOST_TEST((world.at(1).whole_status(account) == before));
   write_once(world.at(0), world.id_of(account));
+}
+
+BOOST_AUTO_TEST_CASE(r32_a_volume_whose_directory_is_gone_holds_promotions_until_it_is_back) {
+  const auto account = replicated("volume");
+  const auto store = fixture::volumes_dir() / "store";
+  const auto named = fmt::format("volume message1: {}: No such file or directory", store.string());
+  const auto becomes = [&](const boost::json::value& reachable) {
+    cli_answer shown;
+    const bool is_so = eventually(patience, [&] { // what was found serves for a moment
+      shown = promote(account, 1, 0, {"--dry-run"});
+      const auto entry = shown.about(account);
+      return entry.contains("volumesReachable") && entry.at("volumesReachable") == reachable;
+    });
+    BOOST_TEST_CONTEXT(shown.text) BOOST_TEST(is_so);
+    return shown;
+  };
+  {
+    const moved_away gone(store);
+    const auto shown = becomes(false);
+    BOOST_TEST_CONTEXT(shown.text) {
+      BOOST_TEST(shown.status == 1);
+      BOOST_TEST(shown.says(named));
+      BOOST_TEST((shown.about(account).at("allowed") == false));
+    }
+    // Whoever is asked: it's the destination that looks.
+    const auto refused = promote(account, 1, 2);
+    BOOST_TEST_CONTEXT(refused.text) {
+      BOOST_TEST(refused.status == 1);
+      BOOST_TEST(refused.says(named));
+    }
+    BOOST_TEST(home(account, 0) == world.at(0).name);
+    write_once(world.at(0), world.id_of(account)); // nothing has changed for its clients
+  }
+  const auto shown = becomes(true);
+  BOOST_TEST(shown.status == 0);
+  const auto done = promote(account, 1, 2);
+  BOOST_TEST_CONTEXT(done.text) BOOST_TEST(done.status == 0);
+  BOOST_TEST(becomes_home(account, 1, 0));
 }
 
 BOOST_AUTO_TEST_CASE(r11_what_landed_behind_a_fence_uses_up_no_number_over_a_restart) {

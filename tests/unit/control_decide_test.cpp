@@ -185,10 +185,30 @@ BOOST_FIXTURE_TEST_CASE(not_promotable_says_why, ready) {
 
 BOOST_FIXTURE_TEST_CASE(r32_volumes_and_a_loaded_mailbox_hold_what_is_unknown_does_not, ready) {
   auto& replica = facts.accounts[anna].replicas[two];
-  BOOST_TEST(run(planned(two)).accounts.front().decided);
-  replica.missing_volumes = {"central1"};
-  BOOST_TEST(blocked_by(run(planned(two)), "volumes reachable"));
-  replica.missing_volumes.clear();
+  const auto* volumes = "volumes reachable";
+  auto decided = run(planned(two)); // nobody looked
+  BOOST_TEST(decided.accounts.front().decided);
+  BOOST_REQUIRE(find(decided, volumes));
+  BOOST_TEST(!find(decided, volumes)->known);
+  replica.volumes = volume_facts{{}, {"volume message1: /store: no answer"}};
+  decided = run(planned(two));
+  BOOST_TEST(decided.accounts.front().decided);
+  BOOST_TEST(!find(decided, volumes)->known);
+  BOOST_TEST(find(decided, volumes)->figures ==
+             "whether mailstore2 reaches the account's volumes isn't known: "
+             "volume message1: /store: no answer");
+  replica.volumes->missing = {"volume archive: /archive: No such file or directory"};
+  decided = run(planned(two));
+  BOOST_TEST(blocked_by(decided, volumes));
+  BOOST_TEST(!decided.accounts.front().waits); // refused at once
+  BOOST_TEST(find(decided, volumes)->figures == "mailstore2 doesn't reach the account's volumes: volume "
+                                                "archive: /archive: No such file or directory");
+  BOOST_TEST((run(planned()).accounts.front().destination == three)); // the next priority does
+  replica.volumes = volume_facts{};
+  decided = run(planned(two));
+  BOOST_TEST(decided.accounts.front().decided);
+  BOOST_TEST(find(decided, volumes)->known);
+  BOOST_TEST(find(decided, volumes)->figures == "mailstore2 reaches the account's volumes");
   replica.mailbox_loaded = true;
   BOOST_TEST(blocked_by(run(planned(two)), "mailbox not in memory"));
 }

@@ -117,6 +117,22 @@ BOOST_AUTO_TEST_CASE(figures_come_with_how_far_their_node_has_folded_control) {
   BOOST_TEST(!parse_figures(R"({"figures":[]})").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(r32_figures_come_with_what_their_node_found_of_its_volumes) {
+  node_figures told;
+  told.volumes = {{1, "/store", true, ""},
+                  {2, "/archive", false, "Stale file handle"},
+                  {3, "/old", std::nullopt, "no answer"}};
+  const auto read = parse_figures(write_figures(told));
+  BOOST_TEST_REQUIRE(read.has_value());
+  BOOST_TEST_REQUIRE(read->volumes.size() == 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    BOOST_TEST(read->volumes[i].id == told.volumes[i].id);
+    BOOST_TEST(read->volumes[i].path == told.volumes[i].path);
+    BOOST_TEST((read->volumes[i].reached == told.volumes[i].reached));
+    BOOST_TEST(read->volumes[i].why == told.volumes[i].why);
+  }
+}
+
 /// A node that is behind would refuse by what was true a moment ago ("its first epoch isn't active yet").
 BOOST_AUTO_TEST_CASE(what_others_said_is_judged_by_control_as_they_knew_it) {
   control_view view(node_name("one"));
