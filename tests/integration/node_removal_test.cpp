@@ -83,6 +83,28 @@ BOOST_AUTO_TEST_CASE(r34_a_node_that_was_away_removes_its_copy_when_it_returns_a
   BOOST_TEST(writes_there(world.at(2), world.id_of(moved)) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(r3_an_account_withdrawn_before_its_first_epoch_began_holds_nobodys_commits) {
+  const auto names = world.create_accounts(0, "withdrawn", 1);
+  auto& source = world.at(0);
+  auto in_the_way = source.db.connect();
+  in_the_way.query("LOCK TABLES understudy.role WRITE");
+  const auto set = source.cli({"ha", "setAccountDestination", world.at(1).name, "accounts", names[0]});
+  BOOST_TEST_CONTEXT(set.text) BOOST_REQUIRE(set.status == 0);
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return source.db.value(
+               "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%understudy.role%' "
+               "AND STATE LIKE 'Waiting for table%'") != "0";
+  }));
+  take_away(1, names[0], 0);
+  in_the_way.query("UNLOCK TABLES");
+  BOOST_REQUIRE(eventually(patience, [&] { return role_of(source, world.id_of(names[0])) == "source"; }));
+  BOOST_TEST(eventually(patience, [&] {
+    const auto produced = source.metric("understudy_events_produced_total");
+    write_once(source, world.id_of(names[0]));
+    return source.metric("understudy_events_produced_total") == produced;
+  }));
+}
+
 BOOST_AUTO_TEST_CASE(p8_p10_a_mailbox_that_was_deleted_is_said_and_holds_its_promotion) {
   const auto names = world.create_accounts(0, "deleted", 1);
   const auto& account = names[0];
