@@ -150,7 +150,7 @@ asked session::ask(boost::json::object command, reply_form form, bool show) {
       return outcome;
     }
     if (show && what_.global.json)
-      ports_.out << answer->body << "\n";
+      ports_.out << (style_.lines.empty() ? answer->body : json_line(outcome.last_page, style_)) << "\n";
     else if (show)
       ports_.out << render(outcome.last_page, form, style_);
   } while (!more.empty());
@@ -173,7 +173,7 @@ void session::show_left_out(const boost::json::object& page) {
   if (left_out.empty())
     return;
   if (what_.global.json)
-    ports_.out << boost::json::serialize(page) << "\n";
+    ports_.out << json_line(page, style_) << "\n";
   else
     ports_.out << render({{"accounts", std::move(left_out)}}, what_.command->form, style_);
 }
@@ -231,7 +231,7 @@ exit_status session::run() {
     status = status == exit_status::partly && end == exit_status::done ? exit_status::partly : end;
   } else if (waits && error_sentence(first.last_page).empty() && !first.last_page.empty()) {
     // Refused as a whole: no operation runs that could be asked for.
-    ports_.out << (what_.global.json ? boost::json::serialize(first.last_page) + "\n"
+    ports_.out << (what_.global.json ? json_line(first.last_page, style_) + "\n"
                                      : render(first.last_page, row.form, style_));
   }
   return left_out_ && status == exit_status::done ? exit_status::partly : status;

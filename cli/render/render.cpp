@@ -20,12 +20,22 @@ std::string outcome_text(std::string_view outcome, const render_style& style) {
   return coloured(outcome, bad ? "31" : outcome == "done" ? "32" : "33", style);
 }
 
-/// `F line 17: a@x`, so that the administrator finds it in the file.
+/// `F line 17: `, so that the administrator finds it in the file; empty for what no file named.
+std::string place_of(const std::string& account, const render_style& style) {
+  auto line = style.lines.find(account);
+  return line == style.lines.end() ? std::string() : fmt::format("{} line {}: ", style.file, line->second);
+}
+
 std::string account_text(const json::object& account, const render_style& style) {
   auto name = text_of(account, "account");
-  auto line = style.lines.find(name);
-  return line == style.lines.end() ? printable(name)
-                                   : fmt::format("{} line {}: {}", style.file, line->second, printable(name));
+  return place_of(name, style) + printable(name);
+}
+
+/// Refused, failed, not allowed, or nobody.
+bool is_wrong(const json::object& account) {
+  auto outcome = text_of(account, "outcome");
+  return outcome == "refused" || outcome == "failed" || account.contains("error") ||
+         figure_of(account, "allowed") == "false";
 }
 
 std::string outcome_line(const json::object& account, const render_style& style) {
@@ -82,6 +92,8 @@ std::string fields_text(const json::object& object, std::string_view indent, con
       continue;
     std::string name(key);
     auto figure = figure_of(object, name);
+    if (name == "error")
+      figure = place_of(text_of(object, "accountName"), style) + figure;
     bool alarming = (name == "protected" || name == "available" || name == "canConnectToKafka")
                         ? figure == "false"
                         : name == "error";
@@ -136,6 +148,20 @@ std::string render(const json::object& page, reply_form form, const render_style
   if (auto statement = text_of(page, "statement"); !statement.empty())
     text += printable(statement, 10'000) + "\n";
   return text + unreachable_text(page);
+}
+
+std::string json_line(json::object page, const render_style& style) {
+  auto* accounts = style.lines.empty() ? nullptr : page.if_contains("accounts");
+  if (accounts && accounts->is_array())
+    for (auto& entry : accounts->get_array()) {
+      if (!entry.is_object() || !is_wrong(entry.get_object()))
+        continue;
+      auto& account = entry.get_object();
+      auto line = style.lines.find(text_of(account, account.contains("account") ? "account" : "accountName"));
+      if (line != style.lines.end())
+        account["line"] = line->second;
+    }
+  return json::serialize(page);
 }
 
 std::string progress_line(const json::object& page, double seconds) {

@@ -11,7 +11,7 @@ namespace understudy {
 
 struct render_style {
   bool colour = false;
-  /// The input file and the line of each account: outcomes are shown with them.
+  /// The input file and the line of each account: outcomes and errors are shown with them.
   std::string file;
   std::map<std::string, std::size_t> lines;
 };
@@ -19,6 +19,10 @@ struct render_style {
 /// One page of a reply as text, each line ended. Fields that are absent are left out; what the supervisor
 /// wrote as text is made printable.
 std::string render(const boost::json::object& page, reply_form form, const render_style& style);
+
+/// The page as JSON in one line. Entries that weren't done, or mean nobody, have the `line` of the input file
+/// that named them.
+std::string json_line(boost::json::object page, const render_style& style);
 
 /// "3 of 10 accounts, 4 s left" for a progress line; `seconds`: since the first look, in which `done` grew.
 std::string progress_line(const boost::json::object& page, double seconds);

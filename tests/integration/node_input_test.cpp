@@ -271,7 +271,15 @@ BOOST_AUTO_TEST_CASE(lists_and_files_with_the_place_of_what_is_wrong) {
   refused(in(file("binary", one + "\n" + std::string("\0\1\2", 3))), 2, "is binary");
   refused(in(file("bad_line", "# accounts\n" + one + "\n\nnot an address\n")), 2, "line 4");
   refused(in(file("twice", one + "\r\n" + two + "\r\n" + one + "\r\n")), 2, "line 3");
-  refused(in(file("unknown_line", one + "\nnobody@example.test\n")), 1, "no mailstore has this account");
+  const auto unknown_line = file("unknown_line", one + "\nnobody@example.test\n");
+  const words asks{"ha", "getAccountStatus", "input_file", unknown_line};
+  refused(in(unknown_line), 1, "no mailstore has this account");
+  refused(in(unknown_line), 1, "\"line\":2");
+  refused(asks, 3, "\"line\":2");
+  for (const auto& command : {in(unknown_line), asks}) {
+    const auto read = node.plain(command);
+    BOOST_TEST((read.find(unknown_line + " line 2: ") != std::string::npos), read);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(no_node_to_ask) {

@@ -176,10 +176,20 @@ void mailstore::die() {
   node.kill9();
 }
 
-cli_answer mailstore::cli(std::vector<std::string> words) const {
-  std::vector<std::string> command{UNDERSTUDY_PROGRAM, "--config", config_.string(), "--json", "--yes"};
+fixture::finished_process mailstore::run(const std::vector<std::string>& options,
+                                         const std::vector<std::string>& words) const {
+  std::vector<std::string> command{UNDERSTUDY_PROGRAM, "--config", config_.string(), "--yes"};
+  command.insert(command.end(), options.begin(), options.end());
   command.insert(command.end(), words.begin(), words.end());
-  auto done = fixture::run_process(std::move(command), std::chrono::seconds(120));
+  return fixture::run_process(std::move(command), std::chrono::seconds(120));
+}
+
+std::string mailstore::plain(const std::vector<std::string>& words) const {
+  return run({}, words).output;
+}
+
+cli_answer mailstore::cli(std::vector<std::string> words) const {
+  auto done = run({"--json"}, words);
   cli_answer answer{done.exit_code, std::move(done.output), {}};
   std::istringstream lines(answer.text);
   for (std::string line; std::getline(lines, line);)

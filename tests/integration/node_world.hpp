@@ -67,6 +67,8 @@ public:
   /// `understudy --json WORDS…` with this node's configuration, so asked of it or, if it's down, of its
   /// peers.
   cli_answer cli(std::vector<std::string> words) const;
+  /// The same without --json: what an administrator reads.
+  std::string plain(const std::vector<std::string>& words) const;
   /// GET of the node's HTTP port: the body, or empty text if it doesn't answer.
   std::string get(const std::string& path) const;
   /// A metric's value, by its name with labels as /metrics prints them; -1 if it isn't there.
@@ -89,6 +91,9 @@ public:
   boost::json::object whole_status(const std::string& account) const;
 
 private:
+  fixture::finished_process run(const std::vector<std::string>& options,
+                                const std::vector<std::string>& words) const;
+
   std::string program_;
   std::filesystem::path config_;
   std::string http_host_ = "127.0.0.1";

@@ -304,3 +304,35 @@ BOOST_AUTO_TEST_CASE(p10_a_dry_run_says_what_would_be_done_and_who_is_not_taken)
                             "b@x: would be done (planned from m1 to m3)\n"
                             "    skipped m2 isn't up: its lease doesn't run\n");
 }
+
+/// Whoever gave a file of thousands finds there what is wrong, whatever the command and the form.
+BOOST_AUTO_TEST_CASE(what_is_wrong_is_told_with_its_line_in_the_file) {
+  input_file file("a@x\n# who left\ngone@x\n");
+  const auto run = [&](const std::vector<std::string>& command, const std::string& answer) {
+    scripted s;
+    s.replies = {ok(answer, 3)};
+    auto words = command;
+    words.insert(words.end(), {"input_file", file.path});
+    s.run(words);
+    return s.out.str();
+  };
+  const std::string status =
+      R"({"accounts":[{"accountName":"a@x"},{"accountName":"gone@x","error":"nobody has it"}]})";
+  BOOST_TEST(run({"ha", "getAccountStatus"}, status) ==
+             "accountName: a@x\n\naccountName: gone@x\nerror: " + file.path + " line 3: nobody has it\n\n");
+  BOOST_TEST(
+      run({"--json", "ha", "getAccountStatus"}, status) ==
+      R"({"accounts":[{"accountName":"a@x"},{"accountName":"gone@x","error":"nobody has it","line":3}]})"
+      "\n");
+  BOOST_TEST(
+      run({"--json", "ha", "pauseReplicas"},
+          R"({"accounts":[{"account":"a@x","outcome":"done"},{"account":"gone@x","outcome":"refused"}]})") ==
+      R"({"accounts":[{"account":"a@x","outcome":"done"},)"
+      R"({"account":"gone@x","outcome":"refused","line":3}]})"
+      "\n");
+  BOOST_TEST(
+      run({"--json", "ha", "promoteAccounts", "--dry-run"},
+          R"({"accounts":[{"account":"a@x","allowed":true},{"account":"gone@x","allowed":false}]})") ==
+      R"({"accounts":[{"account":"a@x","allowed":true},{"account":"gone@x","allowed":false,"line":3}]})"
+      "\n");
+}
