@@ -143,7 +143,28 @@ void operations::take_found(operation& op, const std::vector<std::string>& names
   }
 }
 
+account_to_enrol operations::enrolment_of(const operation& op, const account_id& id) {
+  const auto fresh = op.to_enrol.find(id);
+  return fresh != op.to_enrol.end() ? fresh->second : account_to_enrol{id, op.typed.at(id), {}};
+}
+
+/// The list is wrong where it names an account of the destination's own: that is said before any of the
+/// others is enrolled. Whose source becomes the destination later is held by the same gate.
+void operations::refuse_sources(operation& op) {
+  std::erase_if(op.typed, [&](const auto& named) {
+    const auto& [id, name] = named;
+    const auto wanted = enrolment_of(op, id);
+    auto judged = source_gate(home_of(state(), wanted), node_name(op.wanted.destination));
+    if (!judged.passed)
+      op.refused.push_back(
+          {name, "refused", std::move(judged.figures), {}, {}, false, std::move(judged.name)});
+    return !judged.passed;
+  });
+}
+
 void operations::resolved(std::shared_ptr<operation> op) {
+  if (op->wanted.name == "setAccountDestination")
+    refuse_sources(*op);
   const bool as_a_whole = !op->refused.empty() && !op->wanted.skip_invalid;
   if (as_a_whole || op->typed.empty()) {
     refuse_all(*op);

@@ -43,11 +43,8 @@ std::vector<command> operations::commands_of(const operation& op) const {
   };
   if (op.wanted.name == "setAccountDestination") {
     enrol body{{}, node_name(op.wanted.destination), op.wanted.priority};
-    for (const auto& id : ids) {
-      const auto fresh = op.to_enrol.find(id);
-      body.accounts.push_back(fresh != op.to_enrol.end() ? fresh->second
-                                                         : account_to_enrol{id, op.typed.at(id), {}});
-    }
+    for (const auto& id : ids)
+      body.accounts.push_back(enrolment_of(op, id));
     add(std::move(body));
   } else if (op.wanted.name == "removeAccountDestination") {
     add(unenrol{ids, node_name(op.wanted.destination)});

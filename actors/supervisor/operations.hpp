@@ -56,7 +56,7 @@ private:
     std::map<account_id, account_to_enrol> to_enrol;
     std::set<account_id> accept_loss;
     std::map<account_id, account_reply> replies;
-    std::vector<account_reply> refused; ///< names that mean no account of it
+    std::vector<account_reply> refused; ///< names that mean no account, or one that can't be had
     std::set<account_id> undecided;     ///< waits for claims, declines, a source's word
     std::set<account_id> open;          ///< decided, its end not seen
     /// The operation whose decision the account stood at when it was decided: another winner is a rival.
@@ -91,6 +91,8 @@ private:
   void look_for(std::shared_ptr<operation> op, std::vector<std::string> names);
   void take_found(operation& op, const std::vector<std::string>& names, const registries_asked& found);
   void resolved(std::shared_ptr<operation> op);
+  void refuse_sources(operation& op);
+  static account_to_enrol enrolment_of(const operation& op, const account_id& id);
   void refuse_all(operation& op);
   void start(std::shared_ptr<operation> op);
   // what is decided on (operation_facts.cpp)

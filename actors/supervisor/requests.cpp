@@ -256,7 +256,7 @@ command_reply write_dry_run_reply(const std::vector<preview>& accounts,
         {{"account", name.account},
          {"allowed", false},
          {"text", name.reason},
-         {"gates", json::array{{{"name", "account known"}, {"passed", false}, {"figures", name.reason}}}}});
+         {"gates", json::array{{{"name", name.gate}, {"passed", false}, {"figures", name.reason}}}}});
   sort_by_account(list);
   json::object reply{{"dry_run", true}, {"accounts", std::move(list)}};
   if (!statement.empty())

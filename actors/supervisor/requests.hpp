@@ -48,7 +48,8 @@ struct account_reply {
   std::string reason;
   std::optional<change_origin> winner;
   std::string winner_node;
-  bool left_out = false; ///< the operation isn't about it, so monitor won't list it
+  bool left_out = false;              ///< the operation isn't about it, so monitor won't list it
+  std::string gate = "account known"; ///< that it doesn't pass, as a dry run shows it
 };
 
 struct command_reply {
@@ -70,7 +71,7 @@ struct preview {
   std::optional<sequence> acknowledged, in_log, applied;
   std::optional<bool> volumes_reachable;
 };
-/// `refused`: names that mean no account of the command, as write_change_reply() has them.
+/// `refused`: who is left out before anything is decided, as write_change_reply() has them.
 command_reply write_dry_run_reply(const std::vector<preview>& accounts,
                                   const std::vector<account_reply>& refused,
                                   const std::string& statement = {});

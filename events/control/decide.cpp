@@ -124,14 +124,11 @@ private:
     decided.name = wanted.name;
     const auto* account = state_.account(wanted.id);
     const bool is_new = !account || account->is_withdrawn;
-    const node_name& home = is_new ? wanted.home : account->primary();
+    const node_name& home = home_of(state_, wanted);
     node_known(decided, home);
     if (home != body.destination)
       node_known(decided, body.destination);
-    const bool is_source = home == body.destination;
-    decided.gates.push_back({"is not the source", body.destination, !is_source,
-                             is_source ? fmt::format("{} is its source: choose another destination", home)
-                                       : fmt::format("its source is {}", home)});
+    decided.gates.push_back(source_gate(home, body.destination));
     if (all_passed(decided)) {
       account_events events(wanted.id, account ? account->version : account_version{});
       const auto* old = is_new ? nullptr : account->destination(body.destination);
@@ -245,6 +242,18 @@ private:
 };
 
 } // namespace
+
+const node_name& home_of(const control_state& state, const account_to_enrol& wanted) {
+  const auto* account = state.account(wanted.id);
+  return account == nullptr || account->is_withdrawn ? wanted.home : account->primary();
+}
+
+gate source_gate(const node_name& home, const node_name& destination) {
+  const bool is_source = home == destination;
+  return {"is not the source", destination, !is_source,
+          is_source ? fmt::format("{} is its source: choose another destination", home)
+                    : fmt::format("its source is {}", home)};
+}
 
 decision decide(const control_state& state, const command& wanted, const live_facts& facts) {
   return decider(state, wanted, facts).run();

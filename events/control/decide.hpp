@@ -114,6 +114,12 @@ struct decision {
   std::vector<decline_wanted> declines; ///< ask these living nodes, decide again
 };
 
+/// The account's source: as control has it or, of one that isn't enrolled, where its mailbox was found. As
+/// long-lived as what it's given.
+const node_name& home_of(const control_state& state, const account_to_enrol& wanted);
+/// "is not the source": nobody is a destination of the account that is its home.
+gate source_gate(const node_name& home, const node_name& destination);
+
 /// Pure. Each account passes or holds by itself (R32). `--dry-run` and `explain` show the same result.
 decision decide(const control_state& state, const command& wanted, const live_facts& facts);
 

@@ -254,6 +254,22 @@ BOOST_AUTO_TEST_CASE(a_destination_that_is_the_source) {
           here + " is not a destination of this account");
 }
 
+/// Be its source known to control, or only to the mailstore that has its mailbox.
+BOOST_AUTO_TEST_CASE(one_account_of_the_destinations_own_stops_the_others_and_is_told_with_its_line) {
+  const std::string away = world.create_accounts(1, "away", 1)[0];
+  const std::string near = world.create_accounts(0, "near", 1)[0];
+  const auto stops = [&](const std::string& to, const std::string& good, const std::string& bad) {
+    const words command{
+        "ha", "setAccountDestination", to, "10", "input_file", file("own", good + "\n" + bad + "\n")};
+    for (const auto& told : {to + " is its source: choose another destination", std::string("\"line\":2"),
+                             std::string("nothing was done for the other account either")})
+      refused(command, 1, told);
+    refused({"ha", "getAccountStatus", "accounts", good}, 1, "it isn't replicated");
+  };
+  stops(here, away, one);
+  stops(there, near, away);
+}
+
 BOOST_AUTO_TEST_CASE(lists_and_files_with_the_place_of_what_is_wrong) {
   refused({"ha", "setAccountDestination", there, "11", "accounts", one + "," + two + "," + one}, 2,
           "was already named in entry 1");

@@ -549,3 +549,30 @@ BOOST_FIXTURE_TEST_CASE(a_command_beyond_the_operations_that_are_looked_after_is
   BOOST_TEST(told.find("1000 operations aren't finished yet") != std::string::npos, told);
   BOOST_TEST(appended.empty());
 }
+
+/// Nobody is enrolled of a list that names an account of the destination's own; left out, it stops nobody.
+BOOST_FIXTURE_TEST_CASE(a_list_with_an_account_of_the_destinations_own_is_refused_as_a_whole, world) {
+  change(one, bert, enrolled{"bert@x", two, partition_id{4}});
+  reply told;
+  const auto set_destination = [&](const std::string& further) {
+    running->on_command(
+        {{},
+         fmt::format(R"({{"namespace":"ha","command":"setAccountDestination","operation":"op{}",)"
+                     R"("parameters":{{"destination":"mailstore2","priority":10,)"
+                     R"("accounts":["{}","{}"]{}}}}})",
+                     further.size(), anna, bert, further),
+         [&](const reply& answered) { told = answered; }});
+  };
+  const std::string why = "mailstore2 is its source: choose another destination";
+  set_destination("");
+  BOOST_TEST(told.status == 1);
+  BOOST_TEST((told.body.find(why) != std::string::npos), told.body);
+  BOOST_TEST((told.body.find("nothing was done for the other account") != std::string::npos), told.body);
+  BOOST_TEST(appended.empty());
+  set_destination(R"(,"dry_run":true)");
+  BOOST_TEST(told.status == 1);
+  BOOST_TEST((told.body.find(R"("name":"is not the source","passed":false)") != std::string::npos),
+             told.body);
+  set_destination(R"(,"skip_invalid":true)");
+  BOOST_TEST(!appended.empty());
+}
