@@ -212,14 +212,9 @@ status_page list_accounts(node_parts& parts, const request_body& body, std::stri
   page.protection_note = protection_note(parts);
   for (auto& status : page.accounts)
     fill_in(status, figures, *parts.lease, parts.config.node.name);
-  if (!body.replica_status.empty())
-    std::erase_if(page.accounts, [&](const account_status& account) {
-      const bool any =
-          std::any_of(account.replicas.begin(), account.replicas.end(), [&](const auto& replica) {
-            return replica.available.value_or(false) == (body.replica_status == "available");
-          });
-      return !any;
-    });
+  const auto unknown = body.replica_status.empty()
+                           ? 0
+                           : keep_by_availability(page.accounts, body.replica_status == "available");
   // replicaStatus may leave whole pages empty: only the last one knows that all of them were.
   const bool any = body.next.ends_with(something_listed) || !page.accounts.empty() ||
                    !page.unknown_accounts.empty() || !page.unknown_domains.empty();
@@ -227,7 +222,26 @@ status_page list_accounts(node_parts& parts, const request_body& body, std::stri
     more += something_listed;
   else if (!any && more.empty())
     page.statement = nothing_listed(body);
+  if (unknown > 0)
+    page.statement += fmt::format(
+        "{}of {} it isn't known whether a replica is {}", page.statement.empty() ? "" : "; ",
+        unknown == 1 ? std::string("one account") : fmt::format("{} accounts", unknown), body.replica_status);
   return page;
+}
+
+std::size_t keep_by_availability(std::vector<account_status>& accounts, bool available) {
+  std::size_t unknown = 0;
+  std::erase_if(accounts, [&](const account_status& account) {
+    const auto any = [&](const std::optional<bool>& wanted) {
+      return std::any_of(account.replicas.begin(), account.replicas.end(),
+                         [&](const replica_status& replica) { return replica.available == wanted; });
+    };
+    if (any(available))
+      return false;
+    unknown += any(std::nullopt) ? 1 : 0;
+    return true;
+  });
+  return unknown;
 }
 
 } // namespace understudy
