@@ -121,8 +121,11 @@ void replica::on(marker_read& read) {
   needs_snapshot_ = false;
   refused_.reset();
   snapshot_ = read.met.marker.id;
+  around_->board().change(account_, [&](replica_board::entry& e) {
+    e.loading = snapshot_;
+    e.now.rows_loaded = e.now.rows_total = 0; // those of an earlier load
+  });
   become(phase::loading);
-  around_->board().change(account_, [&](replica_board::entry& e) { e.loading = snapshot_; });
   // Not before the appliers have nothing of the account any more.
   around_->pool().close(account_, [around = around_, met = std::move(read.met)] { around->load(met); });
 }

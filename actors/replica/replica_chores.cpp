@@ -250,14 +250,15 @@ load_task replica_services::prepare_load(const marker_met& met) {
     const auto* active = decided.terms ? decided.terms->active() : nullptr;
     return active != nullptr && term < active->term;
   };
-  task.progress = [this, account, counted = std::uint64_t{0}](std::uint64_t rows,
-                                                              std::uint64_t total) mutable {
+  task.progress = [this, account, counted = std::uint64_t{0}, began = std::chrono::steady_clock::now()](
+                      std::uint64_t rows, std::uint64_t total) mutable {
     if (options_.observe.loaded)
       options_.observe.loaded(rows - counted);
     counted = rows;
     board_.change(account, [&](replica_board::entry& e) {
       e.now.rows_loaded = rows;
       e.now.rows_total = total;
+      e.now.load_began = began;
     });
   };
   task.say = [this](const std::string& what) { say(log_level::warning, what); };

@@ -17,6 +17,7 @@
 #include <caf/actor.hpp>
 #include <caf/fwd.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -86,9 +87,10 @@ public:
     std::string state;  ///< waiting_for_snapshot, loading, ready, paused, stopped
     std::string reason; ///< why it is stopped, or needs a snapshot
     mailbox_id mailbox;
-    std::int64_t lag_us = 0;       ///< of the last event applied
-    std::uint64_t rows_loaded = 0; ///< while loading
-    std::uint64_t rows_total = 0;
+    std::int64_t lag_us = 0;                            ///< of the last event applied
+    std::uint64_t rows_loaded = 0;                      ///< while loading
+    std::uint64_t rows_total = 0;                       ///< as the source estimated; 0: no chunk is there yet
+    std::chrono::steady_clock::time_point load_began{}; ///< with rows_total
   };
 
   /// Counts for metrics.

@@ -80,9 +80,16 @@ load_result<account_placement> load_snapshot(const load_task& task, snapshot_rea
   if (auto checked = check_chunks(task, reader->get(), **loader); !checked)
     return tl::make_unexpected(checked.error());
   auto loaded = read_chunks(task, reader->get(), [&](const snapshot_chunk& chunk) {
+    const auto tell_progress = [&] {
+      const auto rows = (*loader)->rows_loaded();
+      if (task.progress)
+        task.progress(rows, std::max(chunk.rows_total, rows));
+    };
+    if (chunk.index == 0)
+      tell_progress(); // of how many: it may have to wait for the mail server's locks
     auto done = (*loader)->load(chunk);
-    if (done && task.progress)
-      task.progress((*loader)->rows_loaded(), std::max(chunk.rows_total, (*loader)->rows_loaded()));
+    if (done)
+      tell_progress();
     return done;
   });
   if (!loaded)
@@ -210,6 +217,7 @@ result<void> loads_together::load(session_pool& sessions) {
       continue;
     const auto& task = tasks_[i];
     const auto& then = task.met.then;
+    task.progress(0, whole_[i]->rows.size());
     copies.push_back({task.request, std::move(*whole_[i]), then.term, then.number, then.next});
     which.push_back(i);
   }

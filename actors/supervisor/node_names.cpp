@@ -41,12 +41,14 @@ error no_node_called(const std::string& typed, const control_state& state) {
 } // namespace
 
 void fold_node_names(request_body& body, const control_state& state) {
-  for (auto* typed : {&body.destination, &body.mail_host, &body.source_host, &body.replica_server})
+  for (auto* typed :
+       {&body.destination, &body.operation_host, &body.mail_host, &body.source_host, &body.replica_server})
     fold(*typed, state);
 }
 
 std::optional<error> why_no_such_node(const request_body& body, const control_state& state) {
-  for (const auto* typed : {&body.mail_host, &body.replica_server, &body.source_host, &body.destination})
+  for (const auto* typed :
+       {&body.mail_host, &body.replica_server, &body.source_host, &body.destination, &body.operation_host})
     if (!typed->empty() && !is_known(state, *typed))
       return no_node_called(*typed, state);
   return std::nullopt;

@@ -32,6 +32,16 @@ std::string peer_command(std::string_view name, const std::vector<std::string>& 
       boost::json::object{{"namespace", "peer"}, {"command", name}, {"parameters", std::move(parameters)}});
 }
 
+std::optional<load_progress> load_of(const replica_side::figures& replica) {
+  if (replica.state != "loading")
+    return std::nullopt;
+  load_progress load{replica.rows_loaded, replica.rows_total, 0};
+  if (load.total > 0)
+    load.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - replica.load_began).count();
+  return load;
+}
+
 /// R32: does this host's mail server hold an old copy of the accounts? Only of those that it had as primary.
 void ask_mail_server(node_parts& parts, std::vector<account_figures>& figures) {
   const auto deadline = std::chrono::steady_clock::now() + probe_patience;
@@ -106,6 +116,11 @@ std::vector<volume_answer> answers_of(const node_parts& parts, const std::vector
   return all;
 }
 
+/// Nodes name accounts to each other by their UUIDs.
+std::vector<account_id> accounts_of(const request_body& body) {
+  return {body.accounts.begin(), body.accounts.end()};
+}
+
 /// Its state here as control has it, for want of a mailbox that would tell more; none: it has no part here.
 std::optional<std::string> part_here(node_parts& parts, const account_id& id) {
   return parts.control->ask([&](const control_state& state) -> std::optional<std::string> {
@@ -162,6 +177,7 @@ result<node_figures> figures_here(node_parts& parts, const std::vector<account_i
       f.state = replica->state;
       f.reason = replica->reason;
       f.lag_seconds = static_cast<double>(replica->lag_us) / 1e6;
+      f.load = load_of(*replica);
     }
     f.fenced = std::max(f.fenced, parts.fences->written(id));
     if (parts.accounts->is_written(id)) {
@@ -215,6 +231,13 @@ result<std::vector<found_account>> find_here(node_parts& parts, const std::vecto
                    source ? role->second.term : epoch{}});
   }
   return all;
+}
+
+result<peers::address> address_of(const node_parts& parts, const node_name& node) {
+  for (auto& known : known_peers(parts))
+    if (known.node == node)
+      return std::move(known);
+  return failure(fmt::format("it isn't known where {} is", node));
 }
 
 } // namespace
@@ -282,6 +305,49 @@ everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers
   return all;
 }
 
+loads_known loads_here(const node_parts& parts, const std::vector<account_id>& accounts) {
+  loads_known loads;
+  for (const auto& id : accounts)
+    if (const auto replica = parts.replicas->figures_of(id))
+      if (const auto load = load_of(*replica))
+        loads.emplace(id, *load);
+  return loads;
+}
+
+result<loads_known> loads_on(node_parts& parts, const node_name& node,
+                             const std::vector<account_id>& accounts) {
+  const auto whom = address_of(parts, node);
+  if (!whom)
+    return tl::make_unexpected(whom.error());
+  loads_known loads;
+  for (std::size_t from = 0; from < accounts.size(); from += figures_per_question) {
+    std::vector<std::string> ids;
+    for (auto id = from; id < std::min(accounts.size(), from + figures_per_question); ++id)
+      ids.push_back(accounts[id].value);
+    auto answers = parts.others->ask({*whom}, peer_command("loads", ids));
+    const auto told =
+        answers.front().body.and_then([](const std::string& body) { return parse_figures(body); });
+    if (!told)
+      return tl::make_unexpected(told.error());
+    for (const auto& f : told->accounts)
+      if (f.load)
+        loads.emplace(f.account, *f.load);
+  }
+  return loads;
+}
+
+result<reply> monitor_on(node_parts& parts, const node_name& node, const request_body& body) {
+  const auto whom = address_of(parts, node);
+  if (!whom)
+    return tl::make_unexpected(whom.error());
+  boost::json::object parameters{{"operation", body.operation.value}};
+  if (body.summary)
+    parameters["summary"] = true;
+  return parts.others->forward(
+      *whom, boost::json::serialize(boost::json::object{
+                 {"namespace", "peer"}, {"command", "monitor"}, {"parameters", parameters}}));
+}
+
 std::vector<mailstore_volume> announced_volumes(const control_state& state, const profile& rules,
                                                 const node_name& node) {
   std::vector<mailstore_volume> volumes;
@@ -317,12 +383,20 @@ bool answer_question(const std::shared_ptr<node_parts>& parts, const request_bod
     });
     return true;
   }
+  if (body.name == "loads") { // from memory alone: it waits behind nobody's SQL
+    node_figures told{{}, parts->control->folded(), {}};
+    for (const auto& [id, load] : loads_here(*parts, accounts_of(body))) {
+      auto& f = told.accounts.emplace_back();
+      f.account = id;
+      f.state = "loading";
+      f.load = load;
+    }
+    reply_with(answer, {0, write_figures(told)});
+    return true;
+  }
   if (body.name == "figures") {
     parts->questions->submit([parts, body, answer] {
-      std::vector<account_id> ids;
-      for (const auto& id : body.accounts)
-        ids.emplace_back(id);
-      const auto figures = figures_here(*parts, ids, body.for_promotion);
+      const auto figures = figures_here(*parts, accounts_of(body), body.for_promotion);
       reply_with(answer,
                  figures ? command_reply{0, write_figures(*figures)} : write_error(1, figures.error()));
     });

@@ -5,6 +5,7 @@
 #include "actors/supervisor/node_parts.hpp"
 #include "storage/profile/volume.hpp"
 
+#include <unordered_map>
 #include <vector>
 
 namespace understudy {
@@ -29,6 +30,17 @@ struct everybodys_figures {
 /// servers may have them in memory, and whether they reach the volumes.
 everybodys_figures figures_everywhere(node_parts& parts, const std::vector<peers::address>& whom,
                                       const std::vector<account_id>& accounts, bool for_promotion = false);
+
+/// Of some accounts those whose snapshots are being loaded.
+using loads_known = std::unordered_map<account_id, load_progress>;
+/// On this node. Any thread; never blocks.
+loads_known loads_here(const node_parts& parts, const std::vector<account_id>& accounts);
+/// On another one; an error if it doesn't answer. Blocking.
+result<loads_known> loads_on(node_parts& parts, const node_name& node,
+                             const std::vector<account_id>& accounts);
+
+/// Has another node answer `monitor`: its reply as it came, or why there's none. Blocking.
+result<reply> monitor_on(node_parts& parts, const node_name& node, const request_body& body);
 
 /// The volumes that a node announced, as map_volumes() takes them.
 std::vector<mailstore_volume> announced_volumes(const control_state& state, const profile& rules,

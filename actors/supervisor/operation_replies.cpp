@@ -3,6 +3,11 @@
 #include "actors/supervisor/reply.hpp"
 
 namespace understudy {
+namespace {
+
+constexpr kafka_offset undecided_yet{-1};
+
+} // namespace
 
 void operations::answer_if_complete(operation& op) {
   if (!op.started || op.answers.empty() || !op.records.empty() || op.replies.size() < op.typed.size())
@@ -90,38 +95,81 @@ void operations::dry_run(operation& op) {
   running_.erase(op.wanted.operation);
 }
 
+/// What its destination is asked for: who gets a first copy there.
+std::vector<account_id> operations::may_be_loading(const operation_state& operation) {
+  std::vector<account_id> accounts;
+  if (operation.started.kind == "setAccountDestination")
+    for (const auto& [id, open] : operation.open)
+      if (open.decided != undecided_yet)
+        accounts.push_back(id);
+  return accounts;
+}
+
 void operations::monitor(const request_body& body, const command_received& received) const {
+  if (!body.operation_host.empty() && body.operation_host != self().value)
+    return monitor_elsewhere(body, received.answer);
+  const auto* operation = state().operation(body.operation);
+  std::vector<account_id> accounts;
+  if (operation != nullptr && !body.summary)
+    accounts = may_be_loading(*operation);
+  if (accounts.empty() || operation->started.destination == self())
+    return tell_progress(body, loads_here(*around_.parts, accounts), received.answer);
+  around_.parts->questions->submit([this, parts = around_.parts, body, answer = received.answer, accounts,
+                                    destination = operation->started.destination] {
+    auto loads = loads_on(*parts, destination, accounts);
+    around_.run_here([this, body, answer, loads = std::move(loads)] { tell_progress(body, loads, answer); });
+  });
+}
+
+void operations::monitor_elsewhere(const request_body& body, const answer_function& answer) const {
+  around_.parts->questions->submit([parts = around_.parts, body, answer] {
+    const node_name host(body.operation_host);
+    auto told = monitor_on(*parts, host, body);
+    if (told)
+      answer(std::move(*told));
+    else
+      reply_with(answer, write_error(1, {fmt::format("{} didn't answer: {}", host, told.error().what),
+                                         "leave OPERATION_HOST out: any node can be asked about any "
+                                         "operation"}));
+  });
+}
+
+void operations::tell_progress(const request_body& body, const result<loads_known>& loads,
+                               const answer_function& answer) const {
   const auto* operation = state().operation(body.operation);
   if (operation == nullptr) {
-    reply_with(received.answer, write_error(1, {fmt::format("operation {} isn't known", body.operation),
-                                                "look its UUID up where it was started"}));
+    reply_with(answer, write_error(1, {fmt::format("operation {} isn't known", body.operation),
+                                       "look its UUID up where it was started"}));
     return;
   }
-  reply_with(received.answer,
+  reply_with(answer,
              write_monitor_reply(
                  *operation, !body.summary,
                  [this](const account_id& id) {
                    const auto* account = state().account(id);
                    return account == nullptr ? id.value : account->name;
                  },
-                 [&](const operation_state::open_target& open) { return step_of(*operation, open); }));
+                 [&](const operation_state::open_target& open) { return step_of(*operation, open, loads); }));
 }
 
-/// As far as control and this node know it.
-account_step operations::step_of(const operation_state& operation,
-                                 const operation_state::open_target& open) const {
-  if (open.decided == kafka_offset{-1})
+/// As far as control, this node and the destination know it.
+account_step operations::step_of(const operation_state& operation, const operation_state::open_target& open,
+                                 const result<loads_known>& loads) const {
+  if (open.decided == undecided_yet)
     return {"waiting", "not decided yet"};
   const auto& id = open.target.account;
   if (operation.started.kind == "promoteAccounts")
     return {around_.parts->fences->written(id) > epoch{} ? "fenced" : "decided", {}};
   if (operation.started.kind != "setAccountDestination")
     return {"decided", {}};
-  const auto replica =
-      operation.started.destination == self() ? around_.parts->replicas->figures_of(id) : std::nullopt;
-  if (!replica || replica->state != "loading")
-    return {"decided", fmt::format("its snapshot for {} is on its way", operation.started.destination)};
-  return {"loading", fmt::format("{} of {} rows", replica->rows_loaded, replica->rows_total)};
+  const auto& destination = operation.started.destination;
+  if (!loads)
+    return {"decided",
+            fmt::format("its snapshot for {0} is on its way; {0} didn't answer how far it is", destination)};
+  const auto load = loads->find(id);
+  if (load == loads->end())
+    return {"decided", fmt::format("its snapshot for {} is on its way", destination)};
+  return {"loading", progress_text(load->second)};
 }
 
 } // namespace understudy

@@ -145,8 +145,13 @@ private:
   static void answer(operation& op, const std::map<account_id, account_reply>& replies);
   void answer_from_control(const operation_state& known, const answer_function& answer) const;
   void dry_run(operation& op);
+  static std::vector<account_id> may_be_loading(const operation_state& operation);
   void monitor(const request_body& body, const command_received& received) const;
-  account_step step_of(const operation_state& operation, const operation_state::open_target& open) const;
+  void monitor_elsewhere(const request_body& body, const answer_function& answer) const;
+  void tell_progress(const request_body& body, const result<loads_known>& loads,
+                     const answer_function& answer) const;
+  account_step step_of(const operation_state& operation, const operation_state::open_target& open,
+                       const result<loads_known>& loads) const;
   // operations of nodes that died (operation_adoption.cpp)
   void look_for_orphans();
   bool next_in_line(const operation_state& orphan) const;

@@ -15,7 +15,8 @@ std::vector<peers::answer> peers::ask(const std::vector<address>& whom, const st
   return answers;
 }
 
-result<std::string> peers::ask_one(const address& whom, const std::string& command) {
+result<reply> peers::request(const address& whom, const std::string& command,
+                             std::chrono::milliseconds deadline) {
   std::unique_ptr<gateway_client> client;
   {
     const std::lock_guard lock(mutex_);
@@ -31,21 +32,24 @@ result<std::string> peers::ask_one(const address& whom, const std::string& comma
       return tl::make_unexpected(connected.error());
     client = std::move(*connected);
   }
-  auto answered = client->request(command, deadline_);
+  auto answered = client->request(command, deadline);
   if (!answered) {
     if (kept) // the kept connection may be an old one of a node that was restarted since
-      return ask_one(whom, command);
+      return request(whom, command, deadline);
     return tl::make_unexpected(answered.error());
   }
-  auto body = std::move(answered->body);
-  const bool ok = answered->status == 0;
-  {
-    const std::lock_guard lock(mutex_);
-    idle_[whom.advertise] = std::move(client);
-  }
-  if (!ok)
-    return failure(fmt::format("{} answers: {}", whom.node, body));
-  return body;
+  const std::lock_guard lock(mutex_);
+  idle_[whom.advertise] = std::move(client);
+  return answered;
+}
+
+result<std::string> peers::ask_one(const address& whom, const std::string& command) {
+  auto answered = request(whom, command, deadline_);
+  if (!answered)
+    return tl::make_unexpected(answered.error());
+  if (answered->status != 0)
+    return failure(fmt::format("{} answers: {}", whom.node, answered->body));
+  return std::move(answered->body);
 }
 
 } // namespace understudy

@@ -27,8 +27,14 @@ public:
 
   /// Asks all of them at the same time; returns when each has answered or its deadline is over. Blocking.
   std::vector<answer> ask(const std::vector<address>& whom, const std::string& command);
+  /// Hands one command on: its reply as it came. The node may ask another one for it, so it has twice the
+  /// time. Blocking.
+  result<reply> forward(const address& whom, const std::string& command) {
+    return request(whom, command, 2 * deadline_);
+  }
 
 private:
+  result<reply> request(const address& whom, const std::string& command, std::chrono::milliseconds deadline);
   result<std::string> ask_one(const address& whom, const std::string& command);
 
   tls_files tls_;

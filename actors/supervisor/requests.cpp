@@ -70,7 +70,7 @@ void take_parameter(request_body& body, std::string_view key, const json::value&
   else if (key == "operation")
     body.operation = operation_id(text_of(v, key));
   else if (key == "operation_host")
-    body.destination = text_of(v, key);
+    body.operation_host = text_of(v, key);
   else if (key == "priority")
     body.priority = number_of(v, key);
   else if (key == "threads")
@@ -110,6 +110,12 @@ json::value or_unknown(const std::optional<sequence>& value) {
   return value ? json::value(value->value) : json::value("unknown");
 }
 
+json::value load_value(const std::optional<load_progress>& load) {
+  if (!load)
+    return nullptr;
+  return json::object{{"rows", load->rows}, {"total", load->total}, {"seconds", load->seconds}};
+}
+
 json::object figures_object(const account_figures& f) {
   return {{"account", f.account.value},
           {"mailbox", f.mailbox.value},
@@ -121,7 +127,8 @@ json::object figures_object(const account_figures& f) {
           {"reason", f.reason},
           {"lag", f.lag_seconds},
           {"kafka", f.kafka},
-          {"loaded", f.loaded ? json::value(*f.loaded) : json::value(nullptr)}};
+          {"loaded", f.loaded ? json::value(*f.loaded) : json::value(nullptr)},
+          {"load", load_value(f.load)}};
 }
 
 json::object volume_object(const volume_answer& v) {
@@ -160,6 +167,16 @@ auto parsed(std::string_view text, Take take) -> result<decltype(take(json::valu
   } catch (const std::exception& wrong) {
     return failure(fmt::format("not the expected JSON: {}", wrong.what()));
   }
+}
+
+/// Nothing before the first rows have come.
+void show_load(json::object& replica, const load_progress& load) {
+  if (load.total == 0)
+    return;
+  replica["rowsLoaded"] = load.rows;
+  replica["rowsTotal"] = load.total;
+  if (const auto left = seconds_left(load))
+    replica["secondsLeft"] = *left;
 }
 
 /// People look for one of many.
@@ -334,6 +351,8 @@ result<node_figures> parse_figures(std::string_view text) {
       f.kafka = entry.at("kafka").as_bool();
       if (entry.at("loaded").is_bool())
         f.loaded = entry.at("loaded").as_bool();
+      if (const auto* load = entry.as_object().if_contains("load"); load != nullptr && load->is_object())
+        f.load = {whole(load->at("rows")), whole(load->at("total")), load->at("seconds").to_number<double>()};
       figures.accounts.push_back(std::move(f));
     }
     for (const auto& entry : root.at("volumes").as_array())
@@ -403,6 +422,8 @@ command_reply write_status_reply(const status_page& page) {
           {"canConnectToKafka", number(replica.figures, [](const account_figures& f) { return f.kafka; })},
           {"state", number(replica.figures, [](const account_figures& f) { return f.state; })},
           {"lag", or_unknown(replica.lag)}};
+      if (replica.figures && replica.figures->load)
+        show_load(line, *replica.figures->load);
       if (replica.figures && !replica.figures->reason.empty())
         line["reason"] = replica.figures->reason;
       else if (replica.figures && replica.figures->mailbox == mailbox_id{} &&

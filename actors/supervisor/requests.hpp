@@ -1,5 +1,6 @@
 // The JSON between command line and supervisor (docs/cli.md), parsed and written. Pure.
 #pragma once
+#include "actors/supervisor/load_progress.hpp"
 #include "events/control/commands.hpp"
 #include "events/control/decide.hpp"
 #include "events/model/error.hpp"
@@ -24,6 +25,7 @@ struct request_body {
   std::vector<std::string> domains;
   std::vector<std::string> accept_loss;
   std::string destination;
+  std::string operation_host; ///< of monitor: who is to be asked
   std::string mail_host;      ///< mailHost
   std::string source_host;    ///< source_mail_host
   std::string replica_server; ///< replicaServer
@@ -103,6 +105,7 @@ struct account_figures {
   bool kafka = false;
   /// Only where it was asked for: the mail server may hold an old copy in memory (R32); none: not known.
   std::optional<bool> loaded{};
+  std::optional<load_progress> load{}; ///< while a snapshot of it is loaded here
 };
 /// A node's answer about several accounts.
 struct node_figures {

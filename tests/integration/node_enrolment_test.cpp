@@ -78,6 +78,59 @@ BOOST_AUTO_TEST_CASE(a12_nor_does_one_whose_nodes_are_killed_while_it_is_made) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+/// Rows are counted where they are loaded, and told wherever somebody asks (DESIGN §4.5).
+BOOST_AUTO_TEST_CASE(p8_how_far_a_first_copy_is_is_told_by_whichever_node_is_asked) {
+  node_world world;
+  auto& source = world.at(0);
+  auto& destination = world.at(1);
+  const auto names = world.create_accounts(0, "shown", 2);
+  const auto enrol = [&](const std::string& name) {
+    const auto done = source.cli({"ha", "setAccountDestination", destination.name, "10", "accounts", name});
+    BOOST_TEST_CONTEXT(done.text) BOOST_REQUIRE(done.status == 0);
+    return done.operation();
+  };
+  const auto step = [&](const std::string& operation, const std::string& name) {
+    return boost::json::serialize(source.cli({"ha", "monitor", operation}).about(name));
+  };
+  const auto has = [](const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+  };
+  write_once(source, world.id_of(names[0])); // a row that can't be loaded there
+  auto locker = holds_back(destination);
+  const auto loads = enrol(names[0]);
+  const auto shows_rows = [&](const std::string& text) {
+    return has(text, R"("state":"loading")") && has(text, R"("reason":"0 of )") && has(text, " rows");
+  };
+  std::string told;
+  BOOST_TEST(eventually(patience, [&] { return shows_rows(told = step(loads, names[0])); }), told);
+  const auto from_there = [&] {
+    const auto answer = source.cli({"ha", "monitor", loads, destination.name});
+    told = answer.text;
+    return answer.status == 0 && shows_rows(told);
+  };
+  BOOST_TEST(eventually(patience, from_there), told);
+  const auto replica = [&] {
+    return boost::json::serialize(source.status(names[0]).at("replicas").as_array().at(0));
+  };
+  BOOST_TEST(eventually(patience,
+                        [&] {
+                          told = replica();
+                          return has(told, R"("rowsLoaded":0,"rowsTotal":)");
+                        }),
+             told);
+  locker.query("UNLOCK TABLES");
+  BOOST_REQUIRE(eventually(patience, [&] { return world.follows({names[0]}, 1, 0); }));
+  BOOST_TEST(!has(replica(), "rowsTotal"));
+
+  BOOST_REQUIRE(destination.node.stop());
+  const auto waits = enrol(names[1]);
+  const auto silent = destination.name + " didn't answer";
+  BOOST_TEST(eventually(patience, [&] { return has(told = step(waits, names[1]), silent); }), told);
+  const auto nobody = source.cli({"ha", "monitor", waits, destination.name});
+  BOOST_TEST(nobody.status == 1, nobody.text);
+  BOOST_TEST(nobody.says(silent + ": "), nobody.text);
+}
+
 /// Whoever made the topics had another number of partitions: the account was placed in one that isn't there,
 /// all of its mailstore's commits were held for partition_patience, and its copy never came.
 BOOST_AUTO_TEST_CASE(r3_no_account_is_placed_in_a_partition_that_is_not_there) {

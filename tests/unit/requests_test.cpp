@@ -133,6 +133,55 @@ BOOST_AUTO_TEST_CASE(r32_figures_come_with_what_their_node_found_of_its_volumes)
   }
 }
 
+/// Only the destination counts the rows of a first copy: whoever is asked has them from it.
+BOOST_AUTO_TEST_CASE(p8_the_rows_of_a_load_are_among_its_nodes_figures) {
+  node_figures told;
+  told.accounts.resize(2);
+  told.accounts[0].load = load_progress{120, 480, 1.5};
+  const auto read = parse_figures(write_figures(told));
+  BOOST_TEST_REQUIRE(read.has_value());
+  BOOST_TEST_REQUIRE(read->accounts.size() == 2u);
+  BOOST_TEST_REQUIRE(read->accounts[0].load.has_value());
+  BOOST_TEST(read->accounts[0].load->rows == 120u);
+  BOOST_TEST(read->accounts[0].load->total == 480u);
+  BOOST_TEST(read->accounts[0].load->seconds == 1.5);
+  BOOST_TEST(!read->accounts[1].load.has_value());
+  // A node of before doesn't say it.
+  const auto before =
+      parse_figures(R"({"figures":[{"account":"a","mailbox":7,"item":1,"number":2,"in_log":null,"fenced":0,)"
+                    R"("state":"loading","reason":"","lag":0.0,"kafka":true,"loaded":null}],"volumes":[],"control":3})");
+  BOOST_TEST_REQUIRE(before.has_value());
+  BOOST_TEST(!before->accounts.at(0).load.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(p8_a_replica_that_is_loaded_shows_its_rows_and_what_is_left) {
+  const auto shown = [](const load_progress& load) {
+    replica_status replica;
+    replica.figures = account_figures{};
+    replica.figures->state = "loading";
+    replica.figures->load = load;
+    account_status account;
+    account.replicas = {replica};
+    status_page page;
+    page.accounts = {account};
+    return write_status_reply(page).body;
+  };
+  const auto text = shown({120, 480, 1.5});
+  BOOST_TEST(text.find(R"("rowsLoaded":120,"rowsTotal":480,"secondsLeft":5)") != std::string::npos, text);
+  const auto begun = shown({0, 480, 1.5});
+  BOOST_TEST(begun.find(R"("rowsLoaded":0,"rowsTotal":480)") != std::string::npos, begun);
+  BOOST_TEST(begun.find("secondsLeft") == std::string::npos, begun);
+  BOOST_TEST(shown({0, 0, 1.5}).find("rows") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_node_that_monitor_is_to_ask_is_no_destination) {
+  const auto read = parse_request(
+      R"({"namespace":"ha","command":"monitor","parameters":{"operation":"op","operation_host":"m2"}})");
+  BOOST_TEST_REQUIRE(read.has_value());
+  BOOST_TEST(read->operation_host == "m2");
+  BOOST_TEST(read->destination == "");
+}
+
 /// A node that is behind would refuse by what was true a moment ago ("its first epoch isn't active yet").
 BOOST_AUTO_TEST_CASE(what_others_said_is_judged_by_control_as_they_knew_it) {
   control_view view(node_name("one"));

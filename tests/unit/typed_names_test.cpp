@@ -25,10 +25,12 @@ BOOST_FIXTURE_TEST_CASE(host_names_have_no_case, control_world) {
   body.destination = "MailStore2";
   body.mail_host = "MAILSTORE1";
   body.source_host = "mailstore3";
+  body.operation_host = "mailStore3";
   fold_node_names(body, state);
   BOOST_TEST(body.destination == two.value);
   BOOST_TEST(body.mail_host == one.value);
   BOOST_TEST(body.source_host == three.value);
+  BOOST_TEST(body.operation_host == three.value);
   BOOST_TEST(body.replica_server == "");
   BOOST_TEST(!why_no_such_node(body, state));
 }
