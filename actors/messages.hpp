@@ -26,7 +26,7 @@ struct slice_captured {
   settlement::slice_ptr check;
   gtid id;
   binlog_place end;
-  std::int64_t captured_us = 0;
+  std::int64_t committed_us = 0;
   std::shared_ptr<std::vector<row_change>> changes; ///< null: more than may be kept in memory (P7)
 };
 

@@ -161,6 +161,7 @@ void read_limits(config_file& file, limits_section& limits) {
       return bytes;
     });
     read_span(in, "guard", limits.guard, 10ms, 10min);
+    in.read_number("snapshot_rows_per_second", limits.snapshot_rows_per_second, 0, 10'000'000);
   });
 }
 

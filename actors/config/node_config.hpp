@@ -57,6 +57,8 @@ struct cluster_section {
 struct limits_section {
   std::uint64_t memory = 512ULL << 20;                       ///< bytes, at least 16 MiB
   std::chrono::milliseconds guard = std::chrono::seconds(2); ///< first lock to fence
+  std::uint32_t snapshot_rows_per_second =
+      50'000; ///< read here, of all snapshots together; 0: as fast as it goes
 };
 
 /// All three or none; none: the node's own material in state_dir, for loopback only.

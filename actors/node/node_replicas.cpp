@@ -39,6 +39,7 @@ result<void> node::start_replicas() {
   sending.sql = parts_->logged;
   sending.rules = parts_->rules;
   sending.max_message_bytes = max_message_bytes_;
+  sending.rows_per_second = parts_->config.limits.snapshot_rows_per_second;
   sending.report = say;
   parts_->snapshots = std::make_shared<snapshot_sender>(std::move(sending));
   if (auto started = parts_->snapshots->start(); !started)

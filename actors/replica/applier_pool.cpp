@@ -237,7 +237,7 @@ void applier_pool::finish_batches(worker& w, const apply_queue::taken& batch,
     for (const auto& e : batch.batches.at(i).events) {
       if (e.event->number > outcomes[i].applied)
         break;
-      lag = std::max<std::int64_t>(0, now - e.event->captured_us);
+      lag = std::max<std::int64_t>(0, now - e.event->committed_us);
       ++events;
       if (options_.observe_lag)
         options_.observe_lag(static_cast<double>(lag) / 1e6);

@@ -81,7 +81,7 @@ void account_actor::produce(slice_captured& slice) {
     slice_refused refused{slice.check, last_, why_too_large(slice.id)};
     return on(refused);
   }
-  transaction_event event{account_, term_, last_, slice.id, slice.captured_us, std::move(*slice.changes)};
+  transaction_event event{account_, term_, last_, slice.id, slice.committed_us, std::move(*slice.changes)};
   const bool holds = protected_;
   if (holds) {
     forget_settled();

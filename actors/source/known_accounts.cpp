@@ -8,6 +8,11 @@
 namespace understudy {
 namespace {
 
+/// What is read late, as behind a node that was down, was committed earlier than it's read (P8).
+std::int64_t committed_us(const sliced_transaction& transaction, std::int64_t now_us) {
+  return std::min(now_us, (std::int64_t{transaction.timestamp} + 1) * 1'000'000);
+}
+
 std::int64_t wall_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -182,7 +187,8 @@ std::shared_ptr<const void> known_accounts::on_slices(sliced_transaction& transa
     account->captured = true;
     account->sent = account->sent.next();
     tell(actor,
-         slice_captured{std::move(check), transaction.id, transaction.end, wall_us(), kept_changes(*slice)},
+         slice_captured{std::move(check), transaction.id, transaction.end,
+                        committed_us(transaction, wall_us()), kept_changes(*slice)},
          unit);
   }
   if (!unseen)

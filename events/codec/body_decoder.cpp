@@ -32,7 +32,7 @@ transaction_event read_transaction(const event_fields& f, const shape_lookup& sh
     e.id = *id;
   else
     f.failed().set("g", "isn't a GTID");
-  e.captured_us = f.number<std::int64_t>("c");
+  e.committed_us = f.number<std::int64_t>("c");
   e.changes = read_rows(f, shapes);
   return e;
 }

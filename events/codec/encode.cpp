@@ -54,7 +54,7 @@ private:
     head(wire::transaction);
     place(e.account, e.term, e.number);
     json_.field("g", e.id.text());
-    json_.field("c", e.captured_us);
+    json_.field("c", e.committed_us);
     rows_.write(e.changes);
   }
 

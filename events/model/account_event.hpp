@@ -27,8 +27,9 @@ struct transaction_event {
   epoch term;
   sequence number;
   gtid id;
-  /// When the source read it from its binlog: wall clock, µs since 1970; for lag figures only.
-  std::int64_t captured_us = 0;
+  /// When it was committed, by the source's wall clock, µs since 1970: when it was read from the binlog, or,
+  /// if that was later, the end of the second that the binlog names. For lag figures only.
+  std::int64_t committed_us = 0;
   std::vector<row_change> changes;
   bool operator==(const transaction_event&) const = default;
 };

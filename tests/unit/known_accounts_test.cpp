@@ -98,9 +98,10 @@ struct world {
     accounts->expect({account, mailbox_id(mailbox), partition_id(0), epoch(1), role, sequence(last), true,
                       std::move(known)});
   }
-  void capture(std::uint32_t mailbox) {
+  void capture(std::uint32_t mailbox, std::uint32_t timestamp = 0) {
     ++captured;
     sliced_transaction transaction;
+    transaction.timestamp = timestamp;
     transaction.id = id(captured);
     transaction.end = place(captured);
     transaction.slices.push_back({mailbox_id(mailbox), std::vector<row_change>(1)});
@@ -517,6 +518,19 @@ BOOST_AUTO_TEST_CASE(r11_behind_an_epoch_that_was_cut_off_elsewhere_numbers_go_o
   w.capture(1);
   BOOST_REQUIRE(w.settled(anna, 117));
   BOOST_TEST((w.produced<transaction_event>().back().number == sequence(117)));
+}
+
+/// Else a destination of a node that was down for an hour shows a lag of milliseconds.
+BOOST_AUTO_TEST_CASE(p8_what_is_read_late_was_committed_when_the_binlog_says) {
+  world w;
+  w.expect(anna, 1, account_role::source, 0);
+  w.capture(1, 1'766'000'000);
+  w.capture(1, std::numeric_limits<std::uint32_t>::max()); // by a clock that's ahead
+  BOOST_REQUIRE(w.produces(2));
+  const auto events = w.produced<transaction_event>();
+  BOOST_TEST(events.at(0).committed_us == 1'766'000'001'000'000);
+  BOOST_TEST(events.at(1).committed_us > 1'766'000'001'000'000);
+  BOOST_TEST(events.at(1).committed_us < std::int64_t{std::numeric_limits<std::uint32_t>::max()} * 1'000'000);
 }
 
 BOOST_AUTO_TEST_CASE(r11_what_landed_behind_the_cut_of_an_epoch_uses_up_no_number) {

@@ -37,6 +37,7 @@ BOOST_AUTO_TEST_CASE(absent_keys_have_the_defaults_of_design_8) {
   BOOST_CHECK(config->cluster.lease == 3s);
   BOOST_CHECK(config->cluster.retention == 168h);
   BOOST_TEST(config->limits.memory == 512ULL << 20);
+  BOOST_TEST(config->limits.snapshot_rows_per_second == 50'000U);
   BOOST_TEST(!config->mariadb.log_replica_updates);
   BOOST_TEST(config->tls.empty());
 }
