@@ -59,6 +59,7 @@ void applier_pool::stop() {
 }
 
 void applier_pool::open(account_placement where, replay_point at) {
+  where.volumes.reset(); // a snapshot's
   const std::lock_guard lock(mutex_);
   queue_.open(std::move(where), at);
 }
@@ -210,10 +211,26 @@ bool applier_pool::ready(worker& w) {
   return true;
 }
 
-void applier_pool::work(worker& w, const apply_queue::taken& batch) {
+/// As both hosts' are known now: a map that was kept while an account is followed would lack what was added
+/// since, and give a volume whose id is used again for another's.
+void applier_pool::know_volumes(std::vector<account_batch>& batches) const {
+  if (!options_.volumes)
+    return;
+  std::map<node_name, std::shared_ptr<const volume_map>> known;
+  for (auto& batch : batches) {
+    const auto source = options_.source_of(batch.where.account, batch.events.front().event->term);
+    const auto [found, is_new] = known.try_emplace(source);
+    if (is_new)
+      found->second = options_.volumes(source);
+    batch.where.volumes = found->second;
+  }
+}
+
+void applier_pool::work(worker& w, apply_queue::taken& batch) {
   if (!batch.batches.empty()) {
+    know_volumes(batch.batches);
     w.deadline = (clock::now() + options_.patience).time_since_epoch().count();
-    const auto outcomes = w.writes->apply(batch.batches);
+    auto outcomes = w.writes->apply(batch.batches);
     if (!outcomes) {
       // MariaDB away is nobody's fault: only what waits for a lock is told apart.
       if (!stopping_ && !sql_session::open(options_.sql)) {
@@ -228,8 +245,16 @@ void applier_pool::work(worker& w, const apply_queue::taken& batch) {
   finish_fences(w, {{}, batch.fences});
 }
 
+/// False: the account was closed meanwhile. Under the lock.
+bool applier_pool::finish(apply_outcome& outcome) {
+  const bool waits = outcome.stopped && outcome.stopped->retryable && queue_.wait(outcome, clock::now());
+  if (outcome.stopped)
+    outcome.stopped->retryable = waits; // else for good
+  return waits || queue_.finish(outcome);
+}
+
 void applier_pool::finish_batches(worker& w, const apply_queue::taken& batch,
-                                  const std::vector<apply_outcome>& outcomes) {
+                                  std::vector<apply_outcome>& outcomes) {
   const auto now = wall_us();
   std::uint64_t events = 0;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -247,7 +272,7 @@ void applier_pool::finish_batches(worker& w, const apply_queue::taken& batch,
     replay_point at;
     {
       const std::lock_guard lock(mutex_);
-      open = queue_.finish(outcomes[i]);
+      open = finish(outcomes[i]);
       awaited = closing_.contains(outcomes[i].account);
       if (open)
         at = queue_.applied(outcomes[i].account).value_or(replay_point{});
@@ -347,10 +372,9 @@ void applier_pool::finish_fences(worker& w, apply_queue::taken batch) {
       break; // the rows stay behind the fences, which are read again at the next start
   }
   for (const auto& [where, fence] : batch.fences) {
-    auto volumes = options_.volumes ? options_.volumes(fence.primary) : nullptr;
     {
       const std::lock_guard lock(mutex_);
-      queue_.finish_fence(where.account, fence, std::move(volumes));
+      queue_.finish_fence(where.account, fence);
     }
     free_closed(where.account);
   }

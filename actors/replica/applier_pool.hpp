@@ -27,9 +27,13 @@ public:
     std::chrono::seconds lock_wait{1};
 
     // Called on the pool's threads.
+    /// `stopped` is retryable while it's tried again.
     std::function<void(const apply_outcome&, replay_point applied, std::int64_t lag_us)> on_applied;
     /// Everything before the fence is committed.
     std::function<void(const account_id&, const queued_fence&)> on_fence;
+    /// The primary of that epoch; empty: control doesn't know it.
+    std::function<node_name(const account_id&, epoch)> source_of;
+    /// Asked for each batch; null function or answer: ids are the same on both sides.
     std::function<std::shared_ptr<const volume_map>(const node_name& source)> volumes;
     std::function<void(std::uint64_t)> observe_events;
     std::function<void(double)> observe_lag;
@@ -67,8 +71,10 @@ private:
   struct worker;
   void run(worker& w);
   bool ready(worker& w);
-  void work(worker& w, const apply_queue::taken& batch);
-  void finish_batches(worker& w, const apply_queue::taken& batch, const std::vector<apply_outcome>& outcomes);
+  void work(worker& w, apply_queue::taken& batch);
+  void know_volumes(std::vector<account_batch>& batches) const;
+  void finish_batches(worker& w, const apply_queue::taken& batch, std::vector<apply_outcome>& outcomes);
+  bool finish(apply_outcome& outcome);
   void finish_fences(worker& w, apply_queue::taken batch);
   void give_back(const apply_queue::taken& batch);
   result<sql_session*> positions(worker& w) const;

@@ -48,6 +48,7 @@ unsigned apply_queue::lane_of(const account_id& account) const {
 
 void apply_queue::open(account_placement where, replay_point at) {
   auto& s = slots_[where.account];
+  waiting_.erase(where.account);
   drop_queue(s);
   s.applied = s.taken = at;
   s.closed = s.stopped = false;
@@ -60,7 +61,7 @@ bool apply_queue::close(const account_id& account) {
     return true;
   drop_queue(*s);
   if (s->in_flight.empty()) {
-    slots_.erase(account);
+    erase(account);
     return true;
   }
   s->closed = true;
@@ -193,9 +194,22 @@ void apply_queue::land(slot& s) {
   s.in_flight.clear();
 }
 
+void apply_queue::put_back(slot& s) {
+  s.queued_bytes += s.flight_bytes;
+  s.flight_bytes = 0;
+  fences_ += static_cast<std::size_t>(std::ranges::count_if(s.in_flight, is_fence));
+  s.queue.splice(s.queue.begin(), s.in_flight);
+  s.taken = s.applied;
+}
+
+void apply_queue::erase(const account_id& account) {
+  slots_.erase(account);
+  waiting_.erase(account);
+}
+
 bool apply_queue::settle(const account_id& account, slot& s) {
   if (s.closed) {
-    slots_.erase(account);
+    erase(account);
     return false;
   }
   make_ready(account, s);
@@ -206,6 +220,7 @@ bool apply_queue::finish(const apply_outcome& outcome) {
   auto* s = find(outcome.account);
   invariant(s && !s->in_flight.empty(), "an account's batch ends once");
   land(*s);
+  waiting_.erase(outcome.account);
   s->alone = false;
   s->not_before = {};
   if (outcome.stopped) {
@@ -221,13 +236,35 @@ bool apply_queue::finish(const apply_outcome& outcome) {
   return settle(outcome.account, *s);
 }
 
-bool apply_queue::finish_fence(const account_id& account, const queued_fence& fence,
-                               std::shared_ptr<const volume_map> volumes) {
+bool apply_queue::wait(const apply_outcome& outcome, time_point now) {
+  auto* s = find(outcome.account);
+  invariant(s && !s->in_flight.empty(), "an account's batch ends once");
+  const auto is_applied = [&](const queued_item& item) { return behind(item).number <= outcome.applied; };
+  if (is_applied(s->in_flight.front()))
+    waiting_.erase(outcome.account); // what it waited for before has come
+  const auto since = waiting_.try_emplace(outcome.account, now).first->second;
+  if (s->closed || now - since >= limits_.volume_wait)
+    return false;
+  while (!s->in_flight.empty() && is_applied(s->in_flight.front())) {
+    const auto size = bytes_of_item(s->in_flight.front());
+    s->flight_bytes -= size;
+    bytes_ -= size;
+    --events_;
+    s->applied = behind(s->in_flight.front());
+    s->in_flight.pop_front();
+  }
+  put_back(*s);
+  s->alone = false;
+  s->not_before = now + limits_.again;
+  make_ready(outcome.account, *s);
+  return true;
+}
+
+bool apply_queue::finish_fence(const account_id& account, const queued_fence& fence) {
   auto* s = find(account);
   invariant(s && !s->in_flight.empty(), "an account's fence ends once");
   land(*s);
   s->applied = {fence.term, fence.cut, fence.offset.next()};
-  s->where.volumes = std::move(volumes);
   return settle(account, *s);
 }
 
@@ -236,17 +273,10 @@ std::vector<account_id> apply_queue::give_back(const taken& batch, time_point no
   const auto one = [&](const account_id& account, bool was_fence) {
     auto* s = find(account);
     invariant(s && !s->in_flight.empty(), "a batch is given back once");
-    s->queued_bytes += s->flight_bytes;
-    s->flight_bytes = 0;
-    while (!s->in_flight.empty()) {
-      fences_ += is_fence(s->in_flight.back());
-      s->queue.push_front(std::move(s->in_flight.back()));
-      s->in_flight.pop_back();
-    }
-    s->taken = s->applied;
+    put_back(*s);
     if (s->closed) {
       drop_queue(*s);
-      slots_.erase(account);
+      erase(account);
       closed.push_back(account);
       return;
     }
@@ -289,13 +319,13 @@ std::optional<replay_point> apply_queue::applied(const account_id& account) cons
 
 bool apply_queue::is_stuck(const account_id& account) const {
   const auto* s = find(account);
-  return s && s->alone;
+  return s && (s->alone || waiting_.contains(account));
 }
 
 std::vector<account_id> apply_queue::delayed() const {
   std::vector<account_id> out;
   for (const auto& [account, s] : slots_)
-    if (s.alone && !s.queue.empty())
+    if (!s.queue.empty() && is_stuck(account))
       out.push_back(account);
   return out;
 }

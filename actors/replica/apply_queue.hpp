@@ -59,6 +59,9 @@ public:
     std::chrono::milliseconds overdue{100};
     /// An account that met a lock is tried again after this pause.
     std::chrono::milliseconds again{1000};
+    /// An event that names a volume which isn't known here is tried again for so long, or its account stops:
+    /// hosts announce a new one within 30 s (announcement_pause in actors/supervisor/supervisor.cpp).
+    std::chrono::milliseconds volume_wait{60'000};
   };
 
   struct taken {
@@ -89,8 +92,11 @@ public:
   /// free now).
   bool finish(const apply_outcome& outcome);
   /// The fence's turn came and the position row says so.
-  bool finish_fence(const account_id& account, const queued_fence& fence,
-                    std::shared_ptr<const volume_map> volumes);
+  bool finish_fence(const account_id& account, const queued_fence& fence);
+  /// The applier stopped at an event that may pass later (`stopped` is retryable): what it applied is done,
+  /// the rest is tried again after a pause, beside others. False: nothing was changed, and finish() is due:
+  /// it has waited for long enough, or the account was closed.
+  bool wait(const apply_outcome& outcome, time_point now);
   /// The batch wasn't done in good time: its accounts are tried alone from now on, after a pause.
   /// Returns accounts that were closed meanwhile.
   std::vector<account_id> give_back(const taken& batch, time_point now);
@@ -104,9 +110,9 @@ public:
   std::optional<replay_point> applied(const account_id& account) const;
   /// The last number that was read and accepted, applied or not.
   std::optional<sequence> read_up_to(const account_id& account) const;
-  /// It met a lock, and hasn't got past it yet.
+  /// It met a lock, or waits for a volume, and hasn't got past it yet.
   bool is_stuck(const account_id& account) const;
-  /// Accounts that wait because of a lock and have something queued.
+  /// Those of them that have something queued.
   std::vector<account_id> delayed() const;
   /// The account with the most bytes queued that no applier has; nothing: none.
   std::optional<std::pair<account_id, std::size_t>> largest() const;
@@ -135,6 +141,8 @@ private:
   void make_ready(const account_id& account, slot& s);
   void drop_queue(slot& s);
   void land(slot& s);
+  void put_back(slot& s);
+  void erase(const account_id& account);
   bool settle(const account_id& account, slot& s);
   bool gathers(unsigned lane, time_point now) const;
   /// Since when a lane may serve the first one's accounts.
@@ -143,6 +151,7 @@ private:
 
   limits limits_;
   std::unordered_map<account_id, slot> slots_;
+  std::unordered_map<account_id, time_point> waiting_; ///< for a volume, since when: few, and none at rest
   std::vector<std::deque<account_id>> lanes_;
   std::vector<time_point> next_batch_; ///< by lane: not before, while it gathers
   std::size_t fences_ = 0;             ///< queued

@@ -88,7 +88,13 @@ void replica::begin_at(const account_placement& where, const replay_point& at) {
 
 void replica::on(const events_applied& applied) {
   show(applied.at);
-  around_->board().change(account_, [&](replica_board::entry& e) { e.now.lag_us = applied.lag_us; });
+  if (applied.stopped && applied.stopped->retryable)
+    return show_waiting(applied.stopped->what);
+  around_->board().change(account_, [&](replica_board::entry& e) {
+    e.now.lag_us = applied.lag_us;
+    if (phase_ == phase::ready)
+      e.now.reason.clear(); // what it waited for
+  });
   if (!applied.stopped)
     return;
   around_->reader().hold(account_, applied.stopped->what);
@@ -263,6 +269,20 @@ void replica::become(phase next, const std::string& reason) {
     e.now.state = state;
     e.now.reason = reason;
   });
+}
+
+/// It is told again with each attempt: the log says it once.
+void replica::show_waiting(const std::string& why) {
+  if (phase_ != phase::ready)
+    return;
+  const auto reason = fmt::format("{}; it is tried again", why);
+  bool is_new = false;
+  around_->board().change(account_, [&](replica_board::entry& e) {
+    is_new = e.now.reason != reason;
+    e.now.reason = reason;
+  });
+  if (is_new)
+    around_->say(log_level::warning, fmt::format("account {}: {}", account_, reason));
 }
 
 void replica::show(const replay_point& at) {

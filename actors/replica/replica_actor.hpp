@@ -46,6 +46,7 @@ private:
   void await_nothing();
   void become(phase next, const std::string& reason = {});
   void show(const replay_point& at);
+  void show_waiting(const std::string& why);
 
   caf::event_based_actor* self_;
   std::shared_ptr<replica_services> around_;

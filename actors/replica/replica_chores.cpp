@@ -199,6 +199,7 @@ void replica_services::report_watched(partition_id partition, const std::shared_
   });
 }
 
+/// Without volumes, which are looked up for each batch.
 account_placement replica_services::placement(const account_id& account,
                                               const stored_replicas::replica& found) const {
   account_placement where;
@@ -206,9 +207,6 @@ account_placement replica_services::placement(const account_id& account,
   where.mailbox = found.row.mailbox;
   where.group = found.group;
   where.index_volume = index_volume_;
-  const auto decided = options_.decisions->about(account);
-  if (const auto* term = decided.terms ? decided.terms->find(found.row.term) : nullptr)
-    where.volumes = volumes_of(term->primary);
   return where;
 }
 

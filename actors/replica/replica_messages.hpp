@@ -29,7 +29,7 @@ struct replica_located {
 struct events_applied {
   replay_point at;
   std::int64_t lag_us = 0;
-  std::optional<error> stopped;
+  std::optional<error> stopped; ///< retryable: the appliers try it again
 };
 
 /// Everything before the fence is committed.

@@ -140,7 +140,7 @@ void replica_reader::relieve(clock::time_point now) {
     }
   };
   for (const auto& account : options_.pool->delayed())
-    park(account, "its rows are locked here");
+    park(account, "its rows are locked here, or it waits for a volume");
   std::size_t waiting = 0;
   for (auto& [partition, r] : readings_)
     waiting += r.waiting_bytes();

@@ -42,7 +42,12 @@ void replica_services::make_pool() {
   o.on_fence = [this](const account_id& account, const queued_fence& fence) {
     tell(account, fence_turn{fence});
   };
-  o.volumes = [this](const node_name& source) { return volumes_of(source); };
+  o.source_of = [this](const account_id& account, epoch term) {
+    const auto decided = options_.decisions->about(account);
+    const auto* known = decided.terms ? decided.terms->find(term) : nullptr;
+    return known ? known->primary.get() : node_name{};
+  };
+  o.volumes = options_.volumes;
   o.observe_events = options_.observe.applied;
   o.observe_lag = options_.observe.lag;
   o.observe_batch = options_.observe.batch;

@@ -52,8 +52,8 @@ public:
     unsigned appliers = 2;
     unsigned loaders = 2;
     std::shared_ptr<const decision_source> decisions;
-    /// Volume numbers of that node's mailstore to ours; null = the same. Called on appliers' and loaders'
-    /// threads.
+    /// Volume numbers of that node's mailstore to ours, as they are known now; null = the same. Called on
+    /// appliers' and loaders' threads, for each batch.
     std::function<std::shared_ptr<const volume_map>(const node_name& source)> volumes;
     /// A load without a new chunk for so long is given up.
     std::chrono::milliseconds load_patience{60'000};

@@ -15,7 +15,8 @@ namespace {
 
 /// Retries of what failed and deadlines are looked at so often.
 constexpr std::chrono::milliseconds supervisor_tick{250};
-/// Between two looks at whether what this node announced of itself is still so.
+/// Between two looks at whether what this node announced of itself is still so: well below what a replica
+/// waits for a volume that it doesn't know (apply_queue::limits::volume_wait).
 constexpr std::chrono::seconds announcement_pause{30};
 /// An operation is stored whole, with all its accounts: of 20,000 that is 4 MB, and each account's end
 /// changes it. So storing takes a twentieth of the time, and a restart folds a little more of the log again.

@@ -55,9 +55,11 @@ struct account_batch {
 
 struct apply_outcome {
   account_id account;
-  sequence applied;             ///< what understudy.replica holds now
-  kafka_offset next;            ///< as stored with it; -1 = unknown (nothing applied in this call)
-  std::optional<error> stopped; ///< the account goes no further: names event, table, key and images
+  sequence applied;  ///< what understudy.replica holds now
+  kafka_offset next; ///< as stored with it; -1 = unknown (nothing applied in this call)
+  /// The account goes no further: names event, table, key and images. Retryable: the event after `applied`
+  /// names a volume that isn't in the batch's placement; it may be with the next.
+  std::optional<error> stopped;
 };
 
 /// Figures for metrics and tests; readable from any thread.

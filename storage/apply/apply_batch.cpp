@@ -201,9 +201,13 @@ apply_batch::attempt_result apply_batch::attempt(const std::vector<share>& share
                               {options.rows_per_statement, options.bytes_per_statement,
                                static_cast<std::size_t>(state_.session.max_packet()), in_order});
   attempt_result refused;
-  for (const auto& [account, number, why] : made.refused)
-    refused.offenders.emplace_back(shares[account].account,
-                                   error{fmt::format("sequence {}: {}", number, why.what), why.todo});
+  for (const auto& [index, number, why, may_pass] : made.refused) {
+    auto* account = shares[index].account;
+    // What comes before it is applied first: then it's the first itself.
+    const bool waits = may_pass && number == account->left.front()->event->number;
+    refused.offenders.emplace_back(account,
+                                   error{fmt::format("sequence {}: {}", number, why.what), why.todo, waits});
+  }
   if (!refused.offenders.empty())
     return refused;
   apply_transaction transaction(state_.session, state_.flags, works);
@@ -248,8 +252,11 @@ apply_batch::verdict apply_batch::next_step() {
     return next == accounts_.end() ? verdict::committed : apply_alone(*next);
   }
   const auto tried = attempt(together, false);
-  for (const auto& offender : tried.offenders)
-    alone_.insert(offender.first);
+  for (const auto& [account, why] : tried.offenders)
+    if (why.retryable) // no other attempt of this call, and no look at the tables, would tell more
+      account->outcome.stopped = why;
+    else
+      alone_.insert(account);
   return tried.what;
 }
 

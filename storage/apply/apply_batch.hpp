@@ -50,7 +50,8 @@ private:
   enum class verdict { committed, look_again, failed };
   struct attempt_result {
     verdict what = verdict::failed;
-    std::vector<std::pair<progress*, error>> offenders; ///< of `failed`: never empty
+    /// Of `failed`: never empty. Retryable: the account's first event waits for what may be known soon.
+    std::vector<std::pair<progress*, error>> offenders;
   };
 
   result<void> read_positions();

@@ -11,6 +11,7 @@
 #include <map>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 namespace understudy {
 namespace {
@@ -137,7 +138,8 @@ std::size_t planner::measure(planned_row& row) const {
 void planner::plan_account(std::uint32_t account) {
   const auto first_row = plan_.rows.size();
   const auto refuse = [&](sequence number, error why) {
-    plan_.refused.push_back({account, number, std::move(why)});
+    const bool may_pass = std::exchange(why.retryable, false);
+    plan_.refused.push_back({account, number, std::move(why), may_pass});
     plan_.rows.resize(first_row);
   };
   change_order order(links_, plan_.rows, limits_.in_order);

@@ -66,7 +66,9 @@ struct planned_statement {
 struct planned_refusal {
   std::uint32_t account = 0;
   sequence number; ///< the event that can't be planned
-  error why;
+  error why;       ///< never retryable: whoever looks nothing up again can only give up
+  /// Nothing is wrong with the event: the volume that it names may be known with the next look-up.
+  bool may_pass = false;
 };
 
 struct apply_plan {

@@ -26,7 +26,8 @@ std::optional<std::uint64_t> as_number(const std::string& text) {
 tl::unexpected<error> unknown_volume(const row_change& change, std::uint16_t column, std::uint64_t volume) {
   return failure(fmt::format("column {} of {} names volume {} of the source, which has no counterpart here",
                              change.table->columns[column].name, change.table->table, volume),
-                 "create the volume with the same name and path on this host, then run restartReplicas");
+                 "create the volume with the same name and path on this host, then run restartReplicas",
+                 true);
 }
 
 /// A volume's id as a number or as decimal text; other text addresses a blob in another way and is kept.

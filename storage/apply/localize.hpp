@@ -9,7 +9,8 @@
 namespace understudy {
 
 /// Null = nothing of the change concerns this host (an update of left-out columns only). Errors: a volume
-/// that isn't mapped, an insert that lacks a column, an update or remove without its key.
+/// that isn't mapped (retryable: it may be known soon), an insert that lacks a column, an update or remove
+/// without its key.
 result<std::unique_ptr<planned_row>> localize(const row_change& change,
                                               std::shared_ptr<const destination_table> target,
                                               const account_placement& where);

@@ -17,7 +17,8 @@ struct account_placement {
   std::uint32_t group = 0;        ///< number of the local group database, kept in the registry row
   std::uint64_t index_volume = 0; ///< the host's current index volume; used where the profile says so
   /// Null: ids are the same on both sides (one host's own data, tests). A volume that isn't in it has no
-  /// counterpart here, so a row that names it stops its account.
+  /// counterpart here as far as is known: a row that names it waits, and stops its account in the end. Not
+  /// kept between batches: volumes are added, and their ids used again, while accounts are followed.
   std::shared_ptr<const volume_map> volumes;
 };
 

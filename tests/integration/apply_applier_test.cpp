@@ -384,6 +384,33 @@ BOOST_AUTO_TEST_CASE(m02_a_column_that_is_missing_here_stops_the_account_and_hea
   check_same(pair, replicated_pair::account());
 }
 
+BOOST_AUTO_TEST_CASE(p6_a_volume_that_is_not_known_yet_is_told_from_what_fails_for_good) {
+  several all(1);
+  auto& pair = all.pair;
+  all.deliver(7, 500);
+  all.deliver(8, 500);
+  pair.source().query("INSERT INTO mboxgroup7.mail_item(mailbox_id,id,type,folder_id,date,size,locator,"
+                      "mod_metadata,mod_content) VALUES (7,501,5,2,0,0,'77',1,1)");
+  all.deliver(8, 501);
+  auto batches = pair.capture();
+  auto outcomes = need(pair.writer().apply(batches));
+  BOOST_REQUIRE(outcomes[0].stopped);
+  BOOST_TEST(outcomes[0].stopped->retryable);
+  check_says(*outcomes[0].stopped, {"sequence 2", "volume 77"});
+  BOOST_TEST((outcomes[0].applied == sequence(1)));
+  BOOST_TEST((outcomes[1].applied == sequence(2)));
+  // Tried again each second: that reads no tables.
+  const auto solo = pair.writer().counters().solo.load();
+  outcomes = need(pair.writer().apply({batches[0]}));
+  BOOST_REQUIRE(outcomes[0].stopped);
+  BOOST_TEST(outcomes[0].stopped->retryable);
+  BOOST_TEST(pair.writer().counters().solo.load() == solo);
+  batches[0].where.volumes = std::make_shared<const volume_map>(volume_map{{77, 5}});
+  outcomes = need(pair.writer().apply({batches[0]}));
+  BOOST_TEST(!outcomes[0].stopped.has_value());
+  BOOST_TEST(pair.destination().value("SELECT locator FROM mboxgroup3.mail_item WHERE id=501") == "5");
+}
+
 BOOST_AUTO_TEST_CASE(a06_a_trigger_on_a_replicated_table_is_refused_by_name) {
   several all(0);
   auto& pair = all.pair;

@@ -197,6 +197,50 @@ BOOST_AUTO_TEST_CASE(p6_a_poison_event_stops_its_account_until_it_is_healed) {
   BOOST_TEST(eventually(world.patience, [&] { return world.figures(anna).state == "ready"; }));
 }
 
+BOOST_AUTO_TEST_CASE(p6_a_volume_that_is_added_while_an_account_is_followed_stops_nobody) {
+  replica_world world;
+  world.know_volumes({{1, 1}, {2, 2}, {3, 3}});
+  const auto anna = world.account(7);
+  world.restart({anna});
+  world.initialise(anna);
+  const auto mailbox = world.figures(anna).mailbox.value;
+  const auto deliver_to = [&](unsigned volume, unsigned item) {
+    world.pair.source().query(
+        fmt::format("INSERT INTO mboxgroup7.mail_item(mailbox_id,id,type,folder_id,date,size,locator,"
+                    "mod_metadata,mod_content) VALUES (7,{},5,2,0,0,'{}',1,1)",
+                    item, volume));
+    world.log->pump();
+  };
+  const auto locator = [&](unsigned item) {
+    return world.pair.destination().value(
+        fmt::format("SELECT locator FROM mboxgroup{}.mail_item WHERE mailbox_id={} AND id={}",
+                    (mailbox - 1) % 100 + 1, mailbox, item));
+  };
+  deliver_to(1, 500);
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(locator(500) == "1");
+  world.know_volumes({{1, 1}, {7, 9}});
+  deliver_to(7, 501);
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(locator(501) == "9");
+  world.know_volumes({{1, 1}, {7, 4}}); // its id was used again
+  deliver_to(7, 502);
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(locator(502) == "4");
+  // The first event that names it is here before it is announced.
+  deliver_to(8, 503);
+  BOOST_REQUIRE(eventually(world.patience, [&] {
+    return world.figures(anna).reason.find("names volume 8 of the source") != std::string::npos;
+  }));
+  BOOST_TEST(world.figures(anna).state == "ready");
+  BOOST_TEST((world.figures(anna).applied < world.log->last(anna)));
+  world.know_volumes({{1, 1}, {7, 4}, {8, 6}});
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(locator(503) == "6");
+  BOOST_TEST(eventually(world.patience, [&] { return world.figures(anna).reason.empty(); }));
+  BOOST_TEST(world.stopped_of(anna, false) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(c01_an_account_whose_events_were_purged_asks_for_a_snapshot_and_gets_well) {
   replica_world world;
   const auto anna = world.account(7, 0);

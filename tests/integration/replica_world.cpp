@@ -193,8 +193,12 @@ void replica_world::promote(const account_id& account, kafka_offset decision, co
   side->control_folded(decision.next());
 }
 
-void replica_world::restart(const std::vector<account_id>& accounts, std::size_t memory_limit) {
-  side.reset();
+void replica_world::know_volumes(volume_map ids) {
+  const std::lock_guard lock(mutex);
+  volumes = std::make_shared<const volume_map>(std::move(ids));
+}
+
+replica_side::options replica_world::options(std::size_t memory_limit) {
   replica_side::options options;
   options.system = system.get();
   options.supervisor = supervisor;
@@ -205,10 +209,19 @@ void replica_world::restart(const std::vector<account_id>& accounts, std::size_t
   options.memory_limit = memory_limit;
   options.decisions = board;
   options.load_patience = std::chrono::seconds(20);
+  options.volumes = [this](const node_name&) {
+    const std::lock_guard lock(mutex);
+    return volumes;
+  };
   options.observe.report = [](log_level, const std::string& text) {
     fmt::print(stderr, "replica: {}\n", text);
   };
-  side = std::make_unique<replica_side>(std::move(options));
+  return options;
+}
+
+void replica_world::restart(const std::vector<account_id>& accounts, std::size_t memory_limit) {
+  side.reset();
+  side = std::make_unique<replica_side>(options(memory_limit));
   need(side->start());
   for (const auto& id : accounts)
     side->follow({id, id.value, log->partition(id), epoch(1), false});

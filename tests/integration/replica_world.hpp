@@ -67,6 +67,10 @@ public:
   /// Ends the replica side, if one runs, and starts one that follows these accounts.
   void restart(const std::vector<account_id>& accounts, std::size_t memory_limit = std::size_t{64} << 20);
   void stop() { side.reset(); }
+  /// Of the replica side that restart() starts.
+  replica_side::options options(std::size_t memory_limit = std::size_t{64} << 20);
+  /// What is known from now on of the source's volumes; before: ids are the same.
+  void know_volumes(volume_map ids);
   /// Asks for a first copy, sends it, and waits until it's loaded.
   /// The next marker of the account is met.
   bool watch(const account_id& account);
@@ -96,6 +100,7 @@ public:
   account_handle source_account; ///< stands for the source's
 
   std::mutex mutex; ///< of the next
+  std::shared_ptr<const volume_map> volumes;
   std::vector<fence_applied> fences;
   std::vector<replica_loaded> loaded;
   std::vector<replica_stopped> stopped;

@@ -82,6 +82,7 @@ BOOST_AUTO_TEST_CASE(volumes_are_mapped_and_the_index_is_this_hosts_own) {
   row = localize(change, target, where);
   BOOST_REQUIRE(!row);
   BOOST_TEST(row.error().what.find("volume 77") != std::string::npos);
+  BOOST_TEST(row.error().retryable); // its host may have yet to announce it
 }
 
 BOOST_AUTO_TEST_CASE(where_no_volume_has_a_counterpart_a_row_that_names_one_is_refused) {

@@ -35,6 +35,11 @@ struct queue_of_two {
     return queue.finish({account, sequence(applied), kafka_offset(static_cast<std::int64_t>(applied * 10)),
                          stopped ? std::optional(error{"poison", {}, false}) : std::nullopt});
   }
+  bool wait(const account_id& account, std::uint64_t applied) {
+    return queue.wait({account, sequence(applied), kafka_offset(static_cast<std::int64_t>(applied * 10)),
+                       error{"volume 7 has no counterpart", {}, true}},
+                      now);
+  }
 };
 
 } // namespace
@@ -91,7 +96,7 @@ BOOST_FIXTURE_TEST_CASE(f01_a_fence_has_its_turn_when_everything_before_it_is_ap
   const auto at = queue.take(0, now);
   BOOST_REQUIRE(at.fences.size() == 1u);
   BOOST_TEST(at.batches.empty());
-  queue.finish_fence(anna, fence, nullptr);
+  queue.finish_fence(anna, fence);
   BOOST_TEST((queue.applied(anna) == replay_point{epoch(2), sequence(2), kafka_offset(31)}));
   BOOST_TEST(queue.take(0, now).batches.at(0).events.front().event->number.value == 3u);
 }
@@ -153,6 +158,71 @@ BOOST_FIXTURE_TEST_CASE(p6_a_poison_event_stops_its_account_alone_until_it_is_op
   queue.open({anna, mailbox_id(1), 1, 0, nullptr}, {epoch(1), sequence(1), kafka_offset(10)});
   push(anna, 2, 2);
   BOOST_TEST(queue.take(0, now).batches.size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(p6_an_account_that_waits_for_a_volume_is_tried_again_and_holds_up_nobody,
+                        queue_of_two) {
+  push(anna, 1, 3);
+  push(bert, 1, 1);
+  queue.take(0, now);
+  BOOST_TEST(wait(anna, 1));
+  finish(bert, 1);
+  BOOST_TEST((queue.applied(anna) == replay_point{epoch(1), sequence(1), kafka_offset(10)}));
+  BOOST_TEST((queue.read_up_to(anna) == sequence(3)));
+  BOOST_TEST(queue.bytes() == 200u);
+  BOOST_TEST(queue.waiting_events() == 2u);
+  BOOST_TEST(queue.is_stuck(anna));
+  BOOST_TEST((queue.delayed() == std::vector{anna}));
+  push(bert, 2, 2);
+  const auto others = queue.take(0, now);
+  BOOST_REQUIRE(others.batches.size() == 1u);
+  BOOST_TEST((others.batches[0].where.account == bert));
+  finish(bert, 2);
+  BOOST_TEST(queue.take(0, now).empty());
+  BOOST_TEST((queue.next_try(0) == now + 1000ms));
+  push(bert, 3, 3);
+  const auto again = queue.take(0, now + 1000ms); // it needs no transaction of its own
+  BOOST_REQUIRE(again.batches.size() == 2u);
+  const auto& hers = again.batches[again.batches[0].where.account == anna ? 0 : 1];
+  BOOST_TEST((hers.at->applied == sequence(1)));
+  BOOST_TEST(hers.events.front().event->number.value == 2u);
+  finish(bert, 3);
+  finish(anna, 3);
+  BOOST_TEST(!queue.is_stuck(anna));
+  BOOST_TEST(queue.bytes() == 0u);
+}
+
+BOOST_FIXTURE_TEST_CASE(p6_an_account_stops_when_its_volume_has_not_come_for_longer_than_an_announcement,
+                        queue_of_two) {
+  const auto try_at = [&](std::chrono::milliseconds when, std::uint64_t applied) {
+    now = apply_queue::time_point(when);
+    BOOST_REQUIRE(queue.take(0, now).batches.size() == 1u);
+    return wait(anna, applied);
+  };
+  push(anna, 1, 2);
+  BOOST_TEST(try_at(0s, 0));
+  BOOST_TEST(try_at(31s, 0)); // the announcement's pause and something more
+  BOOST_TEST(try_at(50s, 1)); // that volume has come, and the next event names another one
+  BOOST_TEST(try_at(109s, 1));
+  BOOST_TEST(!try_at(110s, 1));
+  finish(anna, 1, true);
+  BOOST_TEST(queue.take(0, now + 10s).empty());
+  BOOST_TEST(!queue.is_stuck(anna));
+  BOOST_TEST((queue.applied(anna) == replay_point{epoch(1), sequence(1), kafka_offset(10)}));
+  queue.open({anna, mailbox_id(1), 1, 0, nullptr}, {epoch(1), sequence(1), kafka_offset(10)});
+  push(anna, 2, 2);
+  BOOST_TEST(try_at(111s, 1)); // it was told to try again
+}
+
+BOOST_FIXTURE_TEST_CASE(an_account_that_is_closed_while_its_applier_has_it_waits_for_no_volume,
+                        queue_of_two) {
+  push(anna, 1, 1);
+  queue.take(0, now);
+  BOOST_TEST(!queue.close(anna));
+  BOOST_TEST(!wait(anna, 0));
+  BOOST_TEST(!finish(anna, 0, true));
+  BOOST_TEST(queue.close(anna));
+  BOOST_TEST(queue.bytes() == 0u);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_closed_account_is_free_when_its_applier_is_done, queue_of_two) {
