@@ -183,11 +183,16 @@ void replica::on(load_ended& ended) {
               replica_loaded{account_, ended.met.marker.id, ended.met.then.number, ended.met.marker.request});
 }
 
+/// It may be paused by now, or have stopped: then it isn't the missing shape alone that holds it.
 void replica::on(const shape_searched& searched) {
-  if (searched.found)
-    around_->reader().release(account_);
-  else
+  if (phase_ != phase::ready)
+    return;
+  if (!searched.found)
     stop(searched.found.error(), false);
+  else if (paused_)
+    around_->reader().hold(account_, paused_reason);
+  else
+    around_->reader().release(account_);
 }
 
 void replica::on(const want_snapshot& wanted) {

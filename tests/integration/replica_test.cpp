@@ -1,4 +1,5 @@
 // A replica from its first copy on: follows, survives restarts and redelivery, is parked, loses its log.
+#include "actors/replica/replica_actor.hpp"
 #include "events/log/topic_names.hpp"
 #include "events/log/topics.hpp"
 #include "tests/integration/log_cuts.hpp"
@@ -239,6 +240,44 @@ BOOST_AUTO_TEST_CASE(p6_a_volume_that_is_added_while_an_account_is_followed_stop
   BOOST_TEST(locator(503) == "6");
   BOOST_TEST(eventually(world.patience, [&] { return world.figures(anna).reason.empty(); }));
   BOOST_TEST(world.stopped_of(anna, false) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(c03_a_replica_that_is_paused_while_it_searches_for_a_shape_stays_paused) {
+  replica_world world;
+  const auto anna = world.account(7);
+  const auto bert = world.account(8);
+  world.restart({anna, bert});
+  world.initialise(anna);
+  world.initialise(bert);
+  world.stop();
+  const auto services = std::make_shared<replica_services>(world.options());
+  BOOST_REQUIRE(services->start(services).has_value());
+  for (const auto& account : {anna, bert})
+    services->follow({account, account.value, world.log->partition(account), epoch(1), false});
+  services->control_folded();
+  const auto figures = [&](const account_id& account) {
+    return services->board().figures_of(account).value_or(replica_side::figures{});
+  };
+  BOOST_REQUIRE(eventually(world.patience,
+                           [&] { return figures(anna).state == "ready" && figures(bert).state == "ready"; }));
+  const auto actor = services->board().actor_of(anna);
+  const auto at = services->pool().applied(anna);
+  BOOST_REQUIRE(at.has_value());
+  tell(actor, pause_replica{});
+  tell(actor, shape_searched{}); // found
+  tell(actor, events_applied{*at, 12345, {}});
+  BOOST_REQUIRE(eventually(world.patience, [&] { return figures(anna).lag_us == 12345; }));
+  BOOST_TEST(figures(anna).state == "paused");
+  world.deliver_mail(7, 500, 510);
+  world.deliver_mail(8, 500, 510);
+  BOOST_REQUIRE(eventually(world.patience, [&] { return figures(bert).applied == world.log->last(bert); }));
+  BOOST_TEST((figures(anna).applied == at->number));
+  services->stop();
+  world.restart({anna, bert}); // and why it stands still is stored
+  BOOST_TEST(eventually(world.patience, [&] { return world.figures(anna).state == "paused"; }));
+  world.side->resume(anna);
+  BOOST_REQUIRE(world.applied(anna));
+  BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
 }
 
 BOOST_AUTO_TEST_CASE(c01_an_account_whose_events_were_purged_asks_for_a_snapshot_and_gets_well) {
