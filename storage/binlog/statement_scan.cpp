@@ -94,10 +94,11 @@ private:
   bool dot_ = false;
 };
 
-/// A statement's words with their lower-case forms.
+/// A statement's words, and in lower case those that may be keywords: what is quoted is a name, whatever it
+/// says.
 struct words {
   std::vector<statement_word> list;
-  std::vector<std::string> low;
+  std::vector<std::string> low; ///< of a quoted one: empty
   bool has(std::string_view word) const { return std::find(low.begin(), low.end(), word) != low.end(); }
   std::string_view at(std::size_t i) const { return i < low.size() ? std::string_view(low[i]) : ""; }
 };
@@ -120,8 +121,6 @@ bool alters_rows(const words& w) {
   for (std::size_t i = 0; i < w.low.size(); ++i) {
     const auto word = w.at(i);
     const auto next = w.at(i + 1);
-    if (w.list[i].quoted)
-      continue;
     if (is_one_of(word, {"modify", "change", "convert", "exchange", "truncate", "import", "discard", "rename",
                          "ignore"}))
       return true;
@@ -190,7 +189,7 @@ scan_statement(std::string_view statement, std::string_view database, const tabl
   words w;
   w.list = statement_words(statement, most_words);
   for (const auto& word : w.list)
-    w.low.push_back(lower(word.text));
+    w.low.push_back(word.quoted ? std::string() : lower(word.text));
   const auto effect = effect_of(w);
   if (!effect)
     return std::nullopt;
