@@ -86,6 +86,9 @@ public:
     match_columns();
     if (local_.is_versioned)
       differences_.emplace_back("it is system-versioned");
+    if (local_.engine != transactional_engine) // a rollback leaves its rows, and what is repeated adds them
+      differences_.push_back(fmt::format("its engine is {} instead of {}, whose transactions are relied on",
+                                         local_.engine, transactional_engine));
     if (!local_.triggers.empty())
       differences_.push_back(fmt::format("it has the trigger {}, which would add to replicated rows",
                                          fmt::join(local_.triggers, ", ")));

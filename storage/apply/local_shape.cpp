@@ -178,6 +178,11 @@ result<shape> local_shape(const catalog_table& table, const std::string& logical
     return failure(
         fmt::format("table {}.{} is system-versioned, which can't be replicated", table.database, table.name),
         "ALTER TABLE … DROP SYSTEM VERSIONING");
+  // No read view holds for it, and its rows are there before their transaction is in Kafka.
+  if (table.engine != transactional_engine)
+    return failure(fmt::format("table {}.{} has the engine {}, which can't be replicated", table.database,
+                               table.name, table.engine),
+                   fmt::format("ALTER TABLE … ENGINE={}", transactional_engine));
   shape made;
   made.table = logical;
   const auto mailbox = rules.mailbox_column_of(logical);

@@ -47,6 +47,10 @@ struct catalog_foreign_key {
   bool operator==(const catalog_foreign_key&) const = default;
 };
 
+/// The engine that an account's tables must have: guard, read views and appliers are made for its locks and
+/// transactions.
+inline constexpr std::string_view transactional_engine = "InnoDB";
+
 struct catalog_table {
   std::string database;
   std::string name;

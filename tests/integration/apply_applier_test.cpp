@@ -411,6 +411,27 @@ BOOST_AUTO_TEST_CASE(p6_a_volume_that_is_not_known_yet_is_told_from_what_fails_f
   BOOST_TEST(pair.destination().value("SELECT locator FROM mboxgroup3.mail_item WHERE id=501") == "5");
 }
 
+/// What a rollback leaves of a table without a key, the repeated transaction would add once more.
+BOOST_AUTO_TEST_CASE(p3_r36_a_table_without_transactions_stops_its_account_and_names_the_engine) {
+  several all(1);
+  auto& pair = all.pair;
+  pair.destination().set_up(
+      "ALTER TABLE mboxgroup3.tombstone DROP FOREIGN KEY fk_tombstone_mailbox_id_mailbox");
+  pair.destination().set_up("ALTER TABLE mboxgroup3.tombstone ENGINE=Aria");
+  pair.source().query("INSERT INTO mboxgroup7.tombstone VALUES (7,1,1,5,'x')");
+  all.deliver(8, 500);
+  const auto batches = pair.capture();
+  auto outcomes = need(pair.writer().apply(batches));
+  BOOST_REQUIRE(outcomes[0].stopped);
+  check_says(*outcomes[0].stopped, {"`mboxgroup3`.`tombstone`", "its engine is Aria instead of InnoDB"});
+  BOOST_TEST((outcomes[1].applied == sequence(1)));
+  BOOST_TEST(pair.destination().value("SELECT COUNT(*) FROM mboxgroup3.tombstone") == "0");
+  pair.destination().set_up("ALTER TABLE mboxgroup3.tombstone ENGINE=InnoDB");
+  outcomes = need(pair.writer().apply({batches[0]}));
+  BOOST_TEST(!outcomes[0].stopped.has_value(), (outcomes[0].stopped ? outcomes[0].stopped->what : ""));
+  check_same(pair, replicated_pair::account());
+}
+
 BOOST_AUTO_TEST_CASE(a06_a_trigger_on_a_replicated_table_is_refused_by_name) {
   several all(0);
   auto& pair = all.pair;

@@ -286,6 +286,19 @@ BOOST_AUTO_TEST_CASE(r16_a_system_versioned_table_is_refused_by_name) {
              opened.error().what);
 }
 
+/// What was written to it behind the view's place would be in the snapshot, and come as an event once more.
+BOOST_AUTO_TEST_CASE(r16_a_table_without_transactions_is_refused_by_name) {
+  replicated_pair pair;
+  pair.source().query("ALTER TABLE mboxgroup7.tombstone DROP FOREIGN KEY fk_tombstone_mailbox_id_mailbox");
+  pair.source().query("ALTER TABLE mboxgroup7.tombstone ENGINE=Aria");
+  const auto opened = snapshot_reader::open(pair.source_sql(), pair.rules(),
+                                            {replicated_pair::account(), mailbox_id(7), "chunks"});
+  BOOST_REQUIRE(!opened);
+  BOOST_TEST(opened.error().what ==
+                 "table mboxgroup7.tombstone has the engine Aria, which can't be replicated",
+             opened.error().what);
+}
+
 BOOST_AUTO_TEST_CASE(r16_a_ddl_during_the_snapshot_restarts_it_visibly) {
   replicated_pair pair;
   auto reader = need(snapshot_reader::open(pair.source_sql(), pair.rules(),
