@@ -211,10 +211,6 @@ account_placement replica_services::placement(const account_id& account,
 }
 
 void replica_services::load(marker_met met) {
-  {
-    const std::lock_guard lock(mutex_);
-    loads_.insert(met.marker.account);
-  }
   due_->add(std::move(met));
 }
 
@@ -271,11 +267,6 @@ void replica_services::make_loads() {
   o.prepare = [this](const marker_met& met) { return prepare_load(met); };
   o.is_blocked = [this](const account_id& account) { return is_being_removed(account); };
   o.ended = [this](const marker_met& met, load_result<account_placement> where) {
-    {
-      const std::lock_guard lock(mutex_);
-      loads_.erase(met.marker.account);
-      changed_.notify_all();
-    }
     tell(met.marker.account, load_ended{met, std::move(where)});
   };
   due_ = std::make_unique<snapshot_loads>(*loaders_, std::max(1U, options_.loaders), std::move(o));
@@ -341,8 +332,8 @@ void replica_services::remove_now(const account_id& account) {
     return; // a load removes what is there by itself
   bool free = false;
   {
-    const std::lock_guard lock(mutex_);
-    free = !loads_.contains(account) && removals_.insert(account).second;
+    const std::lock_guard lock(mutex_); // a load looks for removals once it's known to due_
+    free = !due_->has(account) && removals_.insert(account).second;
   }
   if (free) {
     const auto removed = remove_replica(options_.sql, *options_.rules, account, {}, catalogs_);

@@ -87,10 +87,9 @@ private:
   std::set<partition_id> wanted_; ///< partitions of followed accounts
   std::set<partition_id> begun_;
 
-  std::mutex mutex_; ///< of the next four
+  std::mutex mutex_; ///< of the next three
   std::condition_variable changed_;
-  std::size_t taking_up_ = 0; ///< actors that haven't dealt with replica_located yet
-  std::set<account_id> loads_;
+  std::size_t taking_up_ = 0;     ///< actors that haven't dealt with replica_located yet
   std::set<account_id> removals_; ///< under way: no load of theirs begins
 
   progress_store store_;       ///< the storing thread's

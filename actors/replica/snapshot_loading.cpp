@@ -18,6 +18,10 @@ constexpr std::chrono::milliseconds marks_patience{5000};
 /// For the chunks of a source that was followed by another.
 constexpr std::chrono::milliseconds orphans_patience{1000};
 
+load_error given_up() {
+  return load_error({"it isn't wanted any more, or the node is stopping", {}, true});
+}
+
 /// Hands over the snapshot's chunks to the last.
 load_result<void> read_chunks(const load_task& task, partition_reader& reader,
                               const std::function<load_result<void>(const snapshot_chunk&)>& take) {
@@ -37,6 +41,8 @@ load_result<void> read_chunks(const load_task& task, partition_reader& reader,
         return tl::make_unexpected(chunk.error());
       if (!*chunk)
         continue;
+      if (task.stopping()) // each of them is a COMMIT, which may wait for Kafka
+        return tl::make_unexpected(given_up());
       if (auto taken = take(**chunk); !taken)
         return taken;
       last_progress = clock::now();
@@ -50,7 +56,7 @@ load_result<void> read_chunks(const load_task& task, partition_reader& reader,
       return failure(fmt::format("no chunk of snapshot {} came for {} s: its source is gone or too slow",
                                  task.request.snapshot, task.patience.count() / 1000));
   }
-  return failure("the node is stopping", {}, true);
+  return tl::make_unexpected(given_up());
 }
 
 /// A copy is given up only for one that can be loaded to its last row: the source may be the next to die.
@@ -71,6 +77,8 @@ load_result<void> check_chunks(const load_task& task, partition_reader& reader, 
 } // namespace
 
 load_result<account_placement> load_snapshot(const load_task& task, snapshot_readers& readers) {
+  if (task.stopping()) // another one may be under way
+    return tl::make_unexpected(given_up());
   auto reader = readers.take(task.met.marker.partition, task.met.marker.first);
   if (!reader)
     return tl::make_unexpected(reader.error());
@@ -148,8 +156,7 @@ private:
 bool loads_together::goes_on(std::size_t i) {
   const auto& task = tasks_[i];
   if (task.stopping())
-    settle(i,
-           {load_outcome::kind::ended, tl::make_unexpected(load_error({"the node is stopping", {}, true}))});
+    settle(i, {load_outcome::kind::ended, tl::make_unexpected(given_up())});
   else if (task.is_superseded())
     supersede(i);
   else

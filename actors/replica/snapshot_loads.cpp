@@ -25,8 +25,27 @@ snapshot_loads::snapshot_loads(worker_pool& pool, unsigned threads, options o)
     , sessions_(loading_session(options_.sql), threads) {}
 
 void snapshot_loads::add(marker_met met) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++accounts_[met.marker.account].loads;
+  }
   const auto now = clock::now();
   put({std::move(met), now, now});
+}
+
+bool snapshot_loads::has(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  return accounts_.contains(account);
+}
+
+bool snapshot_loads::enter(const account_id& account) {
+  const std::lock_guard lock(mutex_);
+  return !std::exchange(accounts_[account].under_way, true);
+}
+
+void snapshot_loads::leave(const account_id& account) {
+  const std::lock_guard lock(mutex_);
+  accounts_[account].under_way = false;
 }
 
 /// A job for each: whoever finds nothing has been overtaken by one who took several.
@@ -84,10 +103,12 @@ void snapshot_loads::work() {
     return;
   std::vector<due> free;
   for (auto& load : taken)
-    if (options_.is_blocked(load.met.marker.account))
+    if (options_.is_blocked(load.met.marker.account) || !enter(load.met.marker.account)) {
+      load.since = clock::now(); // it isn't its source that it waits for
       again(std::move(load));
-    else
+    } else {
       free.push_back(std::move(load));
+    }
   if (free.size() == 1 && free.front().alone) {
     load_alone(std::move(free.front()));
   } else if (!free.empty()) {
@@ -97,6 +118,8 @@ void snapshot_loads::work() {
       tasks.back().waited = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - load.since);
     }
     auto outcomes = load_together(tasks, readers_, sessions_);
+    for (const auto& load : free)
+      leave(load.met.marker.account);
     for (std::size_t i = 0; i < free.size(); ++i) {
       if (outcomes[i].what == load_outcome::kind::ended) {
         end(free[i], std::move(outcomes[i].where));
@@ -116,6 +139,7 @@ void snapshot_loads::load_alone(due load) {
   if (load.is_last_look)
     task.waited = std::max(options_.patience - last_look, std::chrono::milliseconds(0));
   auto where = load_snapshot(task, readers_);
+  leave(load.met.marker.account);
   const bool goes_on = !where && where.error().retryable && !task.stopping();
   if (!goes_on || load.attempt >= load_attempts)
     return end(load, std::move(where));
@@ -143,6 +167,11 @@ void snapshot_loads::again(due load) {
 }
 
 void snapshot_loads::end(const due& load, load_result<account_placement> where) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = accounts_.find(load.met.marker.account); --found->second.loads == 0)
+      accounts_.erase(found);
+  }
   options_.ended(load.met, std::move(where));
 }
 

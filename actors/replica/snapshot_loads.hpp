@@ -1,10 +1,12 @@
-// The loads that are due, in the order of their markers; small ones of a partition are done together.
+// The loads that are due, in the order of their markers; small ones of a partition are done together, those
+// of one account never at the same time.
 #pragma once
 #include "actors/replica/snapshot_loading.hpp"
 #include "actors/support/worker_pool.hpp"
 
 #include <condition_variable>
 #include <deque>
+#include <unordered_map>
 
 namespace understudy {
 
@@ -26,6 +28,8 @@ public:
 
   /// Any thread.
   void add(marker_met met);
+  /// A load of the account was added and hasn't ended. Any thread.
+  bool has(const account_id& account) const;
   /// What is under way ends soon, nothing else begins. Any thread; doesn't wait.
   void stop();
   /// Kafka clients made for it so far. Any thread.
@@ -43,6 +47,14 @@ private:
     bool waited = false;       ///< once at least: it lies far behind the others, maybe
   };
 
+  struct of_account {
+    std::size_t loads = 0; ///< that haven't ended
+    bool under_way = false;
+  };
+
+  /// False: one of the account is under way, and may be in a COMMIT that is held.
+  bool enter(const account_id& account);
+  void leave(const account_id& account);
   void put(due load);
   std::vector<due> take();
   void work();
@@ -57,9 +69,10 @@ private:
   snapshot_readers readers_;
   session_pool sessions_;
 
-  std::mutex mutex_; ///< of the next
+  mutable std::mutex mutex_; ///< of the next
   std::condition_variable changed_;
   std::deque<due> due_;
+  std::unordered_map<account_id, of_account> accounts_;
   std::size_t working_ = 0;
   bool stopping_ = false;
 };

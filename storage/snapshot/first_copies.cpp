@@ -172,7 +172,8 @@ replica_record copy_loader::record_of(const candidate& one) const {
   return record;
 }
 
-/// The positions make the local capture skip all of it (R36).
+/// The positions make the local capture skip all of it (R36). Where another load of one of the accounts has
+/// begun since choose(), its position is there, and all of this is refused.
 result<void> copy_loader::write(const apply_plan& plan, const std::vector<account_work>& batch) {
   std::vector<replica_record> records;
   for (const auto& one : chosen_)

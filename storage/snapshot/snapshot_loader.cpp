@@ -263,13 +263,17 @@ load_result<void> snapshot_loader::parts::load_rows(const snapshot_chunk& chunk)
   const auto plan = plan_or_refuse(rows_of_chunk);
   if (!plan)
     return tl::make_unexpected(plan.error());
+  const auto doing =
+      fmt::format("load chunk {} of snapshot {} of account {}", chunk.index, chunk.id, request.account);
   apply_transaction transaction(session, flags, batch);
   for (unsigned attempt = 1;; ++attempt) {
-    session.doing(
-        fmt::format("load chunk {} of snapshot {} of account {}", chunk.index, chunk.id, request.account));
     auto done = session.transaction([&]() -> sql_result<void> {
-      if (auto marked = logged_state(session).mark_origin(origin_slot(request.account)); !marked)
+      logged_state state(session);
+      if (auto held = state.hold_load(request.account, request.snapshot); !held)
+        return held;
+      if (auto marked = state.mark_origin(origin_slot(request.account)); !marked)
         return marked;
+      session.doing(doing);
       if (auto failed = transaction.run_statements(*plan))
         return tl::make_unexpected(std::move(failed->why));
       return {};
@@ -356,8 +360,7 @@ result<void> snapshot_loader::finish(epoch term, sequence number, kafka_offset n
   p.record.term = term;
   p.record.applied = number;
   p.record.next = next;
-  p.record.state = replica_state::ready;
-  return logged_state(p.session).write_replica(p.record);
+  return logged_state(p.session).end_load(p.record);
 }
 
 result<void> remove_replica(sql_options connection, const profile& rules, const account_id& account,

@@ -68,11 +68,13 @@ public:
 
   /// Chunks in order from 0; one that was loaded before is ignored, a gap is an error. Chunk 0 marks the
   /// replica as loading, removes what there is of the account, and creates the group database as check()
-  /// does. Each chunk is one transaction.
+  /// does. Each chunk is one transaction. An error that is retryable: another load has taken this one's
+  /// place.
   load_result<void> load(const snapshot_chunk& chunk);
 
   /// After the last chunk: the replica becomes `ready` at `number` of epoch `term`, to be continued from
-  /// `next` in understudy.accounts. Fails if the last chunk hasn't been loaded.
+  /// `next` in understudy.accounts. Fails if the last chunk hasn't been loaded; retryable, if another load
+  /// has taken this one's place.
   result<void> finish(epoch term, sequence number, kafka_offset next);
 
   std::uint64_t rows_loaded() const; ///< any thread

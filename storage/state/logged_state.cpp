@@ -49,6 +49,20 @@ std::string where_account(const account_id& account) {
   return " WHERE account_id=" + sql_text(account.value);
 }
 
+std::string where_loading(const account_id& account, const std::string& snapshot) {
+  return fmt::format("{} AND state='loading' AND snapshot={}", where_account(account), sql_text(snapshot));
+}
+
+sql_error not_loaded_here(const account_id& account, const std::string& snapshot) {
+  sql_error out;
+  out.what = fmt::format("snapshot {} of account {} isn't what is loaded here any more: another load, or a "
+                         "removal, has taken its place",
+                         snapshot, account);
+  out.todo = "nothing: it begins again if it is still wanted";
+  out.retryable = true;
+  return out;
+}
+
 /// What `read` finds for each part of a list, which may be too long for one statement.
 template <class Record, class Read>
 result<std::vector<Record>> of_accounts(const std::vector<account_id>& accounts, Read read) {
@@ -182,6 +196,31 @@ result<void> logged_state::write_replica(const replica_record& replica) {
                   replica_columns, values_of(replica)));
   if (!done)
     return passed_on(done);
+  return {};
+}
+
+/// FOR UPDATE, though nothing is written: no engine gives such a lock back before the commit is done. Nobody
+/// has the row for long but who takes the load's place.
+sql_result<void> logged_state::hold_load(const account_id& account, const std::string& snapshot) {
+  session_.doing(fmt::format("hold the load of snapshot {} of account {}", snapshot, account));
+  const auto found = session_.query_value("SELECT 1 FROM understudy.replica" +
+                                          where_loading(account, snapshot) + " FOR UPDATE WAIT 2");
+  if (!found)
+    return tl::make_unexpected(found.error());
+  if (!found->has_value())
+    return tl::make_unexpected(not_loaded_here(account, snapshot));
+  return {};
+}
+
+result<void> logged_state::end_load(const replica_record& replica) {
+  session_.doing(fmt::format("end the load of snapshot {} of account {}", replica.snapshot, replica.account));
+  const auto ended = session_.execute(fmt::format(
+      "UPDATE understudy.replica SET term={}, sequence={}, next_offset={}, state='ready'{}", replica.term,
+      replica.applied, replica.next, where_loading(replica.account, replica.snapshot)));
+  if (!ended)
+    return passed_on(ended);
+  if (*ended != 1)
+    return tl::make_unexpected(error(not_loaded_here(replica.account, replica.snapshot)));
   return {};
 }
 

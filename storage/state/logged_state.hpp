@@ -69,6 +69,13 @@ public:
   result<void> write_replica(const replica_record& replica);
   /// Of accounts that have none; inside a transaction of the caller's.
   sql_result<void> insert_replicas(const std::vector<replica_record>& replicas);
+  /// Within a load's transaction (R36): what is loaded here is this snapshot, and stays so until the
+  /// transaction ends, also while it waits in its COMMIT: whoever begins another load, or removes the
+  /// account, waits for that. An error that is retryable: somebody has, or does so for more than 2 s.
+  sql_result<void> hold_load(const account_id& account, const std::string& snapshot);
+  /// The load of `replica.snapshot` is done: `ready`, at its place. The same error, and nothing written, if
+  /// it isn't what is loaded here any more.
+  result<void> end_load(const replica_record& replica);
   /// R36: moves on only from `from`, exactly one row. Any other number of rows is an error that names what
   /// was found. The applier's batches build the same condition themselves.
   sql_result<void> advance_replica(const account_id& account, sequence from, sequence to, epoch term,

@@ -1,5 +1,6 @@
 // A replica from its first copy on: follows, survives restarts and redelivery, is parked, loses its log.
 #include "actors/replica/replica_actor.hpp"
+#include "actors/replica/snapshot_loading.hpp"
 #include "events/log/topic_names.hpp"
 #include "events/log/topics.hpp"
 #include "tests/integration/log_cuts.hpp"
@@ -390,6 +391,45 @@ BOOST_AUTO_TEST_CASE(r16_a_load_from_a_source_that_was_followed_is_given_up_for_
   BOOST_REQUIRE(world.send_snapshot(anna, "next", epoch(2)));
   BOOST_REQUIRE(eventually(world.patience, [&] { return world.figures(anna).state == "ready"; }));
   BOOST_TEST(world.difference(anna).empty(), world.difference(anna));
+}
+
+/// Many chunks come out of Kafka at once, and each is a COMMIT that may be held.
+BOOST_AUTO_TEST_CASE(p3_r16_a_load_that_is_given_up_writes_no_further_chunk) {
+  replica_world world;
+  const auto anna = world.account(7);
+  world.deliver_mail(7, 300, 500, 500);
+  BOOST_REQUIRE(world.send_snapshot(anna, "given-up"));
+  load_task task;
+  {
+    const std::lock_guard lock(world.mutex);
+    const auto& view = world.opened.front();
+    task.met.marker = {anna, epoch(1), world.log->last(anna), view.snapshot, view.partition, view.first};
+  }
+  task.request = {anna, anna.value, "given-up", world.log->mailbox(anna), nullptr};
+  task.sql = world.pair.destination_sql();
+  task.rules = world.pair.rules();
+  task.shapes = std::make_shared<shape_registry>();
+  unsigned loaded = 0;
+  std::uint64_t rows_loaded = 0;
+  task.stopping = [&] { return loaded > 0; };
+  task.is_superseded = task.is_orphaned = [] { return false; };
+  task.progress = [&](std::uint64_t rows, std::uint64_t) {
+    ++loaded;
+    rows_loaded = rows;
+  };
+  snapshot_readers readers(world.kafka);
+  auto ended = load_snapshot(task, readers);
+  BOOST_REQUIRE(!ended);
+  BOOST_TEST(ended.error().retryable);
+  BOOST_TEST(loaded == 1u);
+  BOOST_TEST(rows_loaded < 200u); // there was more to load
+  // Nor does it take the place of the one that it was given up for.
+  auto& destination = world.pair.destination();
+  destination.query("UPDATE understudy.replica SET snapshot='next'");
+  ended = load_snapshot(task, readers);
+  BOOST_TEST(!ended);
+  BOOST_TEST(destination.value("SELECT CONCAT(state, ' ', snapshot) FROM understudy.replica") ==
+             "loading next");
 }
 
 BOOST_AUTO_TEST_CASE(p1_m02_the_copy_is_kept_while_its_successor_cannot_be_loaded) {

@@ -75,6 +75,18 @@ struct small_accounts : replicated_pair {
   }
 };
 
+/// As another snapshot's.
+std::vector<snapshot_chunk> named(std::vector<snapshot_chunk> chunks, const std::string& snapshot) {
+  for (auto& chunk : chunks)
+    chunk.id = snapshot;
+  return chunks;
+}
+
+void load_all(snapshot_loader& loader, const std::vector<snapshot_chunk>& chunks) {
+  for (const auto& chunk : chunks)
+    need(loader.load(chunk));
+}
+
 std::optional<replica_record> replica_here(replicated_pair& pair) {
   auto session = sql_session::open(pair.destination_sql());
   BOOST_REQUIRE(session);
@@ -350,6 +362,91 @@ BOOST_AUTO_TEST_CASE(a_load_that_was_cut_short_is_never_ready_and_begins_again_u
   BOOST_TEST((replica_here(pair)->state == replica_state::ready));
   BOOST_TEST(pair.differences().empty());
   BOOST_TEST(pair.destination().value("SELECT next_mailbox_id FROM zimbra.current_volumes") == "4");
+}
+
+/// A row without a key would be there twice, and nobody would know.
+BOOST_AUTO_TEST_CASE(p3_a_load_whose_place_another_has_taken_writes_neither_rows_nor_a_position) {
+  replicated_pair pair;
+  pair.initialise();
+  pair.source().query("INSERT INTO mboxgroup7.tombstone VALUES (7,1,1,5,'x'),(7,2,1,5,'y'),(7,2,1,5,'y')");
+  const auto chunks = read_all(pair, 2);
+  BOOST_REQUIRE(chunks.size() > 2u);
+  const auto begin = [&](const std::string& snapshot) {
+    return need(snapshot_loader::begin(pair.destination_sql(), pair.rules(), request_of(snapshot)));
+  };
+  const auto is_loading = [&](const std::string& snapshot) {
+    const auto here = replica_here(pair);
+    return here && here->state == replica_state::loading && here->snapshot == snapshot;
+  };
+  auto first = begin("first");
+  need(first->load(named(chunks, "first")[0]));
+  auto second = begin("second");
+  const auto refused = first->load(named(chunks, "first")[1]);
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST(refused.error().retryable); // if it is wanted after all
+  BOOST_TEST(refused.error().what.find("snapshot first of account") != std::string::npos,
+             refused.error().what);
+  BOOST_TEST(is_loading("second"));
+  load_all(*second, named(chunks, "second"));
+  auto third = begin("third");
+  const auto ended = second->finish(epoch(1), sequence(5), kafka_offset(9)); // all its rows are gone
+  BOOST_REQUIRE(!ended);
+  BOOST_TEST(ended.error().retryable);
+  BOOST_TEST(is_loading("third"));
+  load_all(*third, named(chunks, "third"));
+  need(third->finish(epoch(1), sequence(6), kafka_offset(9)));
+  BOOST_TEST((replica_here(pair)->applied == sequence(6)));
+  const auto differences = pair.differences();
+  BOOST_TEST(differences.empty(), differences);
+}
+
+/// A chunk's rows aren't seen before its COMMIT is over: who removes what is there would leave them.
+BOOST_AUTO_TEST_CASE(p3_a_load_begins_behind_the_chunk_that_another_one_has_under_way) {
+  replicated_pair pair;
+  pair.initialise();
+  pair.source().query("INSERT INTO mboxgroup7.tombstone VALUES (7,1,1,5,'x'),(7,2,1,5,'y')");
+  const auto chunks = read_all(pair, 2);
+  const auto begin = [&](const std::string& snapshot) {
+    return need(snapshot_loader::begin(pair.destination_sql(), pair.rules(), request_of(snapshot)));
+  };
+  auto first = begin("first");
+  need(first->load(named(chunks, "first")[0]));
+  auto holder = pair.destination().connect();
+  holder.query("LOCK TABLES mboxgroup3.tombstone WRITE");
+  auto rest = std::async(std::launch::async, [&] {
+    load_result<void> loaded;
+    for (const auto& chunk : named(chunks, "first"))
+      if (loaded)
+        loaded = first->load(chunk);
+    return loaded;
+  });
+  const auto waits_for_table = [&] {
+    return !pair.destination()
+                .query(
+                    "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE='Waiting for table metadata "
+                    "lock'")
+                .empty();
+  };
+  const auto waits_for_row = [&] {
+    return *pair.destination().query("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'").front()[1] !=
+           "0";
+  };
+  const bool is_under_way = fixture::eventually(std::chrono::seconds(60), waits_for_table);
+  std::future<std::unique_ptr<snapshot_loader>> begun;
+  bool waited = false;
+  if (is_under_way) {
+    begun = std::async(std::launch::async, begin, "second");
+    waited = fixture::eventually(std::chrono::seconds(4), waits_for_row); // of 5 that a lock may take
+  }
+  holder.query("UNLOCK TABLES");
+  BOOST_REQUIRE(is_under_way);
+  BOOST_TEST(waited);
+  rest.wait();
+  const auto second = begun.get();
+  load_all(*second, named(chunks, "second"));
+  need(second->finish(epoch(1), sequence(5), kafka_offset(9)));
+  const auto differences = pair.differences();
+  BOOST_TEST(differences.empty(), differences);
 }
 
 BOOST_FIXTURE_TEST_CASE(p3_small_first_copies_share_a_transaction_in_which_they_become_ready,
