@@ -14,7 +14,7 @@ void supervisor::on_role(const role_met& role) {
     doing.lost_left = {};
   const auto* account = state().account(role.account);
   if (account != nullptr && account->is_withdrawn && role.role == account_role::source)
-    return parts_->accounts->forget(role.account); // withdrawn while it was on its way: nobody's commits wait for it
+    return parts_->accounts->forget(role.account); // withdrawn meanwhile: its commits wait for nobody
   const auto* term = account == nullptr ? nullptr : account->terms.find(role.term);
   if (term != nullptr && term->state == term_state::declined && is_self(term->primary) &&
       role.role == account_role::source)
@@ -31,7 +31,10 @@ void supervisor::on_role(const role_met& role) {
   }
   if (doing.activation_sent >= role.term)
     return;
-  const bool is_fenced = doing.taking.fence && doing.taking.fence->term == role.term;
+  // Only what this life began: a former one's row may come behind the word that the fence is written, while
+  // this one's own is on its way.
+  const bool is_fenced =
+      doing.taking.fence && doing.taking.fence->term == role.term && doing.taking.told_for >= role.term;
   if (term->origin != term_origin::enrolment && !is_fenced) {
     doing.taking.unfenced = role; // a former life's, which knew the fence: take_over() finds it
     waiting_.insert(role.account);

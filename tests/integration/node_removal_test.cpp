@@ -86,17 +86,18 @@ BOOST_AUTO_TEST_CASE(r34_a_node_that_was_away_removes_its_copy_when_it_returns_a
 BOOST_AUTO_TEST_CASE(r3_an_account_withdrawn_before_its_first_epoch_began_holds_nobodys_commits) {
   const auto names = world.create_accounts(0, "withdrawn", 1);
   auto& source = world.at(0);
-  auto in_the_way = source.db.connect();
-  in_the_way.query("LOCK TABLES understudy.role WRITE");
-  const auto set = source.cli({"ha", "setAccountDestination", world.at(1).name, "accounts", names[0]});
-  BOOST_TEST_CONTEXT(set.text) BOOST_REQUIRE(set.status == 0);
+  auto in_the_way = source.db.connect(); // keeps the gap where its role row goes
+  in_the_way.query("BEGIN");
+  in_the_way.query("SELECT * FROM understudy.role FOR UPDATE");
+  auto setting = std::async(std::launch::async, [&] { // it waits for the outcome
+    return source.cli({"ha", "setAccountDestination", world.at(1).name, "10", "accounts", names[0]});
+  });
   BOOST_REQUIRE(eventually(patience, [&] {
-    return source.db.value(
-               "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%understudy.role%' "
-               "AND STATE LIKE 'Waiting for table%'") != "0";
+    return source.db.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE "
+                           "'INSERT INTO understudy.role%'") != "0";
   }));
   take_away(1, names[0], 0);
-  in_the_way.query("UNLOCK TABLES");
+  in_the_way.query("ROLLBACK");
   BOOST_REQUIRE(eventually(patience, [&] { return role_of(source, world.id_of(names[0])) == "source"; }));
   BOOST_TEST(eventually(patience, [&] {
     const auto produced = source.metric("understudy_events_produced_total");
