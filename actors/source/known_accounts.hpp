@@ -6,6 +6,7 @@
 #pragma once
 #include "actors/source/account.hpp"
 #include "actors/source/former_lines.hpp"
+#include "actors/source/known_account.hpp"
 #include "storage/binlog/sliced_transaction.hpp"
 #include "storage/state/capture_beginning.hpp"
 #include "storage/state/local_state.hpp"
@@ -19,19 +20,6 @@ class actor_system;
 }
 
 namespace understudy {
-
-/// An account of this node, as the supervisor knows it.
-struct known_account {
-  account_id account;
-  mailbox_id mailbox; ///< in the local database; 0 = none yet
-  partition_id partition;
-  epoch term;                             ///< 0: no role row was met yet
-  account_role role = account_role::none; ///< as of the settled position (R11)
-  sequence last;                          ///< last one of the account in Kafka
-  bool is_protected = true;
-  known_events known{};                 ///< of it, that Kafka held when this process began
-  std::optional<known_marker> marker{}; ///< the last one then
-};
 
 class known_accounts {
 public:

@@ -1,7 +1,7 @@
 // One partition of understudy.accounts as its source takes up its numbering from it (R11, R12): what this
 // node wrote there, read in order up to its own incarnation record. Pure; one thread.
 #pragma once
-#include "actors/source/known_accounts.hpp"
+#include "actors/source/known_account.hpp"
 #include "actors/source/logged_fences.hpp"
 #include "actors/source/tail_check.hpp"
 #include "events/codec/parts.hpp"
