@@ -14,9 +14,10 @@ constexpr std::size_t parts_memory = std::size_t{1} << 30;
 } // namespace
 
 /// A place behind the log's end tells that it lost its tail, or is another log. Our own record, which is
-/// waited for, may lie before that end: there nothing would be read for ever.
+/// waited for, may lie before that end: there nothing would be read for ever. The record before the place
+/// that was kept, or the one there, is our own and counted: it tells whose records behind it are void (R12).
 kafka_offset own_partition::begin(std::optional<kafka_offset> kept, const watermarks& now) {
-  return kept && *kept <= now.high ? std::max(*kept, now.low) : now.low;
+  return kept && *kept <= now.high ? std::max(kept->previous(), now.low) : now.low;
 }
 
 own_partition::own_partition(const node_name& self, incarnation until, const gtid_position& settled)
@@ -35,14 +36,17 @@ void own_partition::take(const record& raw, std::map<account_id, known_account>&
     fences.add(fence->account, {fence->term, fence->decision, raw.offset});
   if (event->from.node != self_)
     return;
-  if (std::holds_alternative<incarnation_event>(event->body)) {
-    life_ = std::max(life_, event->from.life);
+  if (event->from.life < life_)
+    return; // void: landed behind a newer life's beginning
+  // Any record tells that its life had begun: where that began may lie before all that is read.
+  if (event->from.life > life_) {
+    life_ = event->from.life;
     parts_.drop_older({self_, life_});
+  }
+  if (std::holds_alternative<incarnation_event>(event->body)) {
     done_ = done_ || life_ >= until_;
     return;
   }
-  if (event->from.life < life_)
-    return; // void: landed behind a newer life's beginning
   std::string joined;
   auto first = raw.offset;
   if (const auto* part = std::get_if<part_event>(&event->body)) {

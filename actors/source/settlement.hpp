@@ -75,6 +75,7 @@ public:
   void wait_for_room();
 
   /// A slice is in Kafka with this broker timestamp. Judged by the lease now, and again when it is renewed.
+  /// Of one partition in the order of their offsets: a checkpoint is read from behind the last that counted.
   void delivered(const slice_ptr& part, const report& where);
   /// A slice that needs no protection (R3): settles without a lease. While its transaction isn't released, a
   /// restart reads the partition from here on: what lies behind may tell what became of it.
@@ -104,7 +105,7 @@ public:
 
   /// A consistent place to start from after a restart: up to what was acknowledged, because whoever waits
   /// behind it is let go of only when it's read again (R7). Every event of a transaction behind it lies at or
-  /// behind its partition's offset (R12).
+  /// behind its partition's offset (R12); there, or right before it, lies one of this node's that is valid.
   struct checkpoint {
     gtid_position settled;
     binlog_place place; ///< the same as a place; empty before the first release
