@@ -16,7 +16,7 @@ void world::schedule_faults() {
 
 void world::fault() {
   const auto half_skew = limits.lease.skew.count() / 2;
-  switch (random.between(0, 11)) {
+  switch (random.between(0, 12)) {
   case 0: // another leader, another clock
     accounts.lead_with_clock(random.between(-half_skew, half_skew));
     leases.lead_with_clock(random.between(-half_skew, half_skew));
@@ -33,6 +33,8 @@ void world::fault() {
       accounts.without_leader_until(until);
     return;
   }
+  case 2:
+    return lose_sight(*random.pick(hosts), *random.pick(hosts));
   default:
     fault_on(*random.pick(hosts), static_cast<int>(random.between(0, 9)));
   }
@@ -64,12 +66,7 @@ void world::fault_on(sim_host& host, int kind) {
     host.stopped_until = std::max(host.stopped_until, now + span);
     return;
   case 5:
-    if (now < host.frozen_until)
-      return;
-    log.tell("{}: the virtual machine stands still for {} ms", host.name, span / millisecond);
-    host.frozen_since = now;
-    host.frozen_until = now + span;
-    return time.at(now + span, [&host, span] { host.stood_still += span; });
+    return freeze(host, span);
   case 6:
   case 7:
     log.tell("{}: cut off from Kafka for {} ms", host.name, span / millisecond);
@@ -85,6 +82,35 @@ void world::fault_on(sim_host& host, int kind) {
       host.process->replace_account_producer();
     }
   }
+}
+
+void world::freeze(sim_host& host, instant span) {
+  if (time.now() < host.frozen_until)
+    return;
+  log.tell("{}: the virtual machine stands still for {} ms", host.name, span / millisecond);
+  host.frozen_since = time.now();
+  host.frozen_until = time.now() + span;
+  time.at(host.frozen_until, [&host, span] { host.stood_still += span; });
+}
+
+/// What a claim's wait is for (R22): `lost` is cut off for about a lease; `sleeper`, which was about to miss
+/// it, stands still until it is back, and by its own clock its lease runs when it wakes. Both then read late.
+void world::lose_sight(sim_host& lost, sim_host& sleeper) {
+  const auto lease = limits.lease.lease.count() * millisecond;
+  if (&lost == &sleeper)
+    return;
+  log.tell("{}: cut off from Kafka for a lease, {} loses sight of it", lost.name, sleeper.name);
+  lost.cut_off_until = std::max(lost.cut_off_until, time.now() + lease);
+  time.after(lease * 9 / 10, [this, lease, &lost, &sleeper] {
+    freeze(sleeper, lease);
+    time.after(lease, [this, lease, &lost, &sleeper] {
+      const auto late = [&] { return time.now() + random.between(0, lease); };
+      sleeper.stale_until[1] = std::max(sleeper.stale_until[1], late());
+      const auto until = late();
+      for (auto& stale : lost.stale_until)
+        stale = std::max(stale, until);
+    });
+  });
 }
 
 /// The quiet time begins: everything is up again.

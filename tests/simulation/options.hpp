@@ -13,7 +13,7 @@ enum class mutant : std::uint8_t {
   ack_before_kafka,      ///< settles when the event is handed over (R2)
   claim_without_waiting, ///< decides as soon as the claim is read back (R22)
   dedupe_off,            ///< a replica applies what it is given, whatever it has (R36)
-  no_incarnation,        ///< a restart goes on under the old life (R12)
+  void_counts,           ///< what a former life's requests left behind a newer one's counts (R12)
   fence_ignored,         ///< the new primary begins without a fence (R27)
   lease_ignored,         ///< reports count without a lease (R20)
   broker_time_ignored,   ///< reports count by the own clock alone (R20)
@@ -29,7 +29,7 @@ inline constexpr mutant_name mutant_names[] = {
     {mutant::ack_before_kafka, "ack-before-kafka"},
     {mutant::claim_without_waiting, "claim-without-waiting"},
     {mutant::dedupe_off, "dedupe-off"},
-    {mutant::no_incarnation, "no-incarnation"},
+    {mutant::void_counts, "void-counts"},
     {mutant::fence_ignored, "fence-ignored"},
     {mutant::lease_ignored, "lease-ignored"},
     {mutant::broker_time_ignored, "broker-time-ignored"},

@@ -107,9 +107,10 @@ private:
     }
     const auto& landed = partition_.append(std::move(head.record));
     const kafka_offset offset(static_cast<std::int64_t>(partition_.log().size()) - 1);
-    if (head.done)
-      time_.after(random_.between(100, 2000),
-                  [done = std::move(head.done), offset, at = landed.appended] { done(offset, at); });
+    if (head.done) { // librdkafka reports a partition's records in their order
+      reported_ = std::max(reported_, time_.now() + random_.between(100, 2000));
+      time_.at(reported_, [done = std::move(head.done), offset, at = landed.appended] { done(offset, at); });
+    }
     waiting_.pop_front();
   }
 
@@ -119,6 +120,7 @@ private:
   std::function<bool()> connected_;
   int slow_percent_;
   std::deque<item> waiting_;
+  instant reported_ = 0; ///< when the last report comes
   bool pumping_ = false;
 };
 

@@ -25,9 +25,10 @@ void sim_mariadb::write_role(const account_id& account, const role_row& role) {
   roles_[account] = {role, binlog_.size() - 1};
 }
 
-void sim_mariadb::apply(const account_id& account, write_id write, sequence number) {
+void sim_mariadb::apply(const account_id& account, write_id write, epoch term, sequence number) {
   binlog_.push_back({binlog_entry::type::own, next_id(), account, write, {}});
   rows_[account].push_back(write);
+  replicas_[account].term = term;
   replicas_[account].number = number;
 }
 

@@ -28,9 +28,11 @@ struct role_row {
 /// The row of understudy.replica, advanced with the rows in one transaction (R36).
 struct replica_row {
   bool tracking = false; ///< whole and following
+  epoch term;            ///< that `number` is of, or that began behind it
   sequence number;
-  kafka_offset answers{-1}; ///< the request that the snapshot answered
-  epoch handed_over;        ///< R34: it was the source until this epoch's fence
+  kafka_offset answers{-1};   ///< the request that the snapshot answered
+  epoch handed_over;          ///< R34: it was the source until this epoch's fence
+  bool stayed_behind = false; ///< whole, when the account began to be written here
 };
 
 struct binlog_entry {
@@ -40,6 +42,13 @@ struct binlog_entry {
   account_id account;
   write_id write = 0;
   role_row role;
+};
+
+/// What a node keeps of its capture over restarts; never in the binlog (R6).
+struct capture_row {
+  std::size_t settled = 0; ///< binlog index
+  std::optional<kafka_offset> read_from;
+  std::map<account_id, sequence> numbers; ///< that Kafka holds
 };
 
 enum class told : std::uint8_t { ok, error, lost };
@@ -58,7 +67,7 @@ public:
   /// A client's COMMIT: waits for the ACK of its place. Refused (error) while the account is guarded.
   void commit(const account_id& account, write_id write);
   void write_role(const account_id& account, const role_row& role);
-  void apply(const account_id& account, write_id write, sequence number);
+  void apply(const account_id& account, write_id write, epoch term, sequence number);
   void load(const account_id& account, std::vector<write_id> rows, const replica_row& replica);
 
   /// Everything below binlog index `end` is acknowledged: its waiting clients are told OK.
@@ -77,7 +86,7 @@ public:
   /// Whose ACK a commit waits for: whether the account's role at that place was the source's.
   std::optional<epoch> source_term_of(write_id write) const;
 
-  std::size_t checkpoint = 0; ///< settled up to this index, as the node stored it last
+  capture_row checkpoint; ///< as the node stored it last
 
 private:
   gtid next_id() { return {0, server_, ++last_}; }

@@ -1,24 +1,16 @@
 #include "tests/simulation/sim_process.hpp"
 
 namespace understudy::simulation {
-namespace {
-
-constexpr std::int64_t hour_ms = 3'600'000;
-
-} // namespace
-
 sim_process::sim_process(world& around, sim_host& machine)
     : world_(around)
     , host_(machine)
     , start_number_(++machine.starts)
     , process_(fmt::format("{}/{}", machine.name, machine.starts))
     , lease_(machine.name, process_, static_cast<std::int64_t>(machine.starts), around.limits.lease)
-    , line_(kafka_offset{0}, kafka_offset{0}, nullptr) {
+    , line_(kafka_offset{0}, kafka_offset{0}, nullptr)
+    , settle_(settling()) {
   const auto connected = [this] { return world_.connected(host_); };
-  const bool begins_lives = world_.chosen.broken != mutant::no_incarnation;
-  if (begins_lives)
-    host_.lives += 1;
-  life_ = account_life_ = incarnation(std::max<std::uint64_t>(host_.lives, 1));
+  life_ = account_life_ = incarnation(++host_.lives);
   auto& w = world_;
   control_out_ = std::make_shared<sim_channel<control_record>>(w.time, w.random, w.control, connected,
                                                                w.limits.slow_percent);
@@ -26,15 +18,9 @@ sim_process::sim_process(world& around, sim_host& machine)
                                                             w.limits.slow_percent);
   accounts_out_ = std::make_shared<sim_channel<account_event>>(w.time, w.random, w.accounts, connected,
                                                                w.limits.slow_percent);
-  control_end_ = w.control.log().size();
-  leases_end_ = w.leases.log().size();
-  accounts_end_ = w.accounts.log().size();
-  control_own_ = leases_own_ = accounts_own_ = !begins_lives;
   append_control({control_incarnation{}, node_announced{}});
-  if (begins_lives) {
-    leases_out_->send({{host_.name, life_}, lease_incarnation{}}, nullptr);
-    accounts_out_->send({{host_.name, account_life_}, incarnation_event{}}, nullptr);
-  }
+  leases_out_->send({{host_.name, life_}, lease_incarnation{}}, nullptr);
+  accounts_out_->send({{host_.name, account_life_}, incarnation_event{}}, nullptr);
 }
 
 sim_process::~sim_process() {
@@ -49,17 +35,17 @@ boot_time sim_process::clock() const {
 }
 
 bool sim_process::caught_up() const {
-  return control_own_ && leases_own_ && accounts_own_ && control_read_ >= control_end_ &&
-         leases_read_ >= leases_end_ && accounts_read_ >= accounts_end_;
+  return control_own_ && leases_own_ && accounts_own_;
 }
 
 void sim_process::tick() {
   using part = void (sim_process::*)();
   static constexpr part parts[] = {
-      &sim_process::read_control,   &sim_process::read_leases,    &sim_process::read_accounts,
-      &sim_process::attach_capture, &sim_process::capture,        &sim_process::settle,
-      &sim_process::drive_accounts, &sim_process::send_snapshots, &sim_process::renew,
-      &sim_process::answer_claims,  &sim_process::supervise};
+      &sim_process::read_control,    &sim_process::read_leases, &sim_process::read_accounts,
+      &sim_process::attach_capture,  &sim_process::capture,     &sim_process::take_reports,
+      &sim_process::keep_checkpoint, &sim_process::end_commits, &sim_process::drive_accounts,
+      &sim_process::send_snapshots,  &sim_process::renew,       &sim_process::answer_claims,
+      &sim_process::supervise};
   constexpr auto count = static_cast<std::int64_t>(std::size(parts));
   const auto first = world_.random.between(0, count - 1);
   for (std::int64_t i = 0; i < count; ++i)
@@ -72,24 +58,15 @@ void sim_process::replace_account_producer() {
   const auto connected = [this] { return world_.connected(host_); };
   accounts_out_ = std::make_shared<sim_channel<account_event>>(world_.time, world_.random, world_.accounts,
                                                                connected, world_.limits.slow_percent);
-  fence_handed_.clear();
-  snapshots_sent_.clear();
-  begin_account_life();
-}
-
-/// Numbers are given anew from what is read up to this record: what is under way still lands before it, or
-/// is void (R12). So a capture that connects again needs one too, though its producer is the same.
-void sim_process::begin_account_life() {
-  attached_ = false;
-  if (world_.chosen.broken == mutant::no_incarnation)
-    return;
   account_life_ = incarnation(++host_.lives);
-  accounts_own_ = false;
   accounts_out_->send({{host_.name, account_life_}, incarnation_event{}}, nullptr);
+  reports_.clear(); // those of the old life no longer count (R12)
+  for (const auto& [number, event] : pending_)
+    send(number, event.body);
 }
 
 void sim_process::detach_capture() {
-  begin_account_life();
+  attached_ = false;
 }
 
 void sim_process::append_control(std::vector<control_event> events, change_origin origin) {
@@ -128,6 +105,7 @@ void sim_process::read_control() {
   }
   if (control_read_ == log.size())
     control_polled_ = clock();
+  lose_epochs();
 }
 
 void sim_process::read_leases() {
@@ -161,12 +139,11 @@ void sim_process::read_accounts() {
     if (accounts_wait_)
       return;
     ++accounts_read_;
-    take_verdict(verdict, landed.record, offset, landed.appended);
+    take_verdict(verdict, landed.record, offset);
   }
 }
 
-void sim_process::take_verdict(const line_verdict& verdict, const account_event& event, kafka_offset offset,
-                               broker_time appended) {
+void sim_process::take_verdict(const line_verdict& verdict, const account_event& event, kafka_offset offset) {
   if (const auto* stopped = std::get_if<line_stop>(&verdict))
     world_.log.violated("P2: {} stops an account: {}", host_.name, stopped->why.what);
   if (const auto* begun = std::get_if<line_incarnation>(&verdict)) {
@@ -174,15 +151,15 @@ void sim_process::take_verdict(const line_verdict& verdict, const account_event&
       accounts_own_ = true;
   } else if (std::holds_alternative<line_deliver>(verdict)) {
     const auto& transaction = std::get<transaction_event>(event.body);
-    if (transaction.id.server == host_.server) {
-      own_read_[transaction.account] = transaction.number;
-      own_places_[transaction.id] = {transaction.number, appended};
-    }
     replicate(transaction);
   } else if (const auto* fence = std::get_if<line_fence>(&verdict)) {
     fences_[fence->account] = {fence->term, offset, fence->cut};
+    if (auto& replica = host_.db.replica(fence->account); replica.tracking && replica.number == fence->cut)
+      replica.term = fence->term;
+    lose_epochs();
     world_.log.tell("{} reads the fence of epoch {} of {}, cut at {}", host_.name, fence->term,
                     fence->account, fence->cut);
+    become_replica_at(*fence);
   } else if (const auto* snapshot = std::get_if<line_snapshot>(&verdict)) {
     load_snapshot(*snapshot);
   }
@@ -199,7 +176,7 @@ void sim_process::replicate(const transaction_event& transaction) {
   if (dedupes && transaction.number != replica.number.next())
     world_.log.violated("P2: {} is at sequence {} of {} and is given {}", host_.name, replica.number,
                         transaction.account, transaction.number);
-  db.apply(transaction.account, world_.truth.write_of(transaction.id), transaction.number);
+  db.apply(transaction.account, world_.truth.write_of(transaction.id), transaction.term, transaction.number);
   if (!db.tainted(transaction.account))
     world_.truth.replica_at(transaction.account, transaction.number, db.rows(transaction.account), host_.name,
                             false);
@@ -215,6 +192,7 @@ void sim_process::load_snapshot(const line_snapshot& snapshot) {
     return;
   replica_row row;
   row.tracking = true;
+  row.term = marker.term;
   row.number = marker.number;
   row.answers = wanted->requested;
   host_.db.load(marker.account, world_.snapshots.at(marker.id).rows, row);

@@ -1,10 +1,12 @@
 // One understudyd as the simulator runs it: the pure classes, and the glue that the actors are in the
 // product.
 #pragma once
+#include "actors/source/checkpoint_history.hpp"
+#include "actors/source/own_partition.hpp"
+#include "actors/source/settlement.hpp"
 #include "events/control/decide.hpp"
 #include "events/control/lease_view.hpp"
 #include "events/control/promotion_patience.hpp"
-#include "storage/settle/ack_tracker.hpp"
 #include "tests/simulation/world.hpp"
 
 #include <deque>
@@ -28,33 +30,42 @@ public:
 private:
   // sim_process.cpp: life and reading
   boot_time clock() const;
-  void begin_account_life();
   bool caught_up() const; ///< each partition was read up to a record of this life
   void read_control();
   void read_leases();
   void read_accounts();
   void append_control(std::vector<control_event> events, change_origin origin = {});
   void say(const account_id& account, account_change_body fact);
-  void take_verdict(const line_verdict& verdict, const account_event& event, kafka_offset offset,
-                    broker_time appended);
+  void take_verdict(const line_verdict& verdict, const account_event& event, kafka_offset offset);
   void replicate(const transaction_event& transaction);
   void load_snapshot(const line_snapshot& snapshot);
 
   // sim_capture.cpp: binlog to Kafka to ACK
+  settlement::options settling();
   void attach_capture();
+  void begin_capture();
+  void take_up_numbers(const gtid_position& settled);
   void capture();
+  bool was_read_before(const binlog_entry& entry, const binlog_place& end);
   void capture_write(const binlog_entry& entry, binlog_place end);
-  void produce_slice(const binlog_entry& entry, ack_tracker::ticket ticket, epoch term);
-  void settle();
+  void produce_slice(const binlog_entry& entry, epoch term, const settlement::slice_ptr& check);
+  using on_report = std::function<void(const settlement::report&)>;
+  void produce(account_event_body body, on_report done, settlement::ticket from = 0);
+  void send(std::uint64_t number, const account_event_body& body);
+  void take_reports();
+  void keep_checkpoint();
   bool reports_count(broker_time appended) const;
   bool ended_without_us(const account_id& account, epoch term) const;
+  void lose_epochs();
+  void hold_acknowledging();
+  void end_commits();
   void send_snapshots();
 
   // sim_roles.cpp: an account's way through its epochs
   void drive_accounts();
   void drive_source(const account_state& account, const role_row& role);
   void hand_over(const account_state& account, const role_row& role);
-  void give_up(const account_id& account, epoch term);
+  void leave_epoch(const account_id& account, epoch term);
   void drive_promotion(const account_state& account, const role_row& role);
   void drive_replica(const account_state& account, const role_row& role);
   void decline_if_asked(const account_state& account, const role_row& role);
@@ -79,33 +90,50 @@ private:
   control_state control_;
   lease_view lease_;
   partition_line line_;
-  ack_tracker tracker_;
+  settlement settle_;
   std::shared_ptr<sim_channel<control_record>> control_out_;
   std::shared_ptr<sim_channel<lease_record>> leases_out_;
   std::shared_ptr<sim_channel<account_event>> accounts_out_;
 
   std::size_t control_read_ = 0, leases_read_ = 0, accounts_read_ = 0;
-  std::size_t control_end_ = 0, leases_end_ = 0, accounts_end_ = 0; ///< without incarnations: end at start
   bool control_own_ = false, leases_own_ = false, accounts_own_ = false;
   bool accounts_wait_ = false; ///< the record at accounts_read_ waits for control
   std::optional<boot_time> control_polled_;
 
   // capture
-  bool attached_ = false;
+  bool attached_ = false, begun_ = false;
+  std::deque<gtid> outstanding_; ///< read over the connection before, to be read again
   std::size_t captured_ = 0;
   std::map<account_id, role_row> role_at_; ///< at the captured position
-  std::map<std::pair<account_id, epoch>, sequence> numbered_;
-  struct slice {
-    ack_tracker::ticket ticket;
+  gtid_position met_, to_meet_;            ///< captured up to; what the binlog had when capture began
+  struct numbers {
+    sequence sent, confirmed;
+  };
+  std::map<account_id, numbers> numbers_;
+  former_lines former_; ///< what Kafka held when capture began, and isn't met in the binlog yet
+  /// A slice that Kafka's report, or the end of its epoch, settles.
+  struct in_flight {
     account_id account;
     epoch term;
-    sequence number; ///< 0: never produced, its epoch was over
-    std::optional<broker_time> appended;
+    std::weak_ptr<settlement::slice> check;
   };
-  std::map<std::uint64_t, slice> slices_;
-  std::uint64_t next_slice_ = 1;
-  std::map<account_id, sequence> own_read_; ///< the last of our own transactions read back in the line
-  std::map<gtid, std::pair<sequence, broker_time>> own_places_;
+  std::vector<in_flight> in_flight_;
+  /// What account_log keeps: an event until it is confirmed, in the order of producing.
+  struct pending {
+    account_event_body body;
+    on_report done; ///< may be null
+    settlement::ticket from;
+  };
+  std::map<std::uint64_t, pending> pending_;
+  std::uint64_t next_produced_ = 1;
+  struct arrived {
+    std::uint64_t number;
+    settlement::report where;
+  };
+  std::deque<arrived> reports_; ///< that wait for this process to run
+  checkpoint_history checkpoints_;
+  std::map<account_id, epoch> lost_; ///< epochs that ended without this node, as far as it has read
+  bool ending_ = false;              ///< waiting commits are to be ended, nothing is acknowledged before
   std::map<std::pair<account_id, node_name>, kafka_offset> snapshots_sent_;
 
   // accounts
@@ -124,7 +152,7 @@ private:
   // leases and commands
   std::uint64_t renewals_ = 0;
   instant last_renewal_ = -second, last_claim_ = -second;
-  kafka_offset returning_{-1};
+  kafka_offset claim_seen_{-1}, returning_{-1};
   instant returned_at_ = 0;
   struct running {
     command wanted;

@@ -44,7 +44,7 @@ void sim_process::drive_source(const account_state& account, const role_row& rol
   if (current->term < role.term)
     return;
   if (ended_without_us(id, role.term))
-    return give_up(id, role.term);
+    return; // see end_commits()
   // A planned decision of ours. Declined by its destination, or the guard takes too long: it is given up,
   // which only we may do, and only as long as the role row isn't written (R28).
   if (current->state == term_state::declined || aborting_[id] == current->term) {
@@ -94,7 +94,7 @@ void sim_process::become_replica_at(const line_fence& fence) {
   const bool ours = !role.source && role.decision == fence.decision && role.term == fence.term;
   if (!ours || db.replica(fence.account).tracking || db.rows(fence.account).size() != fence.cut.value)
     return;
-  db.replica(fence.account) = {true, fence.cut, kafka_offset{-1}, fence.term};
+  db.replica(fence.account) = {true, fence.term, fence.cut, kafka_offset{-1}, fence.term, false};
   world_.truth.replica_at(fence.account, fence.cut, db.rows(fence.account), host_.name, true);
 }
 
@@ -103,28 +103,20 @@ void sim_process::hand_over_fence(const account_id& account, epoch term, kafka_o
     return;
   fence_handed_[account] = term;
   world_.log.tell("{} hands over the fence of epoch {} of {}", host_.name, term, account);
-  accounts_out_->send({{host_.name, account_life_}, fence_event{account, term, decision, true}}, nullptr);
+  produce(fence_event{account, term, decision, true}, nullptr);
 }
 
-/// The epoch ended without us: guard, end the commits, write the role row, release (R20).
-void sim_process::give_up(const account_id& account, epoch term) {
+void sim_process::leave_epoch(const account_id& account, epoch term) {
   auto& db = host_.db;
-  world_.log.tell("{} gives {} up: its epoch {} is over", host_.name, account, term);
-  db.end_commits();
-  if (const auto role = db.role(account); role.source && role.term <= term) {
-    role_row none;
-    none.term = role.term;
-    db.write_role(account, none);
-    db.replica(account).tracking = false;
-  }
+  const auto role = db.role(account);
+  if (!role.source || role.term > term)
+    return;
+  role_row none;
+  none.term = role.term;
+  db.write_role(account, none);
+  db.replica(account).tracking = false;
   guard(account, false);
   guard_since_.erase(account);
-  for (auto slice = slices_.begin(); slice != slices_.end();) {
-    const bool over = slice->second.account == account && slice->second.term <= term;
-    if (over)
-      tracker_.settle(slice->second.ticket); // nobody waits for it any more
-    slice = over ? slices_.erase(slice) : std::next(slice);
-  }
 }
 
 /// The account is to begin here.
@@ -149,6 +141,7 @@ void sim_process::drive_promotion(const account_state& account, const role_row& 
   if (first || world_.chosen.broken == mutant::fence_ignored) {
     role_row begins{pending->term, true, kafka_offset{-1}, kafka_offset{0}, {}};
     world_.truth.begins(id, begins.term, host_.name, db.rows(id));
+    numbers_[id] = {};
     db.write_role(id, begins);
     return;
   }
@@ -172,6 +165,8 @@ void sim_process::drive_promotion(const account_state& account, const role_row& 
   world_.log.tell("{} writes its role row: {} begins epoch {}", host_.name, id, pending->term);
   world_.truth.begins(id, pending->term, host_.name, db.rows(id));
   db.replica(id).tracking = false;
+  db.replica(id).stayed_behind = true;
+  numbers_[id] = {fence.cut, fence.cut};
   db.write_role(id, {pending->term, true, kafka_offset{-1}, fence.offset, fence.cut});
   guard(id, false);
 }

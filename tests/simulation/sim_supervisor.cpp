@@ -17,21 +17,24 @@ void sim_process::renew() {
                     nullptr);
 }
 
-/// Claimed: the commits are ended first, then control is told (R8, R22).
+/// Claimed: nothing is acknowledged until the commits are ended, then control is told (R8, R22).
 void sim_process::answer_claims() {
-  if (!caught_up() || !host_.db.up())
+  if (!caught_up())
     return;
+  settle_.judge_again();
   const auto standing = lease_.claims_against_self();
   if (standing.empty())
     return;
   const auto newest = standing.back();
+  if (std::exchange(claim_seen_, newest.offset) != newest.offset) {
+    world_.log.tell("{} was claimed by {}: it ends its commits and returns", host_.name, newest.by);
+    hold_acknowledging();
+  }
   const auto now = world_.time.now();
-  if (returning_ == newest.offset && now < returned_at_ + 400 * millisecond)
+  if (ending_ || (returning_ == newest.offset && now < returned_at_ + 400 * millisecond))
     return;
   returning_ = newest.offset;
   returned_at_ = now;
-  world_.log.tell("{} was claimed by {}: it ends its commits and returns", host_.name, newest.by);
-  host_.db.end_commits();
   append_control({return_from(standing)});
 }
 

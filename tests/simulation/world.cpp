@@ -81,7 +81,7 @@ void world::enrol_all() {
     append(*hosts[0], std::move(events));
     for (std::uint32_t n = 1; n < hosts.size(); ++n) {
       const auto request = truth.control().account(id)->destination(hosts[n]->name)->requested;
-      hosts[n]->db.replica(id) = {true, sequence{}, request, {}};
+      hosts[n]->db.replica(id) = {true, epoch{}, sequence{}, request, {}, false};
       append(*hosts[n], {account_change{id, {}, replica_ready{hosts[n]->name, request, "", sequence{}}}});
     }
   }

@@ -99,6 +99,8 @@ private:
   void schedule_repair();
   void fault();
   void fault_on(sim_host& host, int kind);
+  void freeze(sim_host& host, instant span);
+  void lose_sight(sim_host& lost, sim_host& sleeper);
   void heal();
   void told_client(sim_host& host, write_id write, told outcome);
   void check_all();
