@@ -73,8 +73,9 @@ struct node_parts {
   std::shared_ptr<snapshot_troubles> troubles = std::make_shared<snapshot_troubles>();
   /// Looks at volumes' directories, on threads of its own: a pool's would hang with a dead mount.
   std::shared_ptr<directory_probe> directories = std::make_shared<directory_probe>();
-  std::shared_ptr<worker_pool> sql;         ///< short SQL jobs that don't write through the binlog
-  /// What a COMMIT may wait for: these jobs wait neither for one of their own nor for a lock that another may hold (R6).
+  std::shared_ptr<worker_pool> sql; ///< short SQL jobs that don't write through the binlog
+  /// What a COMMIT may wait for: these jobs wait neither for one of their own nor for a lock that another may
+  /// hold (R6).
   std::shared_ptr<worker_pool> releasing;
   std::shared_ptr<worker_pool> promotions;  ///< guards and role rows; its threads bound what moves at once
   std::shared_ptr<session_pool> sessions;   ///< as `logged` says, for what `promotions` does

@@ -147,9 +147,9 @@ BOOST_AUTO_TEST_CASE(p8_the_rows_of_a_load_are_among_its_nodes_figures) {
   BOOST_TEST(read->accounts[0].load->seconds == 1.5);
   BOOST_TEST(!read->accounts[1].load.has_value());
   // A node of before doesn't say it.
-  const auto before =
-      parse_figures(R"({"figures":[{"account":"a","mailbox":7,"item":1,"number":2,"in_log":null,"fenced":0,)"
-                    R"("state":"loading","reason":"","lag":0.0,"kafka":true,"loaded":null}],"volumes":[],"control":3})");
+  const auto before = parse_figures(
+      R"({"figures":[{"account":"a","mailbox":7,"item":1,"number":2,"in_log":null,"fenced":0,)"
+      R"("state":"loading","reason":"","lag":0.0,"kafka":true,"loaded":null}],"volumes":[],"control":3})");
   BOOST_TEST_REQUIRE(before.has_value());
   BOOST_TEST(!before->accounts.at(0).load.has_value());
 }
