@@ -32,6 +32,11 @@ dump_ids ids_of_dumps(const node_config& config) {
 /// binlog: in memory that is up to seven times as much.
 constexpr std::size_t backlog_share = 64;
 
+/// For a replica with a server id of ours. MariaDB lists one that is gone until it has something to send to
+/// it, and meanwhile every COMMIT waits: behind that our dump ends the other's, and mariadb_watch goes on
+/// saying so.
+constexpr std::chrono::seconds ids_patience{30};
+
 } // namespace
 
 /// MariaDB ends a dump when another one of its server id begins: a replica of the same id and this node would
@@ -40,6 +45,7 @@ result<void> node::wait_for_free_ids() {
   server_check_options options;
   options.dump_server_id = ids_of_dumps(parts_->config).capture;
   options.dump_host = dump_host;
+  std::optional<std::chrono::steady_clock::time_point> since;
   do {
     auto session = sql_session::open(parts_->local);
     if (!session && !session.error().retryable)
@@ -55,8 +61,15 @@ result<void> node::wait_for_free_ids() {
     const auto ids = std::ranges::find(*checks, replica_ids_check, &server_check::name);
     if (ids == checks->end() || ids->outcome == check_outcome::ok)
       return {};
-    waiting_for(
-        fmt::format("MariaDB's {} is {}: set {}, or another one there", ids->name, ids->found, ids->remedy));
+    const auto clash =
+        fmt::format("MariaDB's {} is {}: set {}, or another one there", ids->name, ids->found, ids->remedy);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - since.value_or(now) > ids_patience) {
+      spdlog::error("{}; capture begins all the same, or no COMMIT would end", clash);
+      return {};
+    }
+    since = since.value_or(now);
+    waiting_for(clash);
   } while (pause());
   return failure("stopped while waiting for a server id of its own");
 }

@@ -83,6 +83,7 @@ void supervisor::decline(const account_state& account, epoch term, const std::st
         waiting_.insert(id);
       } else if (*role && (*role)->term >= term && (*role)->role == account_role::source) {
         doing.role_begun = std::max(doing.role_begun, (*role)->term); // too late: it begins here
+        waiting_.insert(id);
       } else {
         spdlog::warn("account {}: epoch {} is declined here: {}", id, term, why);
         doing.declined = term;

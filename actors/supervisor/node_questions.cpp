@@ -106,11 +106,15 @@ std::vector<volume_looked_at> look_at_volumes(node_parts& parts, mailstore_queri
   return all;
 }
 
+/// A directory that is gone proves that blobs are out of reach only where new ones go: an older volume may be
+/// out of use, with its row still there.
 std::vector<volume_answer> answers_of(const node_parts& parts, const std::vector<volume_looked_at>& volumes) {
   std::vector<volume_answer> all;
   for (const auto& [volume, look] : volumes) {
-    const auto found = look ? parts.directories->await(*look)
-                            : directory_answer{std::nullopt, "in an object store, which isn't asked"};
+    auto found = look ? parts.directories->await(*look)
+                      : directory_answer{std::nullopt, "in an object store, which isn't asked"};
+    if (found.reached == false && !volume.is_current)
+      found = {std::nullopt, fmt::format("{}; blobs of old may be there", found.why)};
     all.push_back({volume.id, volume.path, found.reached, found.why});
   }
   return all;

@@ -355,8 +355,9 @@ result<node_figures> parse_figures(std::string_view text) {
         f.load = {whole(load->at("rows")), whole(load->at("total")), load->at("seconds").to_number<double>()};
       figures.accounts.push_back(std::move(f));
     }
-    for (const auto& entry : root.at("volumes").as_array())
-      figures.volumes.push_back(volume_of(entry));
+    if (const auto* volumes = root.as_object().if_contains("volumes")) // a node of before doesn't say
+      for (const auto& entry : volumes->as_array())
+        figures.volumes.push_back(volume_of(entry));
     return figures;
   });
 }
