@@ -124,7 +124,7 @@ apply_queue::taken apply_queue::take(unsigned lane, time_point now) {
     return out;
   std::size_t events = 0;
   std::size_t bytes = 0;
-  const bool helps = lanes_.at(lane).empty() && now >= helps_from(lane);
+  const bool helps = now >= helps_from(lane) && first_of(lane) > now; // what waits in its own isn't due
   auto& ready = lanes_.at(helps ? 0 : lane);
   for (auto left = ready.size(); left > 0 && events < limits_.events && bytes < limits_.bytes && !out.alone;
        --left) {
@@ -173,14 +173,15 @@ void apply_queue::fill(slot& s, taken& out, std::size_t& events, std::size_t& by
   out.batches.push_back(std::move(batch));
 }
 
+apply_queue::time_point apply_queue::first_of(unsigned lane) const {
+  auto first = time_point::max();
+  for (const auto& account : lanes_.at(lane))
+    if (const auto* s = find(account); s && s->ready)
+      first = std::min(first, s->not_before);
+  return first;
+}
+
 std::optional<apply_queue::time_point> apply_queue::next_try(unsigned lane) const {
-  const auto first_of = [this](unsigned from) {
-    auto first = time_point::max();
-    for (const auto& account : lanes_.at(from))
-      if (const auto* s = find(account); s && s->ready)
-        first = std::min(first, s->not_before);
-    return first;
-  };
   auto first = std::min(first_of(lane), std::max(first_of(0), helps_from(lane)));
   if (first == time_point::max())
     return {};
@@ -243,8 +244,10 @@ bool apply_queue::wait(const apply_outcome& outcome, time_point now) {
   if (is_applied(s->in_flight.front()))
     waiting_.erase(outcome.account); // what it waited for before has come
   const auto since = waiting_.try_emplace(outcome.account, now).first->second;
-  if (s->closed || now - since >= limits_.volume_wait)
-    return false;
+  const bool is_promoted =
+      std::ranges::any_of(s->queue, is_fence) || std::ranges::any_of(s->in_flight, is_fence);
+  if (s->closed || is_promoted || now - since >= limits_.volume_wait)
+    return false; // whoever is to begin behind the fence declines at once
   while (!s->in_flight.empty() && is_applied(s->in_flight.front())) {
     const auto size = bytes_of_item(s->in_flight.front());
     s->flight_bytes -= size;

@@ -15,7 +15,7 @@ constexpr std::size_t parts_memory = std::size_t{1} << 30;
 
 /// A place behind the log's end tells that it lost its tail, or is another log. Our own record, which is
 /// waited for, may lie before that end: there nothing would be read for ever. The record before the place
-/// that was kept, or the one there, is our own and counted: it tells whose records behind it are void (R12).
+/// that was kept, or the one there, is our own and valid: it tells whose records behind it are void (R12).
 kafka_offset own_partition::begin(std::optional<kafka_offset> kept, const watermarks& now) {
   return kept && *kept <= now.high ? std::max(kept->previous(), now.low) : now.low;
 }
@@ -47,6 +47,8 @@ void own_partition::take(const record& raw, std::map<account_id, known_account>&
     done_ = done_ || life_ >= until_;
     return;
   }
+  if (raw.offset < counted_from_)
+    return;
   std::string joined;
   auto first = raw.offset;
   if (const auto* part = std::get_if<part_event>(&event->body)) {

@@ -21,6 +21,10 @@ public:
   /// Done with the record that begins life `until`. Below `settled` nothing is read from the binlog again.
   own_partition(const node_name& self, incarnation until, const gtid_position& settled);
 
+  /// What lies below tells only whose records behind it are void: one before the place that was kept may be
+  /// void itself.
+  void counts_from(kafka_offset kept) { counted_from_ = kept; }
+
   /// Adds what the record says of `accounts`, which are as of `settled`, and of nobody else.
   void take(const record& raw, std::map<account_id, known_account>& accounts, tail_check& tail,
             logged_fences& fences);
@@ -32,6 +36,7 @@ private:
   incarnation until_;
   const gtid_position& settled_;
   incarnation life_;
+  kafka_offset counted_from_{0};
   part_assembler parts_;
   bool done_ = false;
 };

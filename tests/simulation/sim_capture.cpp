@@ -71,6 +71,7 @@ void sim_process::take_up_numbers(const gtid_position& settled) {
                          {}};
   }
   own_partition line(host_.name, account_life_, settled);
+  line.counts_from(db.checkpoint.read_from.value_or(kafka_offset{0}));
   tail_check tail;
   logged_fences fences;
   const auto& log = world_.accounts.log();

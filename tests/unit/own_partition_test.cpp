@@ -96,6 +96,16 @@ BOOST_FIXTURE_TEST_CASE(p1_r12_what_landed_late_is_void_though_reading_begins_be
   BOOST_TEST(known() == 0U);
 }
 
+BOOST_FIXTURE_TEST_CASE(p1_r12_what_lies_before_the_place_that_was_kept_may_be_void_itself, partition) {
+  source(1, 5);
+  line.counts_from(kafka_offset{1});
+  wrote(self, 3, 1, 7, 52); // landed behind the beginning of life 4, which isn't read
+  wrote(self, 4, 1, 6, 51);
+  begins(self, 7);
+  BOOST_TEST(last() == 6U);
+  BOOST_TEST(known() == 1U);
+}
+
 BOOST_FIXTURE_TEST_CASE(r11_what_landed_behind_the_cut_of_an_earlier_epoch_has_no_number, partition) {
   source(3, 5302); // from which it went on here, in epoch 3
   begins(self, 3);
