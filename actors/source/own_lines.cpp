@@ -130,9 +130,7 @@ result<own_lines> read_own_lines(const kafka_settings& kafka, const node_name& s
   const auto begin = [&](partition_id partition, const watermarks& marks) {
     const auto found = from.find(partition);
     const auto kept = found == from.end() ? std::nullopt : std::optional(found->second);
-    const auto place = own_partition::begin(kept, marks);
-    partitions.at(partition).counts_from(kept && *kept <= marks.high ? *kept : place);
-    return place;
+    return partitions.at(partition).begin(kept, marks);
   };
   auto read = read_lines(
       kafka, partitions, begin,

@@ -13,18 +13,21 @@ constexpr std::size_t parts_memory = std::size_t{1} << 30;
 
 } // namespace
 
-/// A place behind the log's end tells that it lost its tail, or is another log. Our own record, which is
-/// waited for, may lie before that end: there nothing would be read for ever. The record before the place
-/// that was kept, or the one there, is our own and valid: it tells whose records behind it are void (R12).
-kafka_offset own_partition::begin(std::optional<kafka_offset> kept, const watermarks& now) {
-  return kept && *kept <= now.high ? std::max(kept->previous(), now.low) : now.low;
-}
-
 own_partition::own_partition(const node_name& self, incarnation until, const gtid_position& settled)
     : self_(self)
     , until_(until)
     , settled_(settled)
     , parts_(parts_memory) {}
+
+/// A place behind the log's end tells that it lost its tail, or is another log. Our own record, which is
+/// waited for, may lie before that end: there nothing would be read for ever. The record before the place
+/// that was kept, or the one there, is our own and valid: it tells whose records behind it are void (R12).
+kafka_offset own_partition::begin(std::optional<kafka_offset> kept, const watermarks& now) {
+  if (!kept || *kept > now.high)
+    return now.low;
+  counted_from_ = *kept;
+  return std::max(kept->previous(), now.low);
+}
 
 void own_partition::take(const record& raw, std::map<account_id, known_account>& accounts, tail_check& tail,
                          logged_fences& fences) {

@@ -15,15 +15,12 @@ namespace understudy {
 
 class own_partition {
 public:
-  /// Where reading begins, if a checkpoint says so (`kept`).
-  static kafka_offset begin(std::optional<kafka_offset> kept, const watermarks& now);
-
   /// Done with the record that begins life `until`. Below `settled` nothing is read from the binlog again.
   own_partition(const node_name& self, incarnation until, const gtid_position& settled);
 
-  /// What lies below tells only whose records behind it are void: one before the place that was kept may be
-  /// void itself.
-  void counts_from(kafka_offset kept) { counted_from_ = kept; }
+  /// Where reading begins, if a checkpoint says so (`kept`): one record before that. It tells only whose
+  /// records behind it are void, for it may be void itself. Called before anything is taken.
+  kafka_offset begin(std::optional<kafka_offset> kept, const watermarks& now);
 
   /// Adds what the record says of `accounts`, which are as of `settled`, and of nobody else.
   void take(const record& raw, std::map<account_id, known_account>& accounts, tail_check& tail,

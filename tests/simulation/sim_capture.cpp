@@ -71,13 +71,12 @@ void sim_process::take_up_numbers(const gtid_position& settled) {
                          {}};
   }
   own_partition line(host_.name, account_life_, settled);
-  line.counts_from(db.checkpoint.read_from.value_or(kafka_offset{0}));
   tail_check tail;
   logged_fences fences;
   const auto& log = world_.accounts.log();
   const kafka_offset high(static_cast<std::int64_t>(log.size()));
-  for (auto at = own_partition::begin(db.checkpoint.read_from, {kafka_offset{0}, high});
-       at < high && !line.done(); at = at.next()) {
+  for (auto at = line.begin(db.checkpoint.read_from, {kafka_offset{0}, high}); at < high && !line.done();
+       at = at.next()) {
     auto landed = log[static_cast<std::size_t>(at.value)];
     if (world_.chosen.broken == mutant::void_counts && landed.record.from.node == host_.name &&
         !std::holds_alternative<incarnation_event>(landed.record.body))
