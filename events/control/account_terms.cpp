@@ -10,8 +10,12 @@ bool term_entry::names_claim_on(const node_name& node) const {
                                [&](const claim_reference& claim) { return claim.node == node; });
 }
 
+bool term_entry::never_began() const {
+  return state == term_state::aborted || state == term_state::declined;
+}
+
 bool term_entry::is_void_before(kafka_offset decision) const {
-  return (state == term_state::aborted || state == term_state::declined) && closed < decision;
+  return never_began() && closed < decision;
 }
 
 bool term_entry::operator==(const term_entry& other) const {
@@ -84,7 +88,7 @@ std::vector<const term_entry*> account_terms::unclosed(epoch fenced) const {
   const epoch floor = std::max({first_, fenced, last_active ? last_active->term : epoch{}});
   std::vector<const term_entry*> open;
   for (const auto& entry : entries_)
-    if (entry.term >= floor && entry.state != term_state::aborted && entry.state != term_state::declined)
+    if (entry.term >= floor && !entry.never_began())
       open.push_back(&entry);
   return open;
 }
@@ -146,8 +150,7 @@ void account_terms::drop_one() {
   const auto* last = current();
   const auto oldest = std::find_if(entries_.begin(), entries_.end(), [&](const term_entry& entry) {
     const bool is_over = in_force != nullptr && entry.term < in_force->term;
-    const bool never_began = entry.state == term_state::aborted || entry.state == term_state::declined;
-    return is_over || entry.term < first_ || (never_began && &entry != last);
+    return is_over || entry.term < first_ || (entry.never_began() && &entry != last);
   });
   if (oldest != entries_.end())
     entries_.erase(oldest);

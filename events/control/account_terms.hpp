@@ -34,7 +34,8 @@ struct term_entry {
   /// Whose promotion it is, until it's active: null then, and of enrolments.
   std::shared_ptr<const contention> rivals;
   bool names_claim_on(const node_name& node) const;
-  bool is_void_before(kafka_offset decision) const; ///< aborted or declined before that decision
+  bool never_began() const;                         ///< aborted or declined
+  bool is_void_before(kafka_offset decision) const; ///< never_began(), said before that decision
   bool operator==(const term_entry& other) const;
 };
 
