@@ -13,6 +13,7 @@
 #include <caf/actor_system_config.hpp>
 
 #include <atomic>
+#include <functional>
 
 namespace understudy {
 
@@ -44,6 +45,8 @@ private:
   result<void> start_http();
   result<void> make_tls();
   result<void> get_to_know(sql_session& session);
+  /// Until MariaDB answers, or the node is to stop; what it answers for good is returned.
+  result<void> ask_mariadb(const std::function<result<void>(sql_session&)>& question);
   result<void> wait_for_mariadb();
   result<void> wait_for_kafka();
   result<void> restore_control();

@@ -47,19 +47,17 @@ result<void> node::wait_for_free_ids() {
   options.dump_host = dump_host;
   std::optional<std::chrono::steady_clock::time_point> since;
   do {
-    auto session = sql_session::open(parts_->local);
-    if (!session && !session.error().retryable)
-      return tl::make_unexpected(static_cast<const error&>(session.error()));
-    const auto checks = session ? check_server(*session, options) : passed_on(session);
-    if (!checks && !checks.error().retryable)
-      return tl::make_unexpected(checks.error());
-    if (!checks) {
-      waiting_for(
-          fmt::format("MariaDB at {} doesn't answer ({})", parts_->local.socket, checks.error().what));
-      continue;
-    }
-    const auto ids = std::ranges::find(*checks, replica_ids_check, &server_check::name);
-    if (ids == checks->end() || ids->outcome == check_outcome::ok)
+    std::optional<server_check> ids;
+    const auto look = [&](sql_session& session) -> result<void> {
+      const auto facts = read_server_facts(session);
+      if (!facts)
+        return tl::make_unexpected(facts.error());
+      ids = judge_replica_ids(*facts, options);
+      return {};
+    };
+    if (auto answered = ask_mariadb(look); !answered)
+      return answered;
+    if (ids->outcome == check_outcome::ok)
       return {};
     const auto clash =
         fmt::format("MariaDB's {} is {}: set {}, or another one there", ids->name, ids->found, ids->remedy);

@@ -44,11 +44,10 @@ result<topics_ready> make_ready(topic_admin& admin, const std::vector<topic_plan
   auto findings = admin.ensure(plans, kafka_patience);
   if (!findings)
     return tl::make_unexpected(findings.error());
-  const auto brokers = admin.cluster(kafka_patience);
-  if (!brokers)
-    return tl::make_unexpected(brokers.error());
-  for (auto& finding : judge_lease(*brokers, lease))
-    findings->push_back(std::move(finding));
+  const auto of_lease = admin.check_lease(lease, kafka_patience);
+  if (!of_lease)
+    return tl::make_unexpected(of_lease.error());
+  findings->insert(findings->end(), of_lease->begin(), of_lease->end());
   const auto limit = admin.max_message_bytes(topic::accounts, kafka_patience);
   if (!limit)
     return tl::make_unexpected(limit.error());
@@ -126,23 +125,20 @@ result<void> node::get_to_know(sql_session& session) {
   return {};
 }
 
-result<void> node::wait_for_mariadb() {
+result<void> node::ask_mariadb(const std::function<result<void>(sql_session&)>& question) {
   while (true) {
     auto session = sql_session::open(parts_->local);
-    if (session) {
-      if (auto known = get_to_know(*session); known)
-        return {};
-      else if (!known.error().retryable)
-        return known;
-    } else if (!session.error().retryable) {
-      return tl::make_unexpected(static_cast<const error&>(session.error()));
-    } else {
-      waiting_for(
-          fmt::format("MariaDB at {} doesn't answer ({})", parts_->local.socket, session.error().what));
-    }
+    const auto answer = session ? question(*session) : passed_on(session);
+    if (answer || !answer.error().retryable)
+      return answer;
+    waiting_for(fmt::format("MariaDB at {} doesn't answer ({})", parts_->local.socket, answer.error().what));
     if (!pause())
       return failure("stopped while waiting for MariaDB");
   }
+}
+
+result<void> node::wait_for_mariadb() {
+  return ask_mariadb([this](sql_session& session) { return get_to_know(session); });
 }
 
 result<void> node::wait_for_kafka() {

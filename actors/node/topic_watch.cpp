@@ -18,6 +18,8 @@ topic_watch::topic_watch(options o, const std::vector<topic_finding>& told)
     : options_(std::move(o)) {
   for (const auto& each : told)
     at_start_.emplace(each.topic, each.text);
+  std::ranges::copy_if(told, std::back_inserter(of_lease_),
+                       [](const topic_finding& each) { return each.topic.empty(); });
   keep_unsafe(told);
 }
 
@@ -57,11 +59,9 @@ void topic_watch::look() {
   auto found = (*admin)->check(options_.plans, kafka_patience);
   if (!found)
     return;
-  const auto brokers = (*admin)->cluster(kafka_patience);
-  if (!brokers)
-    return;
-  for (auto& each : judge_lease(*brokers, options_.lease))
-    found->push_back(std::move(each));
+  if (auto of_lease = (*admin)->check_lease(options_.lease, kafka_patience))
+    of_lease_ = std::move(*of_lease);
+  found->insert(found->end(), of_lease_.begin(), of_lease_.end());
   std::set<finding> now;
   for (const auto& each : *found) {
     now.emplace(each.topic, each.text);

@@ -48,7 +48,9 @@ private:
   options options_;
   std::set<finding> told_;     ///< found at the last look
   std::set<finding> at_start_; ///< what was said before the first; not all of it is found by a look
-  mutable std::mutex mutex_;   ///< of the next three
+  /// As last told: a broker that doesn't tell how it is set up hides nothing of the topics.
+  std::vector<topic_finding> of_lease_;
+  mutable std::mutex mutex_; ///< of the next three
   std::vector<topic_finding> unsafe_;
   std::condition_variable wake_;
   bool stopping_ = false;

@@ -214,6 +214,14 @@ result<cluster_facts> topic_admin::cluster(std::chrono::milliseconds timeout) {
   return facts;
 }
 
+result<std::vector<topic_finding>> topic_admin::check_lease(std::chrono::milliseconds lease,
+                                                            std::chrono::milliseconds timeout) {
+  const auto brokers = cluster(timeout);
+  if (!brokers)
+    return tl::make_unexpected(brokers.error());
+  return judge_lease(*brokers, lease);
+}
+
 result<topic_facts> topic_admin::facts(const std::string& topic, std::chrono::milliseconds timeout) {
   const auto metadata = state_->metadata(timeout);
   if (!metadata)

@@ -91,6 +91,9 @@ public:
                                             std::chrono::milliseconds timeout);
   result<std::vector<topic_finding>> check(const std::vector<topic_plan>& plans,
                                            std::chrono::milliseconds timeout);
+  /// judge_lease() of the brokers as they are now.
+  result<std::vector<topic_finding>> check_lease(std::chrono::milliseconds lease,
+                                                 std::chrono::milliseconds timeout);
   /// Fails, not retryable, if the topic doesn't exist.
   result<topic_facts> facts(const std::string& topic, std::chrono::milliseconds timeout);
   /// The topic's limit (R13); watched by asking again.

@@ -155,21 +155,6 @@ server_check judge_server_id(const server_facts& facts, const server_check_optio
   return ok("server_id", check_scope::capture, std::to_string(own));
 }
 
-/// A warning: the two end each other's dumps again and again, but no ACK is given that isn't ours.
-server_check judge_replica_ids(const server_facts& facts, const server_check_options& options) {
-  const std::string name(replica_ids_check);
-  const auto ids = dump_ids_of(options.dump_server_id);
-  const auto clash = std::ranges::find_if(facts.replicas, [&](const registered_replica& replica) {
-    return replica.host != options.dump_host && ids.contain(replica.server_id);
-  });
-  if (options.dump_server_id == 0 || clash == facts.replicas.end())
-    return ok(name, check_scope::capture, fmt::format("{} registered replicas", facts.replicas.size()));
-  return {name, check_outcome::warn, check_scope::capture,
-          fmt::format("{} at {}, the same as our dump's: MariaDB ends the one for the other",
-                      clash->server_id, clash->host),
-          line_of_free_id(facts, options)};
-}
-
 server_check judge_other_clients(const server_facts& facts, const server_check_options& options) {
   const auto clients = number_in(facts.status, "rpl_semi_sync_master_clients");
   if (clients <= options.own_semi_sync_clients)
@@ -241,6 +226,21 @@ server_check judge_privilege(const server_facts& facts, const privilege_rule& ru
 }
 
 } // namespace
+
+/// A warning: the two end each other's dumps again and again, but no ACK is given that isn't ours.
+server_check judge_replica_ids(const server_facts& facts, const server_check_options& options) {
+  const std::string name(replica_ids_check);
+  const auto ids = dump_ids_of(options.dump_server_id);
+  const auto clash = std::ranges::find_if(facts.replicas, [&](const registered_replica& replica) {
+    return replica.host != options.dump_host && ids.contain(replica.server_id);
+  });
+  if (options.dump_server_id == 0 || clash == facts.replicas.end())
+    return ok(name, check_scope::capture, fmt::format("{} registered replicas", facts.replicas.size()));
+  return {name, check_outcome::warn, check_scope::capture,
+          fmt::format("{} at {}, the same as our dump's: MariaDB ends the one for the other",
+                      clash->server_id, clash->host),
+          line_of_free_id(facts, options)};
+}
 
 std::vector<server_check> judge_server(const server_facts& facts, const server_check_options& options) {
   std::vector<server_check> out{judge_version(facts)};

@@ -69,6 +69,9 @@ struct server_facts {
 /// One entry a condition, in a fixed order, the good ones too.
 std::vector<server_check> judge_server(const server_facts& facts, const server_check_options& options);
 
+/// The one of them named `replica_ids_check`, for who waits for it.
+server_check judge_replica_ids(const server_facts& facts, const server_check_options& options);
+
 /// Its name: a warning while others read a binlog that lacks what is replicated here (decision 0012).
 inline constexpr std::string_view binlog_readers_check = "log_replica_updates";
 /// Its name: a warning while another replica of this MariaDB has the server id of one of our dumps.
