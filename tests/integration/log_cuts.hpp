@@ -2,32 +2,19 @@
 #pragma once
 #include "events/log/kafka_settings.hpp"
 #include "events/model/ids.hpp"
+#include "tests/tools/fixture/kafka_admin.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <librdkafka/rdkafka.h>
 
-#include <array>
+#include <functional>
 #include <map>
 #include <string>
 
 namespace understudy::testing {
 
-/// Runs `request(client, queue)` and waits for the answer.
-template <class Request>
-void ask_admin(const kafka_settings& kafka, Request request) {
-  std::array<char, 256> text{};
-  auto* conf = rd_kafka_conf_new();
-  rd_kafka_conf_set(conf, "bootstrap.servers", kafka.brokers.c_str(), text.data(), text.size());
-  auto* client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text.data(), text.size());
-  BOOST_REQUIRE(client);
-  auto* queue = rd_kafka_queue_new(client);
-  request(client, queue);
-  auto* answer = rd_kafka_queue_poll(queue, 30'000);
-  BOOST_REQUIRE(answer);
-  BOOST_REQUIRE(rd_kafka_event_error(answer) == RD_KAFKA_RESP_ERR_NO_ERROR);
-  rd_kafka_event_destroy(answer);
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_destroy(client);
+inline void ask_admin(const kafka_settings& kafka,
+                      const std::function<void(rd_kafka_t*, rd_kafka_queue_t*)>& request) {
+  BOOST_REQUIRE(fixture::kafka_admin(kafka.brokers).ask(request));
 }
 
 /// The log of this partition begins at `from` from now on, as retention does it.
@@ -43,11 +30,7 @@ inline void purge(const kafka_settings& kafka, const char* topic, partition_id p
 }
 
 inline void remove_topic(const kafka_settings& kafka, const char* topic) {
-  auto* request = rd_kafka_DeleteTopic_new(topic);
-  ask_admin(kafka, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
-    rd_kafka_DeleteTopics(client, &request, 1, nullptr, queue);
-  });
-  rd_kafka_DeleteTopic_destroy(request);
+  BOOST_REQUIRE(fixture::kafka_admin(kafka.brokers).remove({topic}));
 }
 
 /// Kafka sets what isn't named to its default.

@@ -198,6 +198,11 @@ cli_answer mailstore::cli(std::vector<std::string> words) const {
   return answer;
 }
 
+bool mailstore::waits_for(const std::string& what) const {
+  return eventually(
+      patience, [&] { return logged("waiting: " + what) && get("/readyz").find(what) != std::string::npos; });
+}
+
 std::string mailstore::get(const std::string& path) const {
   httplib::Client client(http_host_, http_port_);
   const auto reply = client.Get(path);

@@ -73,6 +73,8 @@ public:
   std::string get(const std::string& path) const;
   /// A metric's value, by its name with labels as /metrics prints them; -1 if it isn't there.
   double metric(const std::string& name) const;
+  /// It says so in its log and its readiness, before `patience` is over.
+  bool waits_for(const std::string& what) const;
   bool logged(std::string_view part) const { return node.log_text().find(part) != std::string::npos; }
   std::size_t times_logged(std::string_view part) const {
     const auto text = node.log_text();
