@@ -33,9 +33,22 @@ control_link::~control_link() {
   stop();
 }
 
-result<void> control_link::start() {
+result<void> control_link::take_name(const std::function<bool()>& stopping) {
   if (auto opened = open(); !opened)
     return opened;
+  while (!leases_own_) {
+    if (stopping())
+      return failure("stopped while reading the leases", {}, true);
+    begin_again_if_fatal();
+    read_leases(poll_time);
+  }
+  return {};
+}
+
+result<void> control_link::start() {
+  if (!leases_)
+    if (auto opened = open(); !opened)
+      return opened;
   thread_ = named_thread("control-link", [this] { run(); });
   return {};
 }
@@ -138,29 +151,35 @@ std::string control_link::why_not_renewing() const {
   return why_not_renewing_;
 }
 
+void control_link::begin_again_if_fatal() {
+  if (!fatal_.exchange(false))
+    return;
+  std::shared_ptr<producer> old;
+  {
+    const std::lock_guard lock(mutex_);
+    old = std::move(producer_);
+    life_ = life_.next();
+  }
+  if (old)
+    old->stop(std::chrono::milliseconds::zero());
+  open_producer();
+  begin_life();
+}
+
 void control_link::run() {
+  options_.on_leases(); // what take_name() read
   while (!stopping_) {
-    if (fatal_.exchange(false)) {
-      std::shared_ptr<producer> old;
-      {
-        const std::lock_guard lock(mutex_);
-        old = std::move(producer_);
-        life_ = life_.next();
-      }
-      if (old)
-        old->stop(std::chrono::milliseconds::zero());
-      open_producer();
-      begin_life();
-    }
-    read_leases();
+    begin_again_if_fatal();
+    if (read_leases(std::chrono::milliseconds(1)))
+      options_.on_leases();
     read_control();
     if (boot_now() >= next_heartbeat_)
       heartbeat();
   }
 }
 
-void control_link::read_leases() {
-  auto fetched = leases_->poll(records_a_poll, std::chrono::milliseconds(1));
+bool control_link::read_leases(std::chrono::milliseconds patience) {
+  auto fetched = leases_->poll(records_a_poll, patience);
   for (const auto& trouble : fetched.events) {
     options_.report(fmt::format("understudy.leases: {}", trouble.text));
     options_.lease->change([](lease_view& view) { view.fold_break(boot_now()); });
@@ -171,7 +190,7 @@ void control_link::read_leases() {
     fatal_ = true;
   }
   if (fetched.records.empty())
-    return;
+    return false;
   for (const auto& raw : fetched.records) {
     auto record = decode_lease_record(raw.payload);
     if (!record) {
@@ -185,7 +204,7 @@ void control_link::read_leases() {
     compare_rules(*record);
   }
   caught_up_ = control_own_ && leases_own_;
-  options_.on_leases();
+  return true;
 }
 
 void control_link::compare_rules(const lease_record& record) {

@@ -52,6 +52,9 @@ public:
 
   explicit control_link(options o);
   ~control_link();
+  /// Before start(), on the caller's thread: appends this process's first records and reads the leases up to
+  /// them, so that lease_view::former() is known. retryable if Kafka doesn't answer, or `stopping` says so.
+  result<void> take_name(const std::function<bool()>& stopping);
   result<void> start();
   void stop();
 
@@ -79,7 +82,9 @@ private:
   void open_producer();
   void begin_life();
   void read_control();
-  void read_leases();
+  void begin_again_if_fatal();
+  /// Waits up to `patience` for the first record; false: nothing was read.
+  bool read_leases(std::chrono::milliseconds patience);
   void compare_rules(const lease_record& record);
   void heartbeat();
   void check_control_end();

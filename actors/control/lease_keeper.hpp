@@ -11,7 +11,8 @@ namespace understudy {
 class lease_keeper {
 public:
   lease_keeper(node_name self, std::string process, std::int64_t started_ms, lease_rules rules)
-      : rules_(rules)
+      : self_(self)
+      , rules_(rules)
       , view_(std::move(self), std::move(process), started_ms, rules) {}
 
   const lease_rules& rules() const { return rules_; }
@@ -32,6 +33,8 @@ public:
   std::string why_not_held() const {
     return ask([](const lease_view& view) { return view.why_not_held(boot_now()); });
   }
+  /// Why this process must stop, another one of its name having begun later (R12, R19); none: it needn't.
+  std::optional<error> why_replaced() const;
   /// Seconds that the lease still runs; negative: for so long it hasn't.
   double remaining_seconds() const {
     return ask([](const lease_view& view) {
@@ -46,6 +49,7 @@ public:
   }
 
 private:
+  const node_name self_;
   const lease_rules rules_;
   mutable std::mutex mutex_;
   lease_view view_;

@@ -53,20 +53,27 @@ void set_health(httplib::Response& response, const health& now) {
   response.set_content(json::serialize(body), json_type);
 }
 
+result<void> read_count(std::string_view name, const std::string& text, std::size_t& value) {
+  const auto* const end = text.data() + text.size();
+  const auto [stop, code] = std::from_chars(text.data(), end, value);
+  if (code != std::errc{} || stop != end || value < 1 || value > accounts_query::max_limit)
+    return failure(fmt::format("{}: not a number that is allowed", name),
+                   fmt::format("give a number of 1 to {}", accounts_query::max_limit));
+  return {};
+}
+
 result<accounts_query> read_query(const httplib::Request& request) {
   accounts_query query;
   query.after = request.get_param_value("after");
   if (query.after.size() > accounts_query::max_after_bytes)
     return failure(fmt::format("after: longer than {} bytes", accounts_query::max_after_bytes),
                    "give the id of the last account of the page before");
-  if (!request.has_param("limit"))
-    return query;
-  const auto text = request.get_param_value("limit");
-  const auto* const end = text.data() + text.size();
-  const auto [stop, code] = std::from_chars(text.data(), end, query.limit);
-  if (code != std::errc{} || stop != end || query.limit < 1 || query.limit > accounts_query::max_limit)
-    return failure("limit: not a number that is allowed",
-                   fmt::format("give a number of 1 to {}", accounts_query::max_limit));
+  for (const auto& [name, value] : {std::pair{"limit", &query.limit}, {"top", &query.top}})
+    if (request.has_param(name))
+      if (auto read = read_count(name, request.get_param_value(name), *value); !read)
+        return tl::make_unexpected(read.error());
+  if (query.top > 0 && (request.has_param("limit") || request.has_param("after")))
+    return failure("top: not together with limit or after", "ask for the top, or for a page");
   return query;
 }
 

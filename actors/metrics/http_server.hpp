@@ -18,13 +18,15 @@ struct health {
   std::vector<std::string> warnings{}; ///< what should be otherwise, and breaks no promise now
 };
 
-/// One page of /accounts: those that come after `after` in the order of their ids ("" = from the first).
+/// One page of /accounts: those that come after `after` in the order of their ids ("" = from the first); or,
+/// with `top`, so many of the replicas on this node, those that lag most first.
 struct accounts_query {
   static constexpr std::size_t default_limit = 100;
   static constexpr std::size_t max_limit = 1000;      ///< about 1 MB of JSON
   static constexpr std::size_t max_after_bytes = 320; ///< as long as any account's name
   std::string after;
   std::size_t limit = default_limit; ///< 1..max_limit
+  std::size_t top = 0;               ///< 1..max_limit; 0: a page
 };
 
 class http_server {

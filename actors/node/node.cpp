@@ -73,6 +73,11 @@ void node::waiting_for(const std::string& what) {
     spdlog::warn("waiting: {}", what);
 }
 
+std::string node::still_waits_for() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_for_;
+}
+
 void node::end_with(const error& why, int exit_status) {
   const std::lock_guard lock(mutex_);
   if (stuck_)
@@ -159,9 +164,9 @@ result<void> node::start() {
   system_ = std::make_unique<caf::actor_system>(system_config_);
   supervisor_ = system_->spawn<supervisor, caf::detached>(parts_);
   for (const auto step :
-       {&node::start_http, &node::make_tls, &node::wait_for_mariadb, &node::wait_for_kafka,
-        &node::restore_control, &node::wait_for_known_control, &node::wait_for_free_ids, &node::start_log,
-        &node::start_capture, &node::start_replicas, &node::start_gateway})
+       {&node::lock_state, &node::start_http, &node::make_tls, &node::wait_for_mariadb, &node::wait_for_kafka,
+        &node::restore_control, &node::wait_for_known_control, &node::wait_for_free_ids, &node::take_name,
+        &node::start_log, &node::start_capture, &node::start_replicas, &node::start_gateway})
     if (auto done = (this->*step)(); !done)
       return done;
   parts_->metrics->ask([this] { return figures(); });

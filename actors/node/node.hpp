@@ -6,6 +6,7 @@
 #include "actors/metrics/http_server.hpp"
 #include "actors/node/checkpoint_keeper.hpp"
 #include "actors/node/mariadb_watch.hpp"
+#include "actors/node/process_file.hpp"
 #include "actors/node/topic_watch.hpp"
 #include "actors/supervisor/node_parts.hpp"
 
@@ -42,6 +43,7 @@ public:
 private:
   result<void> start();
   void start_at(std::int64_t ms);
+  result<void> lock_state();
   result<void> start_http();
   result<void> make_tls();
   result<void> get_to_know(sql_session& session);
@@ -52,11 +54,14 @@ private:
   result<void> restore_control();
   result<void> wait_for_known_control();
   result<void> wait_for_free_ids();
+  /// A process of this node's name that may be alive acknowledges until its lease is over: what it wrote by
+  /// then must count, so nothing is written before (R12, R19).
+  result<void> take_name();
   result<void> start_log();
   result<void> start_capture();
   result<void> start_replicas();
   result<void> start_gateway();
-  void start_link();
+  void make_link();
   void expect_replicas(const std::vector<replica_record>& replicas);
   /// What reads the same binlog again (R4).
   void start_backlog(const capture::options& capture);
@@ -66,10 +71,11 @@ private:
   health ready() const;
   health healthy() const;
   gauges figures() const;
-  std::string accounts_page(const accounts_query& query) const;
   /// Any thread: this process can't go on.
   void end_with(const error& why, int exit_status = 1);
   void waiting_for(const std::string& what);
+  /// Empty once the node has started: before that its parts are still being made. Any thread.
+  std::string still_waits_for() const;
   std::shared_ptr<const volume_map> volumes_from(const node_name& source) const;
 
   bool stopping() const { return *stop_; }
@@ -80,6 +86,7 @@ private:
   const std::atomic<bool>* stop_ = nullptr;
   std::shared_ptr<node_parts> parts_;
   caf::actor_system_config system_config_;
+  std::optional<process_file> processes_;
   std::unique_ptr<http_server> http_;
   std::unique_ptr<caf::actor_system> system_;
   /// There before the parts that speak to it; it does nothing before control is read.

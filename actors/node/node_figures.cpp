@@ -1,7 +1,5 @@
-// What the node shows of itself over HTTP: health, readiness, gauges, accounts.
+// What the node shows of itself over HTTP: health, readiness, gauges.
 #include "actors/node/node.hpp"
-
-#include <boost/json.hpp>
 
 #include <set>
 
@@ -10,11 +8,8 @@ namespace understudy {
 /// Topics on which acknowledged writes can be lost are a broken promise, unless the configuration asks for
 /// them, or promises nothing. A lease that is too short breaks none as long as every broker lives.
 health node::ready() const {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!waiting_for_.empty())
-      return {false, {waiting_for_}};
-  }
+  if (auto waits = still_waits_for(); !waits.empty())
+    return {false, {std::move(waits)}};
   health now;
   if (!watch_->is_attached())
     now.reasons.push_back(fmt::format("capture isn't attached to MariaDB: {}", watch_->why_not_attached()));
@@ -87,43 +82,6 @@ gauges node::figures() const {
   for (const auto& [state, count] : others)
     now.accounts.push_back({"replica", state, count});
   return now;
-}
-
-std::string node::accounts_page(const accounts_query& query) const {
-  std::map<std::string, boost::json::object> page;
-  bool more = false;
-  if (parts_->control)
-    parts_->control->ask([&](const control_state& state) {
-      for (const auto& account : state.accounts()) {
-        const auto& id = account.id;
-        if (account.is_withdrawn || id.value <= query.after)
-          continue;
-        if (page.size() == query.limit) {
-          more = true;
-          if (id.value > page.rbegin()->first)
-            continue;
-          page.erase(std::prev(page.end()));
-        }
-        boost::json::array replicas;
-        for (const auto& destination : account.destinations)
-          replicas.push_back({{"destination", destination.node.get().value},
-                              {"priority", destination.priority},
-                              {"ready", destination.ready}});
-        page[id.value] = {{"accountId", id.value},
-                          {"accountName", account.name},
-                          {"accountMailHost", account.primary().value},
-                          {"protected", account.is_protected()},
-                          {"replicas", std::move(replicas)}};
-      }
-      return 0;
-    });
-  boost::json::array list;
-  for (auto& [id, entry] : page)
-    list.push_back(std::move(entry));
-  boost::json::object reply{{"accounts", std::move(list)}};
-  if (more)
-    reply["after"] = page.rbegin()->first;
-  return boost::json::serialize(reply);
 }
 
 } // namespace understudy

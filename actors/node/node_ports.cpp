@@ -1,4 +1,5 @@
 // A node's two ports: HTTP for metrics and health, and the gateway for commands and other nodes.
+#include "actors/node/accounts_page.hpp"
 #include "actors/node/node.hpp"
 #include "actors/supervisor/node_questions.hpp"
 
@@ -16,7 +17,9 @@ result<void> node::start_http() {
   options.answer.healthz = [this] { return healthy(); };
   options.answer.readyz = [this] { return ready(); };
   options.answer.accounts = [this](const accounts_query& query) -> result<std::string> {
-    return accounts_page(query);
+    if (auto why = still_waits_for(); !why.empty())
+      return failure(std::move(why), "ask again when the node has started");
+    return accounts_page(*parts_, query);
   };
   options.report = [](const std::string& text) { spdlog::warn("HTTP: {}", text); };
   auto started = http_server::start(std::move(options));

@@ -45,14 +45,13 @@ result<void> node::start_replicas() {
   if (auto started = parts_->snapshots->start(); !started)
     return started;
   parts_->others = std::make_shared<peers>(parts_->tls, std::chrono::milliseconds(1500));
-  start_link();
   if (auto started = parts_->replicas->start(); !started)
     return started;
   watch_->start();
   return parts_->link->start();
 }
 
-void node::start_link() {
+void node::make_link() {
   control_link::options options;
   options.kafka = parts_->kafka;
   options.node = parts_->config.node.name;

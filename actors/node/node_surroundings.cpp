@@ -253,4 +253,42 @@ result<void> node::wait_for_known_control() {
   }
 }
 
+result<void> node::lock_state() {
+  auto taken = process_file::take(parts_->config.node.state_dir, parts_->process);
+  if (!taken)
+    return tl::make_unexpected(taken.error());
+  processes_.emplace(std::move(*taken));
+  return {};
+}
+
+result<void> node::take_name() {
+  make_link();
+  while (true) {
+    const auto taken = parts_->link->take_name([this] { return stopping(); });
+    if (taken)
+      break;
+    if (!taken.error().retryable)
+      return taken;
+    waiting_for(fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, taken.error().what));
+    if (!pause())
+      return failure("stopped while waiting for Kafka");
+  }
+  if (const auto why = parts_->lease->why_replaced()) {
+    end_with(*why, exit_replaced);
+    return tl::make_unexpected(*why);
+  }
+  const auto former = parts_->lease->ask([](const lease_view& view) { return view.former(); });
+  if (!former || processes_->has_ended(former->process))
+    return {};
+  while (boot_now() < former->over) {
+    waiting_for(
+        fmt::format("process {} had this node's name, and isn't known to have ended: what it acknowledges "
+                    "counts until its lease is over",
+                    former->process));
+    if (!pause())
+      return failure("stopped while waiting for another process's lease to be over");
+  }
+  return {};
+}
+
 } // namespace understudy

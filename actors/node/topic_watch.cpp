@@ -10,7 +10,7 @@
 namespace understudy {
 namespace {
 
-constexpr std::chrono::seconds kafka_patience{5};
+constexpr std::chrono::seconds look_patience{5};
 
 } // namespace
 
@@ -56,10 +56,10 @@ void topic_watch::look() {
   const auto admin = topic_admin::open(options_.kafka);
   if (!admin)
     return;
-  auto found = (*admin)->check(options_.plans, kafka_patience);
+  auto found = (*admin)->check(options_.plans, look_patience);
   if (!found)
     return;
-  if (auto of_lease = (*admin)->check_lease(options_.lease, kafka_patience))
+  if (auto of_lease = (*admin)->check_lease(options_.lease, look_patience))
     of_lease_ = std::move(*of_lease);
   found->insert(found->end(), of_lease_.begin(), of_lease_.end());
   std::set<finding> now;

@@ -263,13 +263,8 @@ void supervisor::on_leases() {
   if (!begun_)
     return;
   parts_->settle->judge_again();
-  if (parts_->lease->ask([](const lease_view& view) { return view.replaced(); })) {
-    parts_->replaced(
-        {fmt::format(
-             "another process ({}) began later as {}, so nothing that this one writes counts any more: "
-             "this one stops (R12, R19)",
-             parts_->lease->ask([](const lease_view& view) { return view.replaced_by(); }), self_name()),
-         "find out which of the two is to be; a name belongs to one process"});
+  if (const auto why = parts_->lease->why_replaced()) {
+    parts_->replaced(*why);
     return;
   }
   if (counts_as_dead())

@@ -51,6 +51,8 @@ void lease_view::fold(const lease_record& record, const lease_place& place) {
   if (std::exchange(peer.life, record.from.life) != record.from.life)
     for (auto& seen : claims_)
       seen.is_unsure = seen.is_unsure || (seen.against == record.from.node && !seen.is_gone);
+  if (record.from.node == self_)
+    fold_former(record, place);
   if (record.from.node == self_ && life_ && record.from.life > *life_ &&
       std::holds_alternative<lease_incarnation>(record.body))
     replace_by(fmt::format("life {}", record.from.life));
@@ -67,6 +69,35 @@ void lease_view::fold(const lease_record& record, const lease_place& place) {
 void lease_view::replace_by(std::string process) {
   if (!std::exchange(replaced_, true))
     replaced_by_ = std::move(process);
+}
+
+void lease_view::fold_former(const lease_record& record, const lease_place& place) {
+  const bool begins = std::holds_alternative<lease_incarnation>(record.body);
+  if (begins && !begun_ && life_ && record.from.life >= *life_)
+    begun_ = place;
+  if (begun_)
+    return;
+  if (const auto* body = std::get_if<renewal>(&record.body); body != nullptr && body->process != process_)
+    former_ = {body->process, place,
+               longer(body->lease.value_or(milliseconds::zero()), body->skew.value_or(milliseconds::zero()))};
+  else if (const auto* last = std::get_if<resignation>(&record.body);
+           last != nullptr && former_ && last->process == former_->process)
+    former_.reset();
+}
+
+/// The wait of a claim (R22), for the same reason: it renews no more once it has read that we began, and its
+/// renewals before that were sent before they were read here. Two stamps of the brokers tell how long ago one
+/// was, but for what their clocks differ by, which the wait has in it.
+std::optional<former_process> lease_view::former() const {
+  if (!former_)
+    return std::nullopt;
+  const auto wait = takeover_wait(former_->rules);
+  if (!begun_ || !begun_->appended || !former_->place.appended)
+    return former_process{former_->process, after(former_->place.read, wait)};
+  const milliseconds past(begun_->appended->value - former_->place.appended->value);
+  return former_process{
+      former_->process,
+      after(begun_->read, std::max(wait - std::max(past, milliseconds::zero()), nanoseconds::zero()))};
 }
 
 void lease_view::fold_renewal(const writer& from, const renewal& body, const lease_place& place) {

@@ -49,6 +49,12 @@ struct standing_claim {
 /// Ends them all: in a log made anew the last may lie below one of the log before.
 returned return_from(const std::vector<standing_claim>& claims);
 
+/// Another process that renewed under our name before us.
+struct former_process {
+  std::string process; ///< UUID
+  boot_time over; ///< it acknowledges nothing from then on, though it be alive and have read nothing of us
+};
+
 /// What a peer's records look like to us.
 struct peer_lease {
   std::optional<boot_time> last_renewal_read;
@@ -98,6 +104,9 @@ public:
   bool replaced() const { return replaced_; }
   /// Its UUID, or its life, to be named in the error.
   const std::string& replaced_by() const { return replaced_by_; }
+  /// The last process of our name whose renewal lies before this life's first record, unless it resigned
+  /// behind that. To be asked once that record was read; from before it counts by when the renewal was read.
+  std::optional<former_process> former() const;
   /// Why it doesn't run, for the operator; empty: it does.
   std::string why_not_held(boot_time now) const;
 
@@ -143,7 +152,14 @@ private:
     std::deque<release> releases;
   };
 
+  struct former_renewal {
+    std::string process;
+    lease_place place;
+    lease_rules rules;
+  };
+
   void replace_by(std::string process);
+  void fold_former(const lease_record& record, const lease_place& place);
   void fold_renewal(const writer& from, const renewal& body, const lease_place& place);
   void fold_claim(const writer& from, const claim& body, const lease_place& place);
   /// The claimed node has returned from it, said below `control`.
@@ -166,6 +182,8 @@ private:
   boot_time counts_from_{};       ///< renewals sent at or before don't count
   std::optional<boot_time> until_, since_;
   std::optional<broker_time> renewed_; ///< broker's timestamp of the last counted renewal
+  std::optional<former_renewal> former_;
+  std::optional<lease_place> begun_; ///< this process's first record
   bool replaced_ = false;
   std::string replaced_by_;
 };

@@ -41,4 +41,38 @@ BOOST_AUTO_TEST_CASE(p8_metrics_count_what_nodes_do) {
   BOOST_TEST(source.metric("understudy_promotions_total{kind=\"planned\",outcome=\"done\"}") == 0);
 }
 
+/// DESIGN §10: figures of accounts are in no label.
+BOOST_AUTO_TEST_CASE(p8_accounts_shows_the_replicas_that_lag_most) {
+  node_world world;
+  auto& destination = world.at(1);
+  const auto names = world.create_accounts(0, "lag", 3);
+  world.enrol(names, 0, 1);
+  const auto shown = [&](const std::string& query) {
+    boost::system::error_code wrong;
+    const auto page = boost::json::parse(destination.get("/accounts?" + query), wrong);
+    return wrong ? boost::json::array{} : page.at("accounts").as_array();
+  };
+  const auto replica = [](const boost::json::value& entry) { return entry.at("replicas").at(0).as_object(); };
+  for (const auto& entry : shown("limit=3")) {
+    BOOST_TEST(replica(entry).at("state") == "ready");
+    BOOST_TEST(replica(entry).at("lag") == 0);
+  }
+  // One's position is locked, and so nothing of it can be applied.
+  const auto late = world.id_of(names[1]);
+  auto lock = destination.db.connect();
+  lock.query("BEGIN");
+  lock.query(fmt::format("SELECT * FROM understudy.replica WHERE account_id='{}' FOR UPDATE", late));
+  for (const auto& name : names)
+    write_once(world.at(0), world.id_of(name));
+  const auto lags = [&] {
+    const auto top = shown("top=1");
+    return top.size() == 1 && top[0].at("accountId") == boost::json::value(late) &&
+           replica(top[0]).at("lag") == 1;
+  };
+  BOOST_TEST(eventually(patience, lags), boost::json::serialize(shown("top=3")));
+  BOOST_TEST(shown("top=3").size() == 3U);
+  lock.query("ROLLBACK");
+  BOOST_TEST(eventually(patience, [&] { return replica(shown("top=1").at(0)).at("lag") == 0; }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -28,6 +28,24 @@ struct with_world {
   mailstore& first = world.at(0);
 };
 
+void replace(std::string& text, const std::string& what, const std::string& by) {
+  const auto at = text.find(what);
+  BOOST_REQUIRE(at != std::string::npos);
+  text.replace(at, what.size(), by);
+}
+
+/// The configuration of `host` with this state_dir, and ports of its own.
+std::string config_beside(const mailstore& host, const std::filesystem::path& state) {
+  std::ifstream in(host.db.dir() / "understudyd.toml");
+  std::string config{std::istreambuf_iterator<char>(in), {}};
+  replace(config, (host.db.dir() / "state").string(), state.string());
+  for (const auto* port : {"listen = \"127.0.0.1:", "advertise = \"127.0.0.1:", "http = \"127.0.0.1:"}) {
+    const auto at = config.find(port) + std::string_view(port).size();
+    config.replace(at, config.find('"', at) - at, std::to_string(fixture::free_port()));
+  }
+  return config;
+}
+
 /// As if a node, or a retry of its producer, had done it.
 void append(const node_world& world, const std::string& topic, const std::string& key,
             const std::string& payload) {
@@ -116,6 +134,47 @@ BOOST_AUTO_TEST_CASE(r12_r19_a_later_life_of_its_name_that_is_over_already_stops
   first.start_and_wait();
 }
 
+/// Both acknowledged for a moment, and what the first one had written by then was void.
+BOOST_AUTO_TEST_CASE(p1_r19_a_process_with_a_copied_state_dir_begins_when_the_first_one_s_lease_is_over) {
+  const auto names = world.create_accounts(0, "copied", 1);
+  world.enrol(names, 0, 1);
+  const auto state = world.dir() / "copied_state";
+  std::filesystem::copy(first.db.dir() / "state", state, std::filesystem::copy_options::recursive);
+  const auto file = world.dir() / "copied.toml";
+  std::ofstream(file) << config_beside(first, state);
+
+  fixture::node_process second(
+      {.command = {UNDERSTUDYD, "--config", file.string()}, .log = world.dir() / "copied.log"});
+  BOOST_TEST(eventually(patience, [&] {
+    return second.log_text().find("had this node's name, and isn't known to have ended") != std::string::npos;
+  }));
+  BOOST_TEST(first.node.wait(patience).value_or(-1) == 3);
+  BOOST_TEST(first.logged(fmt::format("began later as {}", first.name)));
+  auto written = write_async(first, world.id_of(names[0]));
+  BOOST_TEST(eventually(patience, [&] { return ended(written); }));
+  BOOST_TEST(written.get() == "");
+  second.kill9();
+
+  const std::string words = "isn't known to have ended";
+  const auto told = first.times_logged(words);
+  first.start_and_wait();
+  BOOST_TEST(first.times_logged(words) > told); // the second one isn't known here
+  first.node.kill9();
+  const auto told_then = first.times_logged(words);
+  first.start_and_wait();
+  BOOST_TEST(first.times_logged(words) == told_then); // its own former process is
+}
+
+BOOST_AUTO_TEST_CASE(s06_a_second_process_with_the_same_state_dir_is_refused_and_harms_nobody) {
+  const auto refused =
+      fixture::run_process({UNDERSTUDYD, "--config", (first.db.dir() / "understudyd.toml").string()});
+  BOOST_TEST_CONTEXT(refused.output) {
+    BOOST_TEST(refused.exit_code == 1);
+    BOOST_TEST(refused.output.find("another understudyd uses node.state_dir") != std::string::npos);
+  }
+  BOOST_TEST(first.node.running());
+}
+
 BOOST_AUTO_TEST_CASE(r25_a_record_that_comes_again_is_known_by_a_node_that_was_restarted_meanwhile) {
   const auto names = world.create_accounts(0, "again", 1);
   world.enrol(names, 0, 1);
@@ -134,22 +193,11 @@ BOOST_AUTO_TEST_CASE(r25_a_record_that_comes_again_is_known_by_a_node_that_was_r
 
 BOOST_AUTO_TEST_CASE(a_node_refuses_a_mariadb_that_belongs_to_a_node_of_another_name) {
   const auto& second = world.at(1);
-  std::ifstream in(second.db.dir() / "understudyd.toml");
-  std::string config{std::istreambuf_iterator<char>(in), {}};
-  const auto replace = [&](const std::string& what, const std::string& by) {
-    const auto at = config.find(what);
-    BOOST_REQUIRE(at != std::string::npos);
-    config.replace(at, what.size(), by);
-  };
   const auto state = world.dir() / "other_state";
   std::filesystem::create_directory(state);
   std::filesystem::permissions(state, std::filesystem::perms::owner_all);
-  replace("name = \"" + second.name, "name = \"" + first.name);
-  replace((second.db.dir() / "state").string(), state.string());
-  for (const auto* port : {"listen = \"127.0.0.1:", "advertise = \"127.0.0.1:", "http = \"127.0.0.1:"}) {
-    const auto at = config.find(port) + std::string_view(port).size();
-    config.replace(at, config.find('"', at) - at, std::to_string(fixture::free_port()));
-  }
+  auto config = config_beside(second, state);
+  replace(config, "name = \"" + second.name, "name = \"" + first.name);
   const auto file = world.dir() / "other.toml";
   std::ofstream(file) << config;
   const auto refused = fixture::run_process({UNDERSTUDYD, "--config", file.string()});

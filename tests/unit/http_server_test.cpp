@@ -145,6 +145,11 @@ BOOST_AUTO_TEST_CASE(accounts_are_paged_and_wrong_pages_refused) {
   BOOST_TEST(seen.limit == 7);
   for (const auto* const wrong : {"0", "-1", "1001", "7x", "", "99999999999999999999999"})
     BOOST_TEST(status_of(get(port, std::string("/accounts?limit=") + wrong)) == 400, wrong);
+  for (const auto* const wrong : {"0", "1001", "most", "5&limit=7", "5&after=a"})
+    BOOST_TEST(status_of(get(port, std::string("/accounts?top=") + wrong)) == 400, wrong);
+  BOOST_TEST(seen.top == 0U);
+  BOOST_TEST(status_of(get(port, "/accounts?top=5")) == 200);
+  BOOST_TEST(seen.top == 5U);
   BOOST_TEST(status_of(get(port, "/accounts?after=" + std::string(321, 'a'))) == 400);
   const auto away = get(port, "/accounts?after=away");
   BOOST_TEST(status_of(away) == 503);
