@@ -126,6 +126,7 @@ std::optional<exit_status> session::confirm() {
 asked session::ask(boost::json::object command, reply_form form, bool show) {
   asked outcome;
   std::string more;
+  std::optional<exit_status> so_far;
   do {
     if (!more.empty())
       command["continue"] = more;
@@ -149,6 +150,10 @@ asked session::ask(boost::json::object command, reply_form form, bool show) {
         ports_.out << answer->body << "\n";
       return outcome;
     }
+    // DESIGN §6: partly, if some of it was done and some not, on whichever pages.
+    if (so_far && *so_far != outcome.status)
+      outcome.status = exit_status::partly;
+    so_far = outcome.status;
     if (show && what_.global.json)
       ports_.out << (style_.lines.empty() ? answer->body : json_line(outcome.last_page, style_)) << "\n";
     else if (show)

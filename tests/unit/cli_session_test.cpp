@@ -93,6 +93,20 @@ BOOST_AUTO_TEST_CASE(pages_are_asked_for_and_printed_one_by_one) {
   BOOST_TEST(s.asked[1].at("continue").as_string() == "after a");
 }
 
+BOOST_AUTO_TEST_CASE(the_exit_status_is_of_all_pages) {
+  const auto status_of = [](std::vector<int> pages) {
+    scripted s;
+    for (std::size_t i = 0; i < pages.size(); ++i)
+      s.replies.push_back(ok(R"({"accounts":[]})", pages[i], i + 1 < pages.size() ? "more" : ""));
+    return s.run({"ha", "getAccountStatus"});
+  };
+  BOOST_CHECK(status_of({0, 0}) == exit_status::done);
+  BOOST_CHECK(status_of({3, 0}) == exit_status::partly);
+  BOOST_CHECK(status_of({1, 0}) == exit_status::partly);
+  BOOST_CHECK(status_of({0, 1, 0}) == exit_status::partly);
+  BOOST_CHECK(status_of({1, 1}) == exit_status::failed);
+}
+
 BOOST_AUTO_TEST_CASE(a_listing_whose_pages_are_all_empty_says_so_once) {
   const auto empty = R"({"accounts":[],"unreachable":[]})";
   scripted s;
