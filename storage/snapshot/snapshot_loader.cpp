@@ -63,6 +63,9 @@ struct snapshot_loader::parts {
   load_request request;
   load_limits limits;
   account_placement where;
+  /// With `mailbox_id = "same"`: of a mailbox that was made again at its source, what is here under its old
+  /// id.
+  std::optional<account_placement> left_behind;
   replica_record record;
   std::unique_ptr<destination_schema> schema;
   session_flags flags{.known = false};
@@ -147,10 +150,9 @@ result<void> snapshot_loader::parts::settle_mailbox() {
     where.mailbox = found->front().mailbox;
     where.group = found->front().group.value;
     has_copy = !*before || record.state == replica_state::ready;
-    if (wanted.value != 0 && wanted != where.mailbox)
-      return failure(fmt::format("it has mailbox id {} here, {} on its source", where.mailbox, wanted),
-                     "the profile says mailbox_id = \"same\": remove the account here first");
-    return {};
+    if (wanted.value == 0 || wanted == where.mailbox)
+      return {};
+    left_behind = std::exchange(where, {where.account, {}, 0, 0, where.volumes});
   }
   if (record.mailbox.value != 0 && (wanted.value == 0 || wanted == record.mailbox)) {
     auto holder = holder_of(record.mailbox);
@@ -193,8 +195,13 @@ result<void> snapshot_loader::parts::make_room() {
   record.request = request.answers;
   if (auto written = logged_state(session).write_replica(record); !written)
     return written;
-  return remove_rows(session, *rules, request.account, where.mailbox, group_number(where.group),
-                     limits.rows_per_delete, *request.catalogs);
+  for (const auto* place : {left_behind ? &*left_behind : nullptr, &where})
+    if (place != nullptr)
+      if (auto removed = remove_rows(session, *rules, request.account, place->mailbox,
+                                     group_number(place->group), limits.rows_per_delete, *request.catalogs);
+          !removed)
+        return removed;
+  return {};
 }
 
 /// Makes the group database, if it isn't there, and knows its tables.

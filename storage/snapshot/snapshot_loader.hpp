@@ -49,8 +49,9 @@ using load_result = tl::expected<T, load_error>;
 class snapshot_loader {
 public:
   /// Allocates the mailbox id if the account has none here. A replica, or what is left of an old source,
-  /// keeps its mailbox id; a mailbox of the account that is neither is refused, not overwritten. Refusals
-  /// name what clashes (id taken, mailbox_id = "same"). What an earlier load left behind that was cut short
+  /// keeps its mailbox id, but with `mailbox_id = "same"` where the source has another one by now; a mailbox
+  /// of the account that is neither is refused, not overwritten. Refusals name what clashes (an id that is
+  /// taken). What an earlier load left behind that was cut short
   /// is removed; a copy stays until load().
   static load_result<std::unique_ptr<snapshot_loader>> begin(sql_options connection,
                                                              std::shared_ptr<const profile> rules,

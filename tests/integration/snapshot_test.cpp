@@ -565,6 +565,50 @@ BOOST_AUTO_TEST_CASE(what_an_old_source_has_left_keeps_its_mailbox_id_and_neighb
   BOOST_TEST(!replica_here(pair).has_value());
 }
 
+/// Deleted and made again there: with `mailbox_id = "same"` blobs are found by the new id alone.
+BOOST_AUTO_TEST_CASE(with_mailbox_id_same_a_mailbox_takes_the_new_id_of_one_that_was_made_again) {
+  replicated_pair pair;
+  auto same = std::make_shared<profile>(*pair.rules());
+  same->mailbox_ids = mailbox_mode::same;
+  const auto chunks = read_all(pair, 2);
+  const auto begin = [&](unsigned mailbox) {
+    auto request = request_of("chunks");
+    request.source_mailbox = mailbox_id(mailbox);
+    return need(snapshot_loader::begin(pair.destination_sql(), same, request));
+  };
+  const auto finish = [](snapshot_loader& loader, std::uint64_t number) {
+    need(loader.finish(epoch(1), sequence(number), kafka_offset(9)));
+  };
+  const auto here = [&] {
+    return pair.destination().value("SELECT GROUP_CONCAT(id, ' ', group_id) FROM zimbra.mailbox");
+  };
+  auto first = begin(7);
+  BOOST_TEST((first->placement().mailbox == mailbox_id(7)));
+  load_all(*first, chunks);
+  finish(*first, 5);
+  const auto items = pair.destination().value("SELECT COUNT(*) FROM mboxgroup7.mail_item");
+
+  auto next = begin(12);
+  BOOST_TEST((next->placement().mailbox == mailbox_id(12)));
+  BOOST_TEST(next->has_copy());
+  for (const auto& chunk : chunks)
+    need(next->check(chunk));
+  BOOST_TEST(here() == "7 7"); // the copy stays until it can be loaded
+  need(next->load(chunks[0]));
+  next.reset(); // cut short
+  next = begin(12);
+  BOOST_TEST((next->placement().mailbox == mailbox_id(12)));
+  load_all(*next, chunks);
+  finish(*next, 6);
+  BOOST_TEST(here() == "12 12");
+  BOOST_TEST(pair.destination().value("SELECT COUNT(*) FROM mboxgroup7.mail_item") == "0");
+  BOOST_TEST(pair.destination().value("SELECT COUNT(*) FROM mboxgroup12.mail_item WHERE mailbox_id=12") ==
+             items);
+  BOOST_TEST(pair.destination().value("SELECT COUNT(*) FROM zimbra.mailbox_metadata WHERE mailbox_id=7") ==
+             "0");
+  BOOST_TEST((replica_here(pair)->mailbox == mailbox_id(12)));
+}
+
 BOOST_AUTO_TEST_CASE(r35_a_mailbox_of_the_account_that_was_never_ours_is_refused_and_kept) {
   replicated_pair pair;
   pair.destination().set_up(
