@@ -69,10 +69,12 @@ result<process_file> process_file::take(const std::filesystem::path& state_dir, 
   if (file < 0)
     return refused(wrong ? wrong.message() : std::generic_category().message(errno));
   process_file taken(file, {});
-  if (::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+  const bool is_locked = ::flock(file, LOCK_EX | LOCK_NB) == 0;
+  if (!is_locked && errno == EWOULDBLOCK)
     return failure(fmt::format("another understudyd uses node.state_dir {}", state_dir.string()),
                    "end it first, or give this node a state_dir of its own");
-  const auto identity = identity_of(file);
+  // Where nothing can be locked, as on some network's file systems, nobody is known to have ended.
+  const auto identity = is_locked ? identity_of(file) : std::string{};
   auto processes = processes_in(text_of(file), identity);
   taken.ended_ = {processes.begin(), processes.end()};
   processes.push_back(process);

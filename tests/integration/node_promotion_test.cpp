@@ -230,6 +230,34 @@ BOOST_AUTO_TEST_CASE(r32_a_volume_whose_directory_is_gone_holds_promotions_until
   BOOST_TEST(becomes_home(account, 1, 0));
 }
 
+/// Behind the fence it would have declined, with the account's writers held meanwhile.
+BOOST_AUTO_TEST_CASE(r32_a_replica_that_waits_for_a_volume_is_held_before_the_fence) {
+  const auto account = replicated("waits");
+  const auto id = world.id_of(account);
+  auto& source = world.at(0);
+  const auto box =
+      source.db.query(fmt::format("SELECT id, group_id FROM zimbra.mailbox WHERE account_id='{}'", id)).at(0);
+  source.db.query(fmt::format("INSERT INTO mboxgroup{}.mail_item (mailbox_id, id, type, folder_id, date, "
+                              "size, locator, mod_metadata, "
+                              "mod_content) VALUES ({}, 999999, 5, 2, 0, 0, '99', 1, 1)",
+                              box.at(1).value(), box.at(0).value()));
+  const std::string words = "names volume 99 of the source, which has no counterpart here";
+  BOOST_REQUIRE(eventually(patience, [&] {
+    return boost::json::serialize(source.status(account)).find(words) != std::string::npos;
+  }));
+  const auto refused = promote(account, 1, 0);
+  BOOST_TEST_CONTEXT(refused.text) {
+    BOOST_TEST(refused.status == 1);
+    BOOST_TEST(refused.says(fmt::format("the replica on {} can't take over", world.at(1).name)));
+    BOOST_TEST(refused.says(words));
+  }
+  BOOST_TEST(home(account, 0) == source.name);
+  write_once(source, id);
+  for (const std::size_t host : {1U, 2U}) // the others of this world go on
+    BOOST_TEST(
+        source.cli({"ha", "removeAccountDestination", world.at(host).name, "accounts", account}).status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(r11_what_landed_behind_a_fence_uses_up_no_number_over_a_restart) {
   const auto account = replicated("void");
   const auto id = world.id_of(account);
