@@ -8,16 +8,31 @@
 namespace understudy {
 namespace {
 
+/// The word behind the first `lead` of the text, up to one of `ends` or the text's end.
+std::string_view word_behind(std::string_view text, std::string_view lead, std::string_view ends) {
+  const auto at = text.find(lead);
+  if (at == std::string_view::npos)
+    return {};
+  const auto word = text.substr(at + lead.size());
+  return word.substr(0, word.find_first_of(ends));
+}
+
 /// One JSON object a line; the message is escaped, so that a line stays a line.
 class json_formatter final : public spdlog::formatter {
 public:
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(message.time.time_since_epoch());
     const auto level = spdlog::level::to_string_view(message.level);
-    const auto line = boost::json::serialize(
-        boost::json::object{{"time_ms", ms.count()},
-                            {"level", std::string_view(level.data(), level.size())},
-                            {"message", std::string_view(message.payload.data(), message.payload.size())}});
+    const std::string_view text(message.payload.data(), message.payload.size());
+    boost::json::object entry{{"time_ms", ms.count()},
+                              {"level", std::string_view(level.data(), level.size())}};
+    const auto subject = subject_of(text);
+    if (!subject.account.empty())
+      entry["account"] = subject.account;
+    if (!subject.operation.empty())
+      entry["operation"] = subject.operation;
+    entry["message"] = text;
+    const auto line = boost::json::serialize(entry);
     out.append(line.data(), line.data() + line.size());
     out.push_back('\n');
   }
@@ -41,6 +56,17 @@ spdlog::level::level_enum level_of(log_threshold level) {
 }
 
 } // namespace
+
+log_subject subject_of(std::string_view line) {
+  constexpr std::size_t uuid_length = 36;
+  log_subject subject;
+  if (line.starts_with("account "))
+    if (const auto id = word_behind(line, "account ", ": "); line.substr(8 + id.size()).starts_with(": "))
+      subject.account = id;
+  if (const auto id = word_behind(line, "operation ", ": ),"); id.size() == uuid_length)
+    subject.operation = id;
+  return subject;
+}
 
 void begin_log(log_threshold level, log_format format) {
   auto logger =

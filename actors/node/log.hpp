@@ -10,6 +10,13 @@ namespace understudy {
 /// Sets spdlog's default logger up. Once, before any thread logs.
 void begin_log(log_threshold level, log_format format);
 
+/// What a line is about, as all lines say it: `account ID: …` at the beginning, `operation ID` there or where
+/// it names whose work it is. Empty: nothing in particular.
+struct log_subject {
+  std::string_view account, operation; ///< parts of the line
+};
+log_subject subject_of(std::string_view line);
+
 /// For parts that say what they say through a callback. Any thread.
 void say(log_level level, std::string_view text);
 

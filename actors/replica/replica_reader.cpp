@@ -136,7 +136,7 @@ void replica_reader::relieve(clock::time_point now) {
   const auto park = [&](const account_id& account, std::string_view why) {
     if (auto* r = reading_of(account)) {
       r->park(account, now);
-      say(log_level::info, fmt::format("account {} is parked: {}", account, why));
+      say(log_level::info, fmt::format("account {}: it is parked: {}", account, why));
     }
   };
   for (const auto& account : options_.pool->delayed())
