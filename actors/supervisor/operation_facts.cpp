@@ -34,8 +34,8 @@ void operations::gather_facts(std::shared_ptr<operation> op, std::function<void(
           auto& replica = facts.replicas[node];
           replica.applied = f.number;
           replica.mailbox_loaded = f.loaded;
-          // One that is ready and has a reason waits for what an event of its names (a volume): behind a fence
-          // it would decline at once.
+          // One that is ready and has a reason waits for what an event of its names (a volume): behind a
+          // fence it would decline at once.
           const bool waits = f.state == "ready" && !f.reason.empty();
           replica.stopped = f.state == "stopped" || waits ? std::optional(f.reason) : std::nullopt;
           replica.not_whole = f.reason;
