@@ -267,7 +267,7 @@ result<void> node::take_name() {
     const auto taken = parts_->link->take_name([this] { return stopping(); });
     if (taken)
       break;
-    if (!taken.error().retryable)
+    if (!taken.error().retryable || stopping())
       return taken;
     waiting_for(fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, taken.error().what));
     if (!pause())
