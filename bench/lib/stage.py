@@ -9,14 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 
-from cluster import VOLUMES, Authority, Kafka, MariaDB, Node, prepared, run  # noqa: E402
+from cluster import VOLUMES, Authority, Kafka, MariaDB, Node, metric, metrics_text, prepared, run  # noqa: E402
 from processes import Failed, free_port, wait_until  # noqa: E402
 
 READ_REPLICA = "replica"  # user and password of native replicas
@@ -284,16 +283,6 @@ def fill(store, each):
           CONCAT(m.account_id, '-', seq)
         FROM zimbra.mailbox m JOIN zimbra.seq_1_to_{each} JOIN zimbra.current_volumes v;
         UPDATE zimbra.mailbox SET item_id_checkpoint = 256 + {each}""")
-
-
-def metrics_text(node):
-    with urllib.request.urlopen(f"http://{node.http}/metrics", timeout=10) as reply:
-        return reply.read().decode("utf-8")
-
-
-def metric(node, name):
-    """One without labels, found without parsing the others: while something is measured on the same cores."""
-    return float(metrics_text(node).partition(f"\n{name} ")[2].partition("\n")[0])
 
 
 def metrics(node):

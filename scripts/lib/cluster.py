@@ -7,6 +7,7 @@ import shutil
 import string
 import subprocess
 import tempfile
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -245,3 +246,13 @@ key         = "{authority.key}"
         """All accounts as getAccountStatus gives them."""
         _, pages = self.command("ha", "getAccountStatus")
         return [account for page in pages for account in page.get("accounts", [])]
+
+
+def metrics_text(node):
+    with urllib.request.urlopen(f"http://{node.http}/metrics", timeout=10) as reply:
+        return reply.read().decode("utf-8")
+
+
+def metric(node, name):
+    """One without labels, found without parsing the others: while something is measured on the same cores."""
+    return float(metrics_text(node).partition(f"\n{name} ")[2].partition("\n")[0])
