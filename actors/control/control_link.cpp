@@ -11,6 +11,7 @@ constexpr partition_id only_partition{0};
 /// Promotions wait for control, so the thread waits there; leases are looked at in between.
 constexpr std::chrono::milliseconds poll_time{10};
 constexpr std::size_t records_a_poll = 2000;
+constexpr std::chrono::seconds ask_patience{10};
 /// Kafka is asked at each heartbeat. A lease without an answer ends the lease; whoever waits for an election
 /// longer than for two can't reach it.
 constexpr int leases_unanswered = 2;
@@ -49,6 +50,8 @@ result<void> control_link::start() {
   if (!leases_)
     if (auto opened = open(); !opened)
       return opened;
+  in_control_ = true;
+  begin_in_control();
   thread_ = named_thread("control-link", [this] { run(); });
   return {};
 }
@@ -66,7 +69,8 @@ result<void> control_link::open() {
   asker_ = std::move(*asker);
   control_ = std::move(*control);
   leases_ = std::move(*leases);
-  const auto marks = leases_->watermarks_of(only_partition, std::chrono::seconds(10));
+  leases_->find_leaders(ask_patience);
+  const auto marks = leases_->watermarks_of(only_partition, ask_patience);
   if (!marks)
     return tl::make_unexpected(marks.error());
   if (auto added = leases_->add(only_partition, marks->low); !added)
@@ -99,10 +103,16 @@ void control_link::open_producer() {
 }
 
 void control_link::begin_life() {
-  control_own_ = leases_own_ = false;
-  const writer self{options_.node, life_};
+  leases_own_ = false;
   options_.lease->change([&](lease_view& view) { view.begins(life_); });
-  send_lease({self, lease_incarnation{}});
+  send_lease({{options_.node, life_}, lease_incarnation{}});
+  if (in_control_)
+    begin_in_control();
+}
+
+void control_link::begin_in_control() {
+  control_own_ = false;
+  const writer self{options_.node, life_};
   control_record begin;
   begin.from = self;
   begin.id = fmt::format("{}-{}-begin", options_.node, life_);

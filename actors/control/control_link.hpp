@@ -52,9 +52,11 @@ public:
 
   explicit control_link(options o);
   ~control_link();
-  /// Before start(), on the caller's thread: appends this process's first records and reads the leases up to
-  /// them, so that lease_view::former() is known. retryable if Kafka doesn't answer, or `stopping` says so.
+  /// Before start(), on the caller's thread: appends this process's first record to the leases and reads them
+  /// up to it, so that lease_view::former() is known. retryable if Kafka doesn't answer, or `stopping` says
+  /// so.
   result<void> take_name(const std::function<bool()>& stopping);
+  /// With take_name(), if nobody has called it; begins in control.
   result<void> start();
   void stop();
 
@@ -81,6 +83,7 @@ private:
   result<void> open();
   void open_producer();
   void begin_life();
+  void begin_in_control();
   void read_control();
   void begin_again_if_fatal();
   /// Waits up to `patience` for the first record; false: nothing was read.
@@ -106,6 +109,7 @@ private:
   std::atomic<bool> caught_up_{false};
   std::atomic<kafka_offset> own_control_{kafka_offset{-1}}; ///< where the own record lies, once it was read
   std::atomic<bool> stopping_{false};
+  bool in_control_ = false;  ///< start() was called: before that nothing is written there
   bool control_own_ = false; ///< own incarnation read; link thread
   bool leases_own_ = false;
   /// Each node's lease and skew, as last compared with ours; link thread.

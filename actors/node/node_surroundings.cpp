@@ -280,11 +280,12 @@ result<void> node::take_name() {
   const auto former = parts_->lease->ask([](const lease_view& view) { return view.former(); });
   if (!former || processes_->has_ended(former->process))
     return {};
+  const auto who = former->process.empty() ? "another process" : fmt::format("process {}", former->process);
   while (boot_now() < former->over) {
     waiting_for(
-        fmt::format("process {} had this node's name, and isn't known to have ended: what it acknowledges "
-                    "counts until its lease is over",
-                    former->process));
+        fmt::format("{} had this node's name, and isn't known to have ended: what it acknowledges counts "
+                    "until its lease is over",
+                    who));
     if (!pause())
       return failure("stopped while waiting for another process's lease to be over");
   }

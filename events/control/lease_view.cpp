@@ -190,6 +190,10 @@ void lease_view::fold_break(boot_time now) {
     seen.is_unsure = false;
   }
   judge_claims();
+  // Whoever renewed before this process may have done so in what wasn't read. Where nothing was, retention
+  // has cut off what is older than any lease.
+  if (!begun_ && next_ != kafka_offset{0})
+    former_ = former_renewal{{}, {next_, std::nullopt, now}, former_ ? former_->rules : rules_};
   resigned(now); // as behind a start: a renewal counts once what is there now was read up to it
 }
 

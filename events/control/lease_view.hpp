@@ -51,7 +51,7 @@ returned return_from(const std::vector<standing_claim>& claims);
 
 /// Another process that renewed under our name before us.
 struct former_process {
-  std::string process; ///< UUID
+  std::string process; ///< UUID; empty: it isn't known
   boot_time over; ///< it acknowledges nothing from then on, though it be alive and have read nothing of us
 };
 

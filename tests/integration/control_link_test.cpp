@@ -121,6 +121,48 @@ BOOST_AUTO_TEST_CASE(r19_p5_a_node_has_caught_up_only_once_what_was_read_is_fold
   link.stop();
 }
 
+/// A copy of a node, started beside it: from its first record in an account's partition on, whatever the
+/// first one writes there is void, though it acknowledged that.
+BOOST_AUTO_TEST_CASE(p1_r19_a_process_knows_how_long_another_of_its_name_may_acknowledge) {
+  create(topic::control);
+  create(topic::leases);
+  const lease_rules rules{std::chrono::milliseconds(1000), std::chrono::milliseconds(100)};
+  const auto as = [&](const std::string& process, std::uint64_t life) {
+    auto o = renewing("twin", rules);
+    o.process = process;
+    o.started_ms = static_cast<std::int64_t>(life);
+    o.first_life = incarnation(life);
+    o.lease = std::make_shared<lease_keeper>(o.node, o.process, o.started_ms, rules);
+    return o;
+  };
+  const auto former = [](control_link& link, const control_link::options& of) {
+    BOOST_REQUIRE(link.take_name([] { return false; }));
+    return of.lease->ask([](const lease_view& view) { return view.former(); });
+  };
+  const auto of_original = as("original", 1);
+  control_link original(of_original);
+  BOOST_REQUIRE(original.start());
+  BOOST_REQUIRE(fixture::eventually(deadline, [&] { return of_original.lease->holds(); }));
+  original.stop(); // it reads nothing more, and its lease runs
+
+  const auto of_copy = as("copy", 2);
+  control_link copy(of_copy);
+  const auto waits_for = former(copy, of_copy);
+  BOOST_REQUIRE(waits_for.has_value());
+  BOOST_TEST(waits_for->process == "original");
+  const auto over = of_original.lease->ask([](const lease_view& view) { return view.runs_until(); });
+  BOOST_TEST((waits_for->over > *over));
+  BOOST_REQUIRE(copy.start());
+  BOOST_REQUIRE(fixture::eventually(deadline, [&] { return of_copy.lease->holds(); }));
+  copy.resign("shutdown");
+  copy.stop();
+
+  const auto of_next = as("next", 3);
+  control_link next(of_next);
+  BOOST_TEST(!former(next, of_next).has_value());
+  next.stop();
+}
+
 /// Commits wait for the lease at each start of a node: it isn't left to the next heartbeat.
 BOOST_AUTO_TEST_CASE(p8_a_lease_is_renewed_as_soon_as_it_may_be) {
   create(topic::control);

@@ -418,6 +418,17 @@ BOOST_FIXTURE_TEST_CASE(r19_r22_a_process_that_resigned_is_not_waited_for, start
   BOOST_TEST(!view.former());
 }
 
+BOOST_FIXTURE_TEST_CASE(r19_what_of_the_leases_could_not_be_read_may_have_had_a_renewal, starting) {
+  former_renews(5000, 9000);
+  reads({{me, incarnation{1}}, resignation{"uuid-former", "shutdown"}}, 5100, 9000);
+  view.fold_break(at(9100));
+  begins(5200, 9200);
+  const auto former = view.former();
+  BOOST_REQUIRE(former);
+  BOOST_TEST(former->process.empty());
+  BOOST_TEST((former->over == at(9100 + 3800)));
+}
+
 /// The first renewed again, or a third process did.
 BOOST_FIXTURE_TEST_CASE(r19_another_process_s_resignation_is_not_its_own, starting) {
   former_renews(5000, 9000);
