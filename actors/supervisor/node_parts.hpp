@@ -13,6 +13,7 @@
 #include "actors/supervisor/divergence_report.hpp"
 #include "actors/supervisor/epoch_beginner.hpp"
 #include "actors/supervisor/fence_board.hpp"
+#include "actors/supervisor/peer_lines.hpp"
 #include "actors/supervisor/peers.hpp"
 #include "actors/supervisor/snapshot_troubles.hpp"
 #include "actors/support/counted_actor.hpp"
@@ -83,6 +84,8 @@ struct node_parts {
   std::shared_ptr<epoch_beginner> beginner; ///< of accounts that move here
   recent_catalogs catalogs;                 ///< for guards and comparisons
   std::shared_ptr<worker_pool> questions;   ///< figures for status: peers and SQL, with deadlines
+  /// What `monitor` has to ask others.
+  std::shared_ptr<peer_lines> lines = std::make_shared<peer_lines>();
 };
 
 } // namespace understudy

@@ -7,6 +7,15 @@ namespace {
 
 constexpr kafka_offset undecided_yet{-1};
 
+std::string silent_about_loads(const node_name& destination) {
+  return fmt::format("{} didn't answer how far it is", destination);
+}
+
+/// Its turn didn't come: that isn't the node's silence.
+std::string busy_with_others(const node_name& whom) {
+  return fmt::format("too many other questions to {} aren't answered yet", whom);
+}
+
 } // namespace
 
 void operations::answer_if_complete(operation& op) {
@@ -105,7 +114,7 @@ std::vector<account_id> operations::may_be_loading(const operation_state& operat
   return accounts;
 }
 
-void operations::monitor(const request_body& body, const command_received& received) const {
+void operations::monitor(const request_body& body, const command_received& received) {
   if (!body.operation_host.empty() && body.operation_host != self().value)
     return monitor_elsewhere(body, received.answer);
   const auto* operation = state().operation(body.operation);
@@ -114,23 +123,71 @@ void operations::monitor(const request_body& body, const command_received& recei
     accounts = may_be_loading(*operation);
   if (accounts.empty() || operation->started.destination == self())
     return tell_progress(body, loads_here(*around_.parts, accounts), received.answer);
-  around_.parts->questions->submit([this, parts = around_.parts, body, answer = received.answer, accounts,
-                                    destination = operation->started.destination] {
-    auto loads = loads_on(*parts, destination, accounts);
-    around_.run_here([this, body, answer, loads = std::move(loads)] { tell_progress(body, loads, answer); });
+  const auto destination = operation->started.destination;
+  ask_peer(
+      destination, around_.loads_patience,
+      [this, parts = around_.parts, body, answer = received.answer, accounts,
+       destination]() -> std::function<void()> {
+        auto loads = loads_on(*parts, destination, accounts);
+        if (!loads)
+          loads = failure(silent_about_loads(destination));
+        return [this, body, answer, loads = std::move(loads)] { tell_progress(body, loads, answer); };
+      },
+      [this, body, answer = received.answer, destination](bool asked) {
+        tell_progress(body, failure(asked ? silent_about_loads(destination) : busy_with_others(destination)),
+                      answer);
+      });
+}
+
+void operations::monitor_elsewhere(const request_body& body, const answer_function& answer) {
+  const node_name host(body.operation_host);
+  const auto refuse = [answer](std::string why) {
+    reply_with(answer,
+               write_error(1, {std::move(why), "leave OPERATION_HOST out: any node can be asked about "
+                                               "any operation"}));
+  };
+  ask_peer(
+      host, around_.monitor_patience,
+      [parts = around_.parts, body, answer, host, refuse]() -> std::function<void()> {
+        auto told = monitor_on(*parts, host, body);
+        if (!told)
+          return
+              [refuse, why = fmt::format("{} didn't answer: {}", host, told.error().what)] { refuse(why); };
+        return [answer, told = std::move(*told)] { answer(told); };
+      },
+      [host, refuse, patience = around_.monitor_patience](bool asked) {
+        refuse(asked ? fmt::format("{} didn't answer within {} ms", host, patience.count())
+                     : fmt::format("{} wasn't asked: {}", host, busy_with_others(host)));
+      });
+}
+
+/// Whoever waits is answered in time, whatever becomes of the question: by the work that `ask` gives back, or
+/// by `give_up`. Both run in the supervisor.
+void operations::ask_peer(const node_name& whom, std::chrono::milliseconds patience,
+                          std::function<std::function<void()>()> ask,
+                          std::function<void(bool asked)> give_up) {
+  auto question = std::make_shared<peer_question>();
+  question->until = boot_time(boot_now().value + std::chrono::nanoseconds(patience).count());
+  question->give_up = std::move(give_up);
+  peer_questions_.push_back(question);
+  around_.in_line_to(whom, [question, ask = std::move(ask), run_here = around_.run_here] {
+    if (boot_now() >= question->until)
+      return; // nobody waits for it any more, and others do in this line
+    question->asked = true;
+    run_here([question, tell = ask()] {
+      if (!std::exchange(question->is_over, true))
+        tell();
+    });
   });
 }
 
-void operations::monitor_elsewhere(const request_body& body, const answer_function& answer) const {
-  around_.parts->questions->submit([parts = around_.parts, body, answer] {
-    const node_name host(body.operation_host);
-    auto told = monitor_on(*parts, host, body);
-    if (told)
-      answer(std::move(*told));
-    else
-      reply_with(answer, write_error(1, {fmt::format("{} didn't answer: {}", host, told.error().what),
-                                         "leave OPERATION_HOST out: any node can be asked about any "
-                                         "operation"}));
+void operations::give_up_on_peers() {
+  std::erase_if(peer_questions_, [](const std::shared_ptr<peer_question>& question) {
+    if (!question->is_over && boot_now() < question->until)
+      return false;
+    if (!std::exchange(question->is_over, true))
+      question->give_up(question->asked);
+    return true;
   });
 }
 
@@ -164,8 +221,7 @@ account_step operations::step_of(const operation_state& operation, const operati
     return {"decided", {}};
   const auto& destination = operation.started.destination;
   if (!loads)
-    return {"decided",
-            fmt::format("its snapshot for {0} is on its way; {0} didn't answer how far it is", destination)};
+    return {"decided", fmt::format("its snapshot for {} is on its way; {}", destination, loads.error().what)};
   const auto load = loads->find(id);
   if (load == loads->end())
     return {"decided", fmt::format("its snapshot for {} is on its way", destination)};

@@ -43,6 +43,7 @@ void operations::on_command(command_received received) {
 }
 
 void operations::on_tick() {
+  give_up_on_peers();
   look_for_orphans();
   for (auto it = running_.begin(); it != running_.end();) {
     auto op = it->second;

@@ -9,6 +9,7 @@
 #include "events/control/decide.hpp"
 #include "events/control/promotion_patience.hpp"
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <set>
@@ -26,11 +27,18 @@ struct operation_surroundings {
   std::function<epoch(const account_id&)> fence_known_here;
   /// Asks all nodes for their figures, and calls back in the supervisor.
   std::function<void(std::vector<account_id>, std::function<void(everybodys_figures)>)> ask_for_figures;
+  /// Runs blocking work that asks this node, behind what it is asked already, and behind nothing else.
+  std::function<void(const node_name&, std::function<void()>)> in_line_to;
   /// Claims a node, control being folded up to that offset.
   std::function<void(const node_name&, kafka_offset)> claim;
   /// An operation that isn't decided whole by then is answered as far as it is: less than what the command
   /// line waits (cli/connection.cpp).
   std::chrono::milliseconds answer_patience{3000};
+  /// `monitor` is answered without the destination's figures then: longer than a kept connection to a process
+  /// that has ended unseen is tried (node_replicas.cpp), and less than another node waits for that answer.
+  std::chrono::milliseconds loads_patience{2000};
+  /// The node that `monitor` is to ask is said to be silent then: before the command line asks again.
+  std::chrono::milliseconds monitor_patience{4000};
 };
 
 class operations {
@@ -84,6 +92,14 @@ private:
     bool asking = false;        ///< for facts
     bool facts_wanted = false;  ///< what the nodes know may have changed
     bool started = false;       ///< its start was read back
+  };
+
+  /// What somebody who waits for an answer wants to know of another node.
+  struct peer_question {
+    boot_time until;
+    std::function<void(bool asked)> give_up; ///< answers without it
+    std::atomic<bool> asked{false};          ///< its turn has come; set in the line
+    bool is_over = false;                    ///< answered, in either way
   };
 
   // from a command to its start in control (operation_beginning.cpp)
@@ -146,8 +162,11 @@ private:
   void answer_from_control(const operation_state& known, const answer_function& answer) const;
   void dry_run(operation& op);
   static std::vector<account_id> may_be_loading(const operation_state& operation);
-  void monitor(const request_body& body, const command_received& received) const;
-  void monitor_elsewhere(const request_body& body, const answer_function& answer) const;
+  void monitor(const request_body& body, const command_received& received);
+  void monitor_elsewhere(const request_body& body, const answer_function& answer);
+  void ask_peer(const node_name& whom, std::chrono::milliseconds patience,
+                std::function<std::function<void()>()> ask, std::function<void(bool asked)> give_up);
+  void give_up_on_peers();
   void tell_progress(const request_body& body, const result<loads_known>& loads,
                      const answer_function& answer) const;
   account_step step_of(const operation_state& operation, const operation_state::open_target& open,
@@ -170,6 +189,7 @@ private:
   std::map<operation_id, std::shared_ptr<operation>> running_;
   std::map<operation_id, boot_time> adopting_; ///< when it was said that this node goes on with it
   std::set<operation_id> finishing_;           ///< their end was appended, not read back
+  std::vector<std::shared_ptr<peer_question>> peer_questions_;
 };
 
 } // namespace understudy

@@ -52,6 +52,9 @@ supervisor::supervisor(caf::actor_config& config, std::shared_ptr<node_parts> pa
       run_here([then, figures = figures_everywhere(*parts, peers, ids, true)] { then(figures); });
     });
   };
+  around.in_line_to = [lines = parts_->lines](const node_name& whom, std::function<void()> work) {
+    lines->submit(whom, std::move(work));
+  };
   around.claim = [parts = parts_](const node_name& node, kafka_offset folded) {
     parts->link->claim(node, folded);
   };

@@ -131,6 +131,31 @@ BOOST_AUTO_TEST_CASE(p8_how_far_a_first_copy_is_is_told_by_whichever_node_is_ask
   BOOST_TEST(nobody.says(silent + ": "), nobody.text);
 }
 
+/// The destination stands still: it takes connections and says nothing. Whoever was asked about the operation
+/// lives, and says so in time.
+BOOST_AUTO_TEST_CASE(p8_monitor_says_whose_silence_it_is) {
+  node_world world({.mailstores = 3});
+  auto& source = world.at(0);
+  auto& destination = world.at(1);
+  auto& asked = world.at(2);
+  const auto names = world.create_accounts(0, "silent", 1);
+  write_once(source, world.id_of(names[0])); // a row that can't be loaded there
+  const auto locker = holds_back(destination);
+  const auto enrolled =
+      source.cli({"ha", "setAccountDestination", destination.name, "10", "accounts", names[0]});
+  BOOST_TEST_CONTEXT(enrolled.text) BOOST_REQUIRE(enrolled.status == 0);
+  const auto from_source = [&] { return asked.cli({"ha", "monitor", enrolled.operation(), source.name}); };
+  cli_answer told;
+  BOOST_TEST(eventually(patience, [&] { return (told = from_source()).says(R"("state":"loading")"); }),
+             told.text);
+
+  destination.node.suspend();
+  told = from_source();
+  BOOST_TEST(told.status == 0, told.text);
+  BOOST_TEST(told.says(destination.name + " didn't answer how far it is"), told.text);
+  destination.node.resume();
+}
+
 /// Whoever made the topics had another number of partitions: the account was placed in one that isn't there,
 /// all of its mailstore's commits were held for partition_patience, and its copy never came.
 BOOST_AUTO_TEST_CASE(r3_no_account_is_placed_in_a_partition_that_is_not_there) {

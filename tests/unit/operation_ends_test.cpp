@@ -15,7 +15,8 @@ const operation_id ours("ours"), theirs("theirs");
 /// The supervisor of mailstore1, which goes on with an operation that it took before a restart.
 struct world {
   explicit world(std::chrono::milliseconds lease = std::chrono::minutes(1),
-                 std::chrono::milliseconds answer_patience = std::chrono::minutes(1)) {
+                 std::chrono::milliseconds answer_patience = std::chrono::minutes(1),
+                 std::chrono::milliseconds peer_patience = std::chrono::minutes(1)) {
     parts->config.node.name = one;
     parts->control = std::make_shared<control_view>(one);
     parts->lease = std::make_shared<lease_keeper>(one, "process", 1, lease_rules{lease});
@@ -25,7 +26,16 @@ struct world {
       appended.push_back({{one, incarnation{1}}, id(), rules_version, origin, std::move(events)});
       return std::vector{appended.back().id};
     };
-    around.run_here = [](const std::function<void()>& work) { work(); };
+    around.run_here = [this](const std::function<void()>& work) {
+      if (work_is_held)
+        held_work.push_back(work);
+      else
+        work();
+    };
+    around.in_line_to = [this](const node_name& node, std::function<void()> work) {
+      in_line.emplace_back(node, std::move(work));
+    };
+    around.loads_patience = around.monitor_patience = peer_patience;
     around.fence_known_here = [this](const account_id&) { return fenced; };
     around.ask_for_figures = [this](const std::vector<account_id>&, const auto& then) {
       if (figures_take_time)
@@ -148,6 +158,9 @@ struct world {
   epoch fenced; ///< whose fence was read
   bool figures_take_time = false;
   std::vector<std::function<void()>> asked; ///< for figures that aren't there yet
+  std::vector<std::pair<node_name, std::function<void()>>> in_line;
+  bool work_is_held = false;
+  std::vector<std::function<void()>> held_work; ///< that the supervisor hasn't come to
   int records = 0;
   std::int64_t renewals = 0;
 };
@@ -575,4 +588,85 @@ BOOST_FIXTURE_TEST_CASE(a_list_with_an_account_of_the_destinations_own_is_refuse
              told.body);
   set_destination(R"(,"skip_invalid":true)");
   BOOST_TEST(!appended.empty());
+}
+
+namespace {
+
+/// mailstore3 enrols the account on mailstore2, and an administrator asks how far that is.
+struct monitored : world {
+  explicit monitored(std::chrono::milliseconds peer_patience = std::chrono::minutes(1))
+      : world(std::chrono::minutes(1), std::chrono::minutes(1), peer_patience) {
+    parts->others = std::make_shared<peers>(tls_files{}, std::chrono::milliseconds(1));
+    start(theirs, three, two, "setAccountDestination");
+    change(three, anna, destination_set{two, 30}, theirs);
+  }
+  void monitor(const std::string& host = {}) {
+    const auto asked_host = host.empty() ? host : fmt::format(R"(,"operation_host":"{}")", host);
+    running->on_command(
+        {{},
+         fmt::format(R"({{"namespace":"ha","command":"monitor","parameters":{{"operation":"theirs"{}}}}})",
+                     asked_host),
+         [this](const reply& answer) { told.push_back(answer); }});
+  }
+  bool was_told(std::int32_t status, std::string_view part) const {
+    return told.size() == 1 && told.front().status == status &&
+           told.front().body.find(part) != std::string::npos;
+  }
+  std::string story() const { return told.empty() ? "nothing was told" : told.front().body; }
+
+  std::vector<reply> told;
+};
+
+} // namespace
+
+/// Nobody has an address here: whoever is asked doesn't answer.
+BOOST_FIXTURE_TEST_CASE(p8_monitor_names_the_destination_that_does_not_answer, monitored) {
+  monitor();
+  BOOST_REQUIRE(in_line.size() == 1u);
+  BOOST_TEST((in_line.front().first == two));
+  BOOST_TEST(told.empty());
+  in_line.front().second();
+  BOOST_TEST(was_told(0, "mailstore2 didn't answer how far it is"), story());
+  running->on_tick();
+  BOOST_TEST(told.size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(p8_monitor_names_the_host_that_was_to_be_asked, monitored) {
+  monitor("mailstore3");
+  BOOST_REQUIRE(in_line.size() == 1u);
+  BOOST_TEST((in_line.front().first == three)); // so behind no question to mailstore2
+  in_line.front().second();
+  BOOST_TEST(was_told(1, "mailstore3 didn't answer: "), story());
+}
+
+/// Else whoever waits for this node would call it silent.
+BOOST_AUTO_TEST_CASE(p8_monitor_is_answered_before_a_destination_that_takes_its_time) {
+  monitored w(std::chrono::seconds(1));
+  w.work_is_held = true;
+  w.monitor();
+  BOOST_REQUIRE(w.in_line.size() == 1u);
+  w.in_line.front().second();
+  BOOST_REQUIRE(w.held_work.size() == 1u); // it was asked
+  const auto told = [&] {
+    w.running->on_tick();
+    return !w.told.empty();
+  };
+  BOOST_TEST(fixture::eventually(std::chrono::seconds(20), told));
+  BOOST_TEST(w.was_told(0, "mailstore2 didn't answer how far it is"), w.story());
+  w.held_work.front()();
+  BOOST_TEST(w.told.size() == 1u); // nobody is answered twice
+}
+
+BOOST_AUTO_TEST_CASE(p8_nobody_is_called_silent_who_was_not_asked) {
+  for (const std::string host : {"", "mailstore3"}) {
+    monitored w(std::chrono::milliseconds(0));
+    w.monitor(host);
+    w.running->on_tick();
+    const auto whom = host.empty() ? "mailstore2" : host;
+    BOOST_TEST(w.was_told(host.empty() ? 0 : 1, "too many other questions to " + whom), w.story());
+    BOOST_TEST((w.story().find("didn't answer") == std::string::npos), w.story());
+    BOOST_REQUIRE(w.in_line.size() == 1u);
+    w.in_line.front().second(); // its turn comes late
+    BOOST_TEST(w.told.size() == 1u);
+  }
 }
