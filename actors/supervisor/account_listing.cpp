@@ -204,7 +204,7 @@ status_page list_accounts(node_parts& parts, const request_body& body, std::stri
     ids.push_back(status.account);
     page.accounts.push_back(std::move(status));
   }
-  if (more.empty()) // the listing's exit status is that of its last page
+  if (more.empty()) // once a listing
     tell_unknown(parts, body, known_names, known_domains, page);
   const auto figures =
       ids.empty() ? everybodys_figures{} : figures_everywhere(parts, concerned(parts, page.accounts), ids);
