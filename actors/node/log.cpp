@@ -59,12 +59,14 @@ spdlog::level::level_enum level_of(log_threshold level) {
 
 log_subject subject_of(std::string_view line) {
   constexpr std::size_t uuid_length = 36;
-  log_subject subject;
-  if (line.starts_with("account "))
+  const auto named_behind = [&](std::string_view lead) {
+    const auto id = word_behind(line, lead, ": ),;");
+    return id.size() == uuid_length ? id : std::string_view{};
+  };
+  log_subject subject{named_behind("account "), named_behind("operation ")};
+  if (subject.account.empty() && line.starts_with("account "))
     if (const auto id = word_behind(line, "account ", ": "); line.substr(8 + id.size()).starts_with(": "))
       subject.account = id;
-  if (const auto id = word_behind(line, "operation ", ": ),"); id.size() == uuid_length)
-    subject.operation = id;
   return subject;
 }
 

@@ -10,8 +10,8 @@ namespace understudy {
 /// Sets spdlog's default logger up. Once, before any thread logs.
 void begin_log(log_threshold level, log_format format);
 
-/// What a line is about, as all lines say it: `account ID: …` at the beginning, `operation ID` there or where
-/// it names whose work it is. Empty: nothing in particular.
+/// What a line is about, as all lines say it: `account ID: …` at the beginning, or `account ID` and
+/// `operation ID` behind what they have a part in. Of several the first. Empty: nothing in particular.
 struct log_subject {
   std::string_view account, operation; ///< parts of the line
 };
