@@ -1,5 +1,7 @@
 #include "actors/node/accounts_page.hpp"
 
+#include "actors/support/boot_clock.hpp"
+
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -18,11 +20,19 @@ std::uint64_t lag_of(const replica_side::figures& here) {
   return here.read ? here.read->value - std::min(here.read->value, here.applied.value) : 0;
 }
 
+/// How long ago the first that isn't applied was committed at its source; where all is, the lag of the last.
+double lag_seconds_of(const replica_side::figures& here) {
+  if (!here.waits_since_us)
+    return static_cast<double>(here.lag_us) / 1e6;
+  return std::max(0.0,
+                  static_cast<double>(wall_ms()) / 1e3 - static_cast<double>(*here.waits_since_us) / 1e6);
+}
+
 void add_figures(json::object& replica, const replica_side::figures& here) {
   replica["state"] = here.state;
   replica["sequence"] = here.applied.value;
   replica["lag"] = lag_of(here);
-  replica["lagSeconds"] = static_cast<double>(here.lag_us) / 1e6;
+  replica["lagSeconds"] = lag_seconds_of(here);
 }
 
 json::object entry_of(const account_state& account) {
@@ -53,7 +63,7 @@ std::vector<account_id> most_lagging(const node_parts& parts, std::size_t most) 
   struct lagging {
     account_id account;
     std::uint64_t lag = 0;
-    std::int64_t lag_us = 0;
+    double lag_seconds = 0;
   };
   std::vector<lagging> all;
   parts.control->ask([&](const control_state& state) {
@@ -65,10 +75,10 @@ std::vector<account_id> most_lagging(const node_parts& parts, std::size_t most) 
   for (auto& each : all)
     if (const auto here = parts.replicas->figures_of(each.account)) {
       each.lag = lag_of(*here);
-      each.lag_us = here->lag_us;
+      each.lag_seconds = lag_seconds_of(*here);
     }
   const auto lags_more = [](const lagging& a, const lagging& b) {
-    return std::tie(b.lag, b.lag_us, a.account) < std::tie(a.lag, a.lag_us, b.account);
+    return std::tie(b.lag, b.lag_seconds, a.account) < std::tie(a.lag, a.lag_seconds, b.account);
   };
   const auto shown = std::min(most, all.size());
   std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(shown), all.end(), lags_more);

@@ -120,6 +120,11 @@ std::optional<sequence> applier_pool::read_up_to(const account_id& account) cons
   return queue_.read_up_to(account);
 }
 
+std::optional<std::int64_t> applier_pool::oldest_commit_us(const account_id& account) const {
+  const std::lock_guard lock(mutex_);
+  return queue_.oldest_commit_us(account);
+}
+
 std::optional<replay_point> applier_pool::applied(const account_id& account) const {
   const std::lock_guard lock(mutex_);
   return queue_.applied(account);

@@ -60,6 +60,7 @@ public:
   std::size_t bytes_of(const account_id& account) const;
   std::optional<replay_point> applied(const account_id& account) const;
   std::optional<sequence> read_up_to(const account_id& account) const;
+  std::optional<std::int64_t> oldest_commit_us(const account_id& account) const;
   std::vector<account_id> delayed() const;
   std::optional<std::pair<account_id, std::size_t>> largest() const;
   std::size_t bytes() const;

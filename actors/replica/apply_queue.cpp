@@ -315,6 +315,17 @@ std::optional<sequence> apply_queue::read_up_to(const account_id& account) const
   return event ? event->event->number : std::get<queued_fence>(s->queue.back()).cut;
 }
 
+std::optional<std::int64_t> apply_queue::oldest_commit_us(const account_id& account) const {
+  const auto* s = find(account);
+  if (!s || s->closed)
+    return std::nullopt;
+  for (const auto* items : {&s->in_flight, &s->queue})
+    for (const auto& item : *items)
+      if (const auto* event = std::get_if<queued_event>(&item))
+        return event->event->committed_us;
+  return std::nullopt;
+}
+
 std::optional<replay_point> apply_queue::applied(const account_id& account) const {
   const auto* s = find(account);
   return s && !s->closed ? std::optional(s->applied) : std::nullopt;

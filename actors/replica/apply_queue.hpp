@@ -3,6 +3,7 @@
 #include "storage/apply/applier.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <list>
 #include <unordered_map>
@@ -110,6 +111,9 @@ public:
   std::optional<replay_point> applied(const account_id& account) const;
   /// The last number that was read and accepted, applied or not.
   std::optional<sequence> read_up_to(const account_id& account) const;
+  /// When the first that isn't applied was committed at its source (transaction_event); nothing: there's
+  /// none.
+  std::optional<std::int64_t> oldest_commit_us(const account_id& account) const;
   /// It met a lock, or waits for a volume, and hasn't got past it yet.
   bool is_stuck(const account_id& account) const;
   /// Those of them that have something queued.

@@ -69,8 +69,10 @@ void replica_side::control_folded(kafka_offset) {
 
 std::optional<replica_side::figures> replica_side::figures_of(const account_id& account) const {
   auto now = parts_->services->board().figures_of(account);
-  if (now && now->state == "ready" && parts_->services->reader().connected())
+  if (now && now->state == "ready" && parts_->services->reader().connected()) {
     now->read = parts_->services->pool().read_up_to(account);
+    now->waits_since_us = parts_->services->pool().oldest_commit_us(account);
+  }
   return now;
 }
 

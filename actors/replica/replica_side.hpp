@@ -87,7 +87,10 @@ public:
     std::string state;  ///< waiting_for_snapshot, loading, ready, paused, stopped
     std::string reason; ///< why it is stopped, or needs a snapshot
     mailbox_id mailbox;
-    std::int64_t lag_us = 0;                            ///< of the last event applied
+    std::int64_t lag_us = 0; ///< of the last event applied
+    /// While it follows: when the first that was read and isn't applied was committed at its source, µs since
+    /// 1970 by that one's clock; nothing: all is applied.
+    std::optional<std::int64_t> waits_since_us{};
     std::uint64_t rows_loaded = 0;                      ///< while loading
     std::uint64_t rows_total = 0;                       ///< as the source estimated; 0: no chunk is there yet
     std::chrono::steady_clock::time_point load_began{}; ///< with rows_total

@@ -73,6 +73,27 @@ BOOST_FIXTURE_TEST_CASE(what_was_read_is_told_apart_from_what_was_applied, queue
   BOOST_TEST(!queue.read_up_to(carla));
 }
 
+BOOST_FIXTURE_TEST_CASE(p8_what_waits_is_as_old_as_the_first_that_is_not_applied, queue_of_two) {
+  BOOST_TEST(!queue.oldest_commit_us(anna));
+  for (const std::int64_t number : {1, 2, 3, 4, 5}) {
+    auto made = std::make_shared<transaction_event>();
+    made->account = anna;
+    made->term = epoch(1);
+    made->number = sequence(static_cast<std::uint64_t>(number));
+    made->committed_us = 1000 * number;
+    queue.push(anna, queued_event{made, kafka_offset(10 * number), 100});
+  }
+  BOOST_TEST((queue.oldest_commit_us(anna) == 1000));
+  (void)queue.take(0, now);
+  BOOST_TEST((queue.oldest_commit_us(anna) == 1000)); // in an applier's hands
+  finish(anna, 4);
+  BOOST_TEST((queue.oldest_commit_us(anna) == 5000));
+  (void)queue.take(0, now);
+  finish(anna, 5);
+  BOOST_TEST(!queue.oldest_commit_us(anna));
+  BOOST_TEST(!queue.oldest_commit_us(carla));
+}
+
 BOOST_FIXTURE_TEST_CASE(p7_bytes_count_until_the_applier_is_done, queue_of_two) {
   push(anna, 1, 3);
   BOOST_TEST(queue.bytes() == 300u);
