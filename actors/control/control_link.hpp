@@ -53,8 +53,8 @@ public:
   explicit control_link(options o);
   ~control_link();
   /// Before start(), on the caller's thread: appends this process's first record to the leases and reads them
-  /// up to it, so that lease_view::former() is known. retryable if Kafka doesn't answer, or `stopping` says
-  /// so.
+  /// up to it, however long that takes, so that lease_view::former() is known. retryable if Kafka doesn't
+  /// answer, or `stopping`, which is asked again and again meanwhile, says so.
   result<void> take_name(const std::function<bool()>& stopping);
   /// With take_name(), if nobody has called it; begins in control.
   result<void> start();

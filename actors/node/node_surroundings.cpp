@@ -23,6 +23,8 @@ constexpr std::chrono::seconds kafka_patience{5};
 /// process's.
 constexpr std::uint64_t lives_a_ms = 1000;
 constexpr std::chrono::milliseconds look_for_stop{50};
+/// A record of one's own is read back within some ms: one that isn't is said to be missing after this.
+constexpr std::chrono::seconds read_back_patience{5};
 
 struct topics_ready {
   std::vector<topic_finding> findings;
@@ -264,7 +266,15 @@ result<void> node::lock_state() {
 result<void> node::take_name() {
   make_link();
   while (true) {
-    const auto taken = parts_->link->take_name([this] { return stopping(); });
+    const auto since = std::chrono::steady_clock::now();
+    // Nothing else of this node has begun that could say so (P8).
+    const auto stops = [&] {
+      if (std::chrono::steady_clock::now() - since > read_back_patience)
+        waiting_for(fmt::format("Kafka at {} doesn't give back what this node wrote to {}",
+                                parts_->kafka.brokers, topic::leases));
+      return stopping();
+    };
+    const auto taken = parts_->link->take_name(stops);
     if (taken)
       break;
     if (!taken.error().retryable || stopping())

@@ -3,6 +3,7 @@
 #include "events/log/partition_reader.hpp"
 #include "events/log/producer.hpp"
 #include "events/log/topic_names.hpp"
+#include "tests/integration/log_cuts.hpp"
 #include "tests/integration/node_world.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -175,6 +176,19 @@ BOOST_AUTO_TEST_CASE(p1_r19_nothing_is_lost_when_a_copy_of_a_mailstore_starts_be
                         }),
              promoted.text);
   check_nothing_lost(twice.compare(1, "twice"), 100);
+}
+
+/// As with too few brokers left: Kafka answers, and takes nothing. Only HTTP and the log can say so by then.
+BOOST_AUTO_TEST_CASE(p8_r19_a_node_whose_first_record_is_not_taken_says_what_it_waits_for) {
+  node_world refusing({.mailstores = 1});
+  auto& alone = refusing.at(0);
+  BOOST_REQUIRE(alone.node.stop());
+  alter_topic({refusing.kafka.bootstrap(), {}, "test", {}}, topic::leases,
+              {{"max.message.bytes", "1"}, {"message.timestamp.type", "LogAppendTime"}});
+  alone.start_node();
+  BOOST_TEST(alone.waits_for(fmt::format("Kafka at {} doesn't give back what this node wrote to {}",
+                                         refusing.kafka.bootstrap(), topic::leases)));
+  BOOST_TEST(alone.node.stop());
 }
 
 BOOST_AUTO_TEST_CASE(s06_a_second_process_with_the_same_state_dir_is_refused_and_harms_nobody) {
