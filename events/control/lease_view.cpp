@@ -52,7 +52,7 @@ void lease_view::fold(const lease_record& record, const lease_place& place) {
     for (auto& seen : claims_)
       seen.is_unsure = seen.is_unsure || (seen.against == record.from.node && !seen.is_gone);
   if (record.from.node == self_)
-    fold_former(record, place);
+    fold_former(record, place.read);
   if (record.from.node == self_ && life_ && record.from.life > *life_ &&
       std::holds_alternative<lease_incarnation>(record.body))
     replace_by(fmt::format("life {}", record.from.life));
@@ -71,14 +71,13 @@ void lease_view::replace_by(std::string process) {
     replaced_by_ = std::move(process);
 }
 
-void lease_view::fold_former(const lease_record& record, const lease_place& place) {
-  const bool begins = std::holds_alternative<lease_incarnation>(record.body);
-  if (begins && !begun_ && life_ && record.from.life >= *life_)
-    begun_ = place;
+void lease_view::fold_former(const lease_record& record, boot_time read) {
+  if (std::holds_alternative<lease_incarnation>(record.body))
+    begun_ = begun_ || (life_ && record.from.life >= *life_);
   if (begun_)
     return;
   if (const auto* body = std::get_if<renewal>(&record.body); body != nullptr && body->process != process_)
-    former_ = {body->process, place,
+    former_ = {body->process, read,
                longer(body->lease.value_or(milliseconds::zero()), body->skew.value_or(milliseconds::zero()))};
   else if (const auto* last = std::get_if<resignation>(&record.body);
            last != nullptr && former_ && last->process == former_->process)
@@ -86,18 +85,12 @@ void lease_view::fold_former(const lease_record& record, const lease_place& plac
 }
 
 /// The wait of a claim (R22), for the same reason: it renews no more once it has read that we began, and its
-/// renewals before that were sent before they were read here. Two stamps of the brokers tell how long ago one
-/// was, but for what their clocks differ by, which the wait has in it.
+/// renewals before that were sent before they were read here. Nor are clocks compared: the brokers' stamps of
+/// two records may be of two brokers, or of one whose clock was set in between.
 std::optional<former_process> lease_view::former() const {
   if (!former_)
     return std::nullopt;
-  const auto wait = takeover_wait(former_->rules);
-  if (!begun_ || !begun_->appended || !former_->place.appended)
-    return former_process{former_->process, after(former_->place.read, wait)};
-  const milliseconds past(begun_->appended->value - former_->place.appended->value);
-  return former_process{
-      former_->process,
-      after(begun_->read, std::max(wait - std::max(past, milliseconds::zero()), nanoseconds::zero()))};
+  return former_process{former_->process, after(former_->read, takeover_wait(former_->rules))};
 }
 
 void lease_view::fold_renewal(const writer& from, const renewal& body, const lease_place& place) {
@@ -193,7 +186,7 @@ void lease_view::fold_break(boot_time now) {
   // Whoever renewed before this process may have done so in what wasn't read. Where nothing was, retention
   // has cut off what is older than any lease.
   if (!begun_ && next_ != kafka_offset{0})
-    former_ = former_renewal{{}, {next_, std::nullopt, now}, former_ ? former_->rules : rules_};
+    former_ = former_renewal{{}, now, former_ ? former_->rules : rules_};
   resigned(now); // as behind a start: a renewal counts once what is there now was read up to it
 }
 

@@ -105,7 +105,7 @@ public:
   /// Its UUID, or its life, to be named in the error.
   const std::string& replaced_by() const { return replaced_by_; }
   /// The last process of our name whose renewal lies before this life's first record, unless it resigned
-  /// behind that. To be asked once that record was read; from before it counts by when the renewal was read.
+  /// behind that. To be asked once that record was read.
   std::optional<former_process> former() const;
   /// Why it doesn't run, for the operator; empty: it does.
   std::string why_not_held(boot_time now) const;
@@ -154,12 +154,12 @@ private:
 
   struct former_renewal {
     std::string process;
-    lease_place place;
+    boot_time read;
     lease_rules rules;
   };
 
   void replace_by(std::string process);
-  void fold_former(const lease_record& record, const lease_place& place);
+  void fold_former(const lease_record& record, boot_time read);
   void fold_renewal(const writer& from, const renewal& body, const lease_place& place);
   void fold_claim(const writer& from, const claim& body, const lease_place& place);
   /// The claimed node has returned from it, said below `control`.
@@ -183,7 +183,7 @@ private:
   std::optional<boot_time> until_, since_;
   std::optional<broker_time> renewed_; ///< broker's timestamp of the last counted renewal
   std::optional<former_renewal> former_;
-  std::optional<lease_place> begun_; ///< this process's first record
+  bool begun_ = false; ///< this process's first record was read
   bool replaced_ = false;
   std::string replaced_by_;
 };
