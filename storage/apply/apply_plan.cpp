@@ -3,6 +3,7 @@
 #include "storage/apply/change_order.hpp"
 #include "storage/apply/literal.hpp"
 #include "storage/apply/localize.hpp"
+#include "storage/apply/row_tokens.hpp"
 #include "storage/apply/statement_text.hpp"
 
 #include <fmt/format.h>
@@ -37,6 +38,33 @@ std::unique_ptr<planned_row> removal_before(const planned_row& insert,
     if (std::find(key.begin(), key.end(), c.column) != key.end())
       removal->before.push_back(c);
   return removal;
+}
+
+/// The row that an update of a self-pruned table leaves, as an insert: this host may have pruned it, and an
+/// update would change nothing. Null: it stays an update, as the event doesn't say every column (its source
+/// writes MINIMAL row images), or others refer to the row, whom its removal would take along.
+std::unique_ptr<planned_row> row_left_by(const planned_row& update) {
+  if (!update.target->referenced.empty())
+    return nullptr;
+  auto row = std::make_unique<planned_row>(update);
+  row->kind = change_kind::insert;
+  row->forgiven = false;
+  row->before.clear();
+  for (const auto& c : update.before)
+    if (cell_value(update.after, c.column) == nullptr)
+      row->after.push_back(c);
+  std::sort(row->after.begin(), row->after.end(),
+            [](const cell& a, const cell& b) { return a.column < b.column; });
+  for (std::uint16_t i = 0; i < row->target->columns.size(); ++i) {
+    const auto rule = row->target->columns[i].rule;
+    if (rule == column_rule::mailbox || rule == column_rule::left_out)
+      continue;
+    const auto* content = cell_value(row->after, i);
+    if (content == nullptr)
+      return nullptr;
+    row->lenient = row->lenient || needs_lenient_mode(row->table->columns[i], *content);
+  }
+  return row;
 }
 
 std::string readable_cells(const shape& table, const std::vector<cell>& cells) {
@@ -79,6 +107,7 @@ public:
 private:
   void plan_account(std::uint32_t account);
   result<void> plan_event(std::uint32_t account, const transaction_event& event, change_order& order);
+  void take_self_pruned(std::unique_ptr<planned_row> row, change_order& order);
   void take_removals(const planned_row& insert, change_order& order);
   std::size_t measure(planned_row& row) const;
   void group_rows();
@@ -90,6 +119,23 @@ private:
   link_catalog links_;
   apply_plan plan_;
 };
+
+/// What is here under the new key goes before each insert; where that isn't the row as it was, this goes,
+/// too.
+void planner::take_self_pruned(std::unique_ptr<planned_row> row, change_order& order) {
+  if (auto left = row->kind == change_kind::update ? row_left_by(*row) : nullptr) {
+    if (row->table->key.empty() || writes_any(*row, row->table->key)) {
+      row->kind = change_kind::remove;
+      row->lenient = false;
+      row->after.clear();
+      order.take(std::move(row));
+    }
+    row = std::move(left);
+  }
+  if (row->kind == change_kind::insert)
+    take_removals(*row, order);
+  order.take(std::move(row));
+}
 
 void planner::take_removals(const planned_row& insert, change_order& order) {
   if (!insert.table->key.empty())
@@ -114,9 +160,10 @@ result<void> planner::plan_event(std::uint32_t account, const transaction_event&
       continue;
     (*row)->account = account;
     (*row)->first = (*row)->last = event.number;
-    if ((*row)->kind == change_kind::insert && (*row)->target->self_pruned)
-      take_removals(**row, order);
-    order.take(std::move(*row));
+    if ((*row)->target->self_pruned)
+      take_self_pruned(std::move(*row), order);
+    else
+      order.take(std::move(*row));
   }
   return {};
 }

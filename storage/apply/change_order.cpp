@@ -133,8 +133,9 @@ std::uint32_t change_order::lowest_level(const planned_row& row, const table_lin
   raise(below, level_of_uniques(row, links));
   raise(below, level_as_child(row, links));
   raise(below, level_as_parent(row, links));
-  if (links.keyless && row.kind != change_kind::insert)
-    raise(below, keyless_written_[links.table]);
+  if (links.keyless)
+    raise(below,
+          row.kind == change_kind::insert ? keyless_forgiven_[links.table] : keyless_written_[links.table]);
   return below + 1;
 }
 
@@ -217,6 +218,8 @@ void change_order::record(const planned_row& row, const table_links& links, std:
   record_as_parent(row, links, level);
   if (links.keyless && row.kind != change_kind::remove)
     raise(keyless_written_[links.table], level);
+  else if (links.keyless && row.forgiven)
+    raise(keyless_forgiven_[links.table], level);
 }
 
 bool change_order::merge(const planned_row& row, const table_links& links, last_change& last,
@@ -267,6 +270,7 @@ void change_order::take_alone(std::unique_ptr<planned_row> row) {
   uniques_.clear();
   spaces_.clear();
   keyless_written_.clear();
+  keyless_forgiven_.clear();
   rows_.emplace_back(std::move(row));
 }
 

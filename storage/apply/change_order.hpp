@@ -4,6 +4,7 @@
 //  - both concern the same row, and can't be merged;
 //  - the earlier gave up a unique value that this one may take (swaps, chains, delete and insert: A01);
 //  - the earlier made a parent that this one refers to, or removed it before;
+//  - the earlier may have found no row, and would find the one that this makes, in a table without a key;
 //  - this one removes a parent, and the earlier one touched a row that refers, or referred, to it: cascades
 //    take what is there at their moment (A04);
 //  - one of them stands alone: a change of the registry row's existence or of a key that others refer to.
@@ -101,6 +102,8 @@ private:
   std::unordered_map<std::uint32_t, unique_state> uniques_;
   std::unordered_map<std::uint32_t, space_state> spaces_;
   std::unordered_map<std::uint32_t, std::uint32_t> keyless_written_; ///< per table
+  /// Per table: deletes of rows that may be missing, which would take the same row inserted behind them.
+  std::unordered_map<std::uint32_t, std::uint32_t> keyless_forgiven_;
   std::unordered_map<std::uint32_t, const destination_table*> shapes_;
   std::vector<std::pair<std::uint32_t, key_token>> removed_in_event_;
 };

@@ -71,7 +71,7 @@ struct destination_table {
   bool registry = false;
   /// A delete here reaches, over ON DELETE CASCADE, tables that others refer to in turn.
   bool cascades_further = false;
-  bool self_pruned = false; ///< every host prunes it by itself: a missing row is forgiven (R38)
+  bool self_pruned = false; ///< every host prunes it by itself: a row may be missing (R38)
 };
 
 /// Resolves a row's table in the group database of `group`. An error (table missing, column missing or of

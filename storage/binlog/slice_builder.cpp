@@ -64,6 +64,13 @@ void warn_unreadable(const prepared_table& t, std::string why, sliced_transactio
                                  !t.route.is_self_pruned});
 }
 
+/// Whether an update says this column though it's as it was: where every host prunes rows by itself, a
+/// replica that has none any more makes it of the event (R38). Without a key the before image has them all.
+bool travels_unchanged(const prepared_table& t, std::uint16_t column) {
+  return t.route.is_self_pruned && !t.table->key.empty() &&
+         std::find(t.key.begin(), t.key.end(), column) == t.key.end();
+}
+
 enum class mailbox_state : std::uint8_t { known, none, unknown };
 
 /// NULL or out of range: the row is nobody's. Absent: can't be told.
@@ -210,19 +217,21 @@ result<void> slice_builder::add_change(const rows& event, const prepared_table& 
         if (auto done = append_cell(change.before, before_, t, column); !done)
           return done;
   }
+  bool has_changed = kind != change_kind::update;
   if (kind != change_kind::remove) {
     change.after.reserve(kind == change_kind::insert ? t.travelling.size() : 8);
     for (const auto column : t.travelling) {
       const auto& place = after_.at(column);
-      if (place.is == state::absent ||
-          (kind == change_kind::update && row_image::same(before_.at(column), place)))
+      const bool same = kind == change_kind::update && row_image::same(before_.at(column), place);
+      has_changed = has_changed || (!same && place.is != state::absent);
+      if (place.is == state::absent || (same && !travels_unchanged(t, column)))
         continue;
       if (auto done = append_cell(change.after, after_, t, column); !done)
         return done;
     }
   }
   // Only columns that don't travel changed: nothing happened to the account.
-  if (kind == change_kind::update && change.after.empty())
+  if (!has_changed)
     return {};
   keep(std::move(change), mailbox, out);
   return {};

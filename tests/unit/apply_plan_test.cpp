@@ -193,3 +193,68 @@ BOOST_AUTO_TEST_CASE(zero_copies_of_a_self_pruned_row_are_forgiven_and_a_surplus
   BOOST_TEST((plan.statements[1].like().kind == change_kind::insert));
   BOOST_TEST(!plan.statements[1].like().forgiven);
 }
+
+BOOST_AUTO_TEST_CASE(r38_an_update_of_a_self_pruned_row_writes_it_whole_whether_it_is_here_or_not) {
+  const apply_model model;
+  auto pruned = std::make_shared<destination_table>(*model.at(apply_model::tag).target);
+  pruned->self_pruned = true;
+  pruned->referenced.clear();
+  const auto planned = [&](std::vector<cell> before, std::vector<cell> after) {
+    transaction_event event;
+    event.changes = {{model.at(apply_model::tag).about, change_kind::update, false, false, std::move(before),
+                      std::move(after)}};
+    const std::vector<account_work> batch{{&where, {&event}}};
+    const auto plan = make_plan(batch,
+                                [&](const std::shared_ptr<const shape>&,
+                                    std::uint32_t) -> result<std::shared_ptr<const destination_table>> {
+                                  return std::shared_ptr<const destination_table>(pruned);
+                                },
+                                {});
+    std::vector<std::string> out;
+    for (const auto& statement : plan.statements)
+      out.push_back((statement.like().forgiven ? "forgiven: " : "") + statement_text(statement, batch));
+    return out;
+  };
+  using lines = std::vector<std::string>;
+  const std::string row = "INSERT INTO tag (`mailbox_id`,`id`,`name`,`unread`) VALUES (3,";
+  const value one = std::int64_t{1};
+  BOOST_TEST(planned({{1, one}}, {{2, text_value{"t"}}, {3, one}}) ==
+                 (lines{"forgiven: DELETE FROM tag WHERE `mailbox_id` = 3 AND `id` = 1", row + "1,'t',1)"}),
+             boost::test_tools::per_element());
+  // Its key changes: neither the old nor the new one may be left.
+  BOOST_TEST(planned({{1, one}}, {{1, std::int64_t{2}}, {2, text_value{"t"}}, {3, one}}) ==
+                 (lines{"forgiven: DELETE FROM tag WHERE (`mailbox_id`,`id`) IN ((3,1),(3,2)) ORDER BY "
+                        "`mailbox_id`,`id`",
+                        row + "2,'t',1)"}),
+             boost::test_tools::per_element());
+  const lines update{"forgiven: UPDATE tag SET `unread` = 1 WHERE `mailbox_id` = 3 AND `id` = 1"};
+  BOOST_TEST(planned({{1, one}}, {{3, one}}) == update, boost::test_tools::per_element());
+  pruned->referenced.push_back({0, 1});
+  BOOST_TEST(planned({{1, one}}, {{2, text_value{"t"}}, {3, one}}).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(r38_a_self_pruned_row_without_a_key_is_known_whole_by_its_before_image) {
+  const apply_model model;
+  auto pruned = std::make_shared<destination_table>(*model.at(apply_model::log).target);
+  pruned->self_pruned = true;
+  transaction_event event;
+  event.changes = {{model.at(apply_model::log).about,
+                    change_kind::update,
+                    false,
+                    false,
+                    {{1, std::int64_t{4}}, {2, null_value{}}},
+                    {{2, text_value{"x"}}}}};
+  const std::vector<account_work> batch{{&where, {&event}}};
+  const auto plan = make_plan(batch,
+                              [&](const std::shared_ptr<const shape>&,
+                                  std::uint32_t) -> result<std::shared_ptr<const destination_table>> {
+                                return std::shared_ptr<const destination_table>(pruned);
+                              },
+                              {});
+  BOOST_REQUIRE(plan.statements.size() == 2u);
+  BOOST_TEST(plan.statements[0].like().forgiven);
+  BOOST_TEST(statement_text(plan.statements[0], batch) ==
+             "DELETE FROM log WHERE `mailbox_id` = 3 AND `n` <=> 4 AND `ids` <=> NULL LIMIT 1");
+  BOOST_TEST(statement_text(plan.statements[1], batch) ==
+             "INSERT INTO log (`mailbox_id`,`n`,`ids`) VALUES (3,4,'x')");
+}

@@ -82,6 +82,33 @@ BOOST_AUTO_TEST_CASE(keys_and_changed_columns_t03) {
   BOOST_TEST(!transactions.front().slices.size());
 }
 
+/// As if every host pruned all of these tables.
+class pruning_routing final : public table_routing {
+public:
+  table_route route(std::string_view database, std::string_view table) const override {
+    auto out = all_.route(database, table);
+    out.is_self_pruned = true;
+    return out;
+  }
+  bool holds_accounts(std::string_view database) const override { return all_.holds_accounts(database); }
+
+private:
+  small_routing all_;
+};
+
+BOOST_AUTO_TEST_CASE(r38_an_update_of_a_self_pruned_row_says_all_of_it) {
+  run_of_events run(std::make_shared<pruning_routing>());
+  BOOST_REQUIRE(run.feed_file("keys.binlog"));
+  auto updates = all_changes(run.transactions);
+  std::erase_if(updates, [](const auto& line) { return line.find(" update ") == line.npos; });
+  const std::string key{"b:\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xAA\xBB\xCC\xDD\xEE\x00", 18};
+  const lines wanted{"7 update mboxgroup/padded [k=" + key + "] {c=t:ja v=n:3}",
+                     "7 update mboxgroup/prefixed [name=t:long name] {v=n:2}",
+                     "7 update mboxgroup/tombstone [sequence=n:1 type=n:2 ids=null] {ids=t:1}",
+                     "7 update mboxgroup/folded [n=n:1] {name=t:NAME}"};
+  BOOST_TEST(updates == wanted, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(shapes_name_key_and_mailbox) {
   for (const auto& t : slice_file("keys.binlog"))
     for (const auto& s : t.slices)
