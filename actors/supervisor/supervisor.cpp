@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <map>
 #include <ranges>
 
 namespace understudy {
@@ -22,6 +23,15 @@ constexpr std::chrono::seconds announcement_pause{30};
 /// changes it. So storing takes a twentieth of the time, and a restart folds a little more of the log again.
 constexpr int store_share = 20;
 constexpr std::chrono::seconds longest_unstored{10};
+
+/// Copies are refused where it isn't so; a volume that is added later is only said.
+result<void> fit_for_replicas(const profile& rules, const std::vector<mailstore_volume>& volumes) {
+  std::map<std::uint64_t, std::uint64_t> centralised;
+  for (const auto& v : volumes)
+    if (v.is_centralised)
+      centralised.emplace(static_cast<std::uint64_t>(v.id), static_cast<std::uint64_t>(v.id));
+  return rules.mailbox_ids == mailbox_mode::own ? allow_own_ids(volumes, centralised) : result<void>();
+}
 
 } // namespace
 
@@ -385,16 +395,21 @@ void supervisor::announce() {
     const auto volumes = session ? mailstore_queries(*session, parts->rules).volumes()
                                  : result<std::vector<mailstore_volume>>(
                                        tl::make_unexpected(static_cast<const error&>(session.error())));
-    for (const auto& v : volumes.value_or(std::vector<mailstore_volume>{}))
+    const auto here = volumes.value_or(std::vector<mailstore_volume>{});
+    for (const auto& v : here)
       said.volumes.push_back({static_cast<std::uint32_t>(v.id), static_cast<std::uint32_t>(v.type), v.name,
                               v.path, v.is_centralised});
-    return [this, said, are_known = volumes.has_value()]() mutable {
+    const auto fit = fit_for_replicas(*parts->rules, here);
+    return [this, said, fit, are_known = volumes.has_value()]() mutable {
       announcing_ = false;
       const auto* before = state().node(self_name());
       if (!are_known && before != nullptr)
         said.volumes = before->announced.volumes;
-      if (before == nullptr || before->announced != said)
-        append({said});
+      if (before != nullptr && before->announced == said)
+        return;
+      if (!fit)
+        spdlog::warn("{}; {}", fit.error().what, fit.error().todo);
+      append({said});
     };
   });
 }

@@ -2,6 +2,8 @@
 
 #include "storage/profile/glob.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace understudy {
@@ -60,6 +62,22 @@ volume_mapping map_volumes(const std::vector<mailstore_volume>& there,
       out.numbers.emplace(theirs.id, ours->id);
   }
   return out;
+}
+
+result<void> allow_own_ids(const std::vector<mailstore_volume>& here,
+                           const std::map<std::uint64_t, std::uint64_t>& mapped) {
+  const auto refused = std::find_if(here.begin(), here.end(), [&](const mailstore_volume& volume) {
+    return volume.by_mailbox_id && std::any_of(mapped.begin(), mapped.end(), [&](const auto& pair) {
+             return pair.second == static_cast<std::uint64_t>(volume.id);
+           });
+  });
+  if (refused == here.end())
+    return {};
+  return failure(fmt::format("volume {}: {} holds blobs under the source's mailbox id, and the profile says "
+                             "mailbox_id = \"own\": a replica wouldn't find them",
+                             refused->name, refused->path),
+                 "set mailbox_id = \"same\" in the profile of every node and restart them, or, if the mail "
+                 "server finds the blobs there by locator, name the volume under [volumes.by_locator]");
 }
 
 } // namespace understudy

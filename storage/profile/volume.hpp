@@ -51,4 +51,9 @@ struct volume_answer {
 volume_mapping map_volumes(const std::vector<mailstore_volume>& there,
                            const std::vector<mailstore_volume>& here);
 
+/// With `mailbox_id = "own"`: refuses the first volume `here`, among those that another host's are mapped to,
+/// whose blobs lie under the mailbox id: a replica with an id of its own wouldn't find them (DESIGN §4.4).
+result<void> allow_own_ids(const std::vector<mailstore_volume>& here,
+                           const std::map<std::uint64_t, std::uint64_t>& mapped);
+
 } // namespace understudy

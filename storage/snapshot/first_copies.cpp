@@ -65,9 +65,13 @@ result<void> copy_loader::choose() {
   const auto replicas = logged_state(session_).replicas_of(ids);
   if (!replicas)
     return tl::make_unexpected(replicas.error());
-  const auto mailboxes = mailstore_queries(session_, rules_).find_by_id(ids);
+  mailstore_queries queries(session_, rules_);
+  const auto mailboxes = queries.find_by_id(ids);
   if (!mailboxes)
     return tl::make_unexpected(mailboxes.error());
+  const auto volumes = queries.volumes();
+  if (!volumes)
+    return tl::make_unexpected(volumes.error());
   std::set<account_id> here;
   for (const auto& replica : *replicas)
     here.insert(replica.account);
@@ -76,6 +80,8 @@ result<void> copy_loader::choose() {
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     const auto& copy = copies_[i];
     if (!copy.chunk.last || copy.chunk.index != 0 || !here.insert(copy.request.account).second)
+      continue;
+    if (copy.request.volumes && !allow_own_ids(*volumes, *copy.request.volumes))
       continue;
     candidate one{i, {}, rows_of(copy.chunk)};
     one.where.account = copy.request.account;

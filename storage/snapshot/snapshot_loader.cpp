@@ -72,7 +72,7 @@ struct snapshot_loader::parts {
   chunk_order checked;
   chunk_order loaded;
   bool has_copy = false;
-  bool is_place_taken = false;
+  bool is_refused = false;
   std::atomic<std::uint64_t> rows{0};
 
   parts(sql_session opened, std::shared_ptr<const profile> by, load_request what, load_limits within)
@@ -82,6 +82,7 @@ struct snapshot_loader::parts {
       , limits(within) {}
 
   result<void> find_place();
+  result<void> check_volumes();
   result<void> make_room();
   result<void> settle_mailbox();
   result<std::optional<account_id>> holder_of(mailbox_id mailbox);
@@ -144,8 +145,8 @@ result<void> snapshot_loader::parts::settle_mailbox() {
     auto ours = is_ours(state, request.account);
     if (!ours)
       return tl::make_unexpected(ours.error());
-    is_place_taken = !*ours;
-    if (is_place_taken)
+    is_refused = !*ours;
+    if (is_refused)
       return failure(place_taken(request, found->front().mailbox));
     where.mailbox = found->front().mailbox;
     where.group = found->front().group.value;
@@ -171,7 +172,21 @@ result<void> snapshot_loader::parts::settle_mailbox() {
   return {};
 }
 
+/// Before an id is taken and anything copied.
+result<void> snapshot_loader::parts::check_volumes() {
+  if (rules->mailbox_ids != mailbox_mode::own || !request.volumes)
+    return {};
+  const auto here = mailstore_queries(session, rules).volumes();
+  if (!here)
+    return tl::make_unexpected(here.error());
+  auto allowed = allow_own_ids(*here, *request.volumes);
+  is_refused = !allowed;
+  return allowed;
+}
+
 result<void> snapshot_loader::parts::find_place() {
+  if (auto allowed = check_volumes(); !allowed)
+    return allowed;
   where.account = request.account;
   where.volumes = request.volumes;
   if (auto settled = settle_mailbox(); !settled)
@@ -306,7 +321,7 @@ load_result<std::unique_ptr<snapshot_loader>> snapshot_loader::begin(sql_options
     return tl::make_unexpected(static_cast<const error&>(session.error()));
   auto made = std::make_unique<parts>(std::move(*session), std::move(rules), std::move(request), limits);
   if (auto found = made->find_place(); !found)
-    return tl::make_unexpected(load_error(found.error(), made->is_place_taken));
+    return tl::make_unexpected(load_error(found.error(), made->is_refused));
   return std::unique_ptr<snapshot_loader>(new snapshot_loader(std::move(made)));
 }
 

@@ -51,8 +51,8 @@ public:
   /// Allocates the mailbox id if the account has none here. A replica, or what is left of an old source,
   /// keeps its mailbox id, but with `mailbox_id = "same"` where the source has another one by now; a mailbox
   /// of the account that is neither is refused, not overwritten. Refusals name what clashes (an id that is
-  /// taken). What an earlier load left behind that was cut short
-  /// is removed; a copy stays until load().
+  /// taken; with `mailbox_id = "own"` a volume that holds blobs under the mailbox id). What an earlier load
+  /// left behind that was cut short is removed; a copy stays until load().
   static load_result<std::unique_ptr<snapshot_loader>> begin(sql_options connection,
                                                              std::shared_ptr<const profile> rules,
                                                              load_request request, load_limits limits = {});

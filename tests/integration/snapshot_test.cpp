@@ -647,6 +647,31 @@ BOOST_AUTO_TEST_CASE(a_volume_without_a_counterpart_here_refuses_the_load_also_w
   }
 }
 
+BOOST_AUTO_TEST_CASE(
+    with_mailbox_id_own_a_volume_that_holds_blobs_under_the_mailbox_id_is_refused_before_a_copy) {
+  replicated_pair pair;
+  pair.destination().set_up(fixture::group_schema(3));
+  auto by_path = std::make_shared<profile>(*pair.rules());
+  by_path->volumes.by_locator = {};
+  const auto copy = copy_of(pair, replicated_pair::account(), 7);
+  const auto next_id = [&] {
+    return pair.destination().value("SELECT next_mailbox_id FROM zimbra.current_volumes");
+  };
+  auto session = need(sql_session::open(loading_session(pair.destination_sql())));
+  BOOST_TEST(!need(load_first_copies(session, by_path, {copy})).front().has_value());
+  const auto refused = snapshot_loader::begin(pair.destination_sql(), by_path, copy.request);
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST(refused.error().is_refusal);
+  BOOST_TEST(refused.error().what.find("holds blobs under the source's mailbox id") != std::string::npos,
+             refused.error().what);
+  BOOST_TEST(next_id() == "3");
+  BOOST_TEST(!replica_here(pair).has_value());
+
+  by_path->mailbox_ids = mailbox_mode::same;
+  const auto loader = need(snapshot_loader::begin(pair.destination_sql(), by_path, copy.request));
+  BOOST_TEST((loader->placement().mailbox == mailbox_id(7)));
+}
+
 BOOST_AUTO_TEST_CASE(r36_every_transaction_of_a_load_is_marked_as_ours) {
   replicated_pair pair;
   pair.initialise(2);

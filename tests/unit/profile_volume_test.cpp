@@ -53,3 +53,18 @@ BOOST_AUTO_TEST_CASE(volumes_are_mapped_by_name_and_path_and_what_is_missing_is_
   BOOST_TEST(mapped.unreachable[0].name == "archive");
   BOOST_TEST(mapped.unreachable[1].name == "local");
 }
+
+BOOST_AUTO_TEST_CASE(a_mailbox_id_of_ones_own_is_refused_where_blobs_lie_under_it_and_nowhere_else) {
+  auto marks = rules();
+  marks.centralised.names = {"nfs-*"};
+  const std::vector<mailstore_volume> here{
+      describe_volume(marks, 5, 1, "message1", "/store", R"({"centralized":true})"),
+      describe_volume(marks, 6, 1, "nfs-1", "/nfs", ""),
+      describe_volume(marks, 7, 10, "index1", "/index", "")};
+  BOOST_TEST(bool(allow_own_ids(here, {{1, 5}, {3, 7}})));
+  const auto refused = allow_own_ids(here, {{1, 5}, {6, 6}});
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST(refused.error().what.find("volume nfs-1: /nfs holds blobs") == 0u, refused.error().what);
+  marks.by_locator.names = {"nfs-*"};
+  BOOST_TEST(bool(allow_own_ids({describe_volume(marks, 6, 1, "nfs-1", "/nfs", "")}, {{6, 6}})));
+}
