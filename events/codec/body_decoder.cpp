@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace understudy {
 namespace json = boost::json;
@@ -18,11 +19,16 @@ void read_place(const event_fields& f, Event& e) {
   e.number = sequence(f.number<std::uint64_t>("s"));
 }
 
-std::vector<std::string> read_texts(const event_fields& f, std::string_view name) {
+std::vector<std::string> texts_in(const boost::json::array& list, std::string_view name,
+                                  first_failure& failed) {
   std::vector<std::string> texts;
-  for (const auto& v : f.array(name))
-    texts.emplace_back(text_of(v, name, f.failed()));
+  for (const auto& v : list)
+    texts.emplace_back(text_of(v, name, failed));
   return texts;
+}
+
+std::vector<std::string> read_texts(const event_fields& f, std::string_view name) {
+  return texts_in(f.array(name), name, f.failed());
 }
 
 transaction_event read_transaction(const event_fields& f, const shape_lookup& shapes) {
@@ -131,6 +137,21 @@ snapshot_event read_snapshot(const event_fields& f) {
   return e;
 }
 
+std::vector<table_cascades> read_cascades(const event_fields& f) {
+  std::vector<table_cascades> out;
+  for (const auto& v : f.array("k")) {
+    auto texts = texts_in(array_of(v, "k", f.failed()), "k", f.failed());
+    if (texts.empty()) {
+      f.failed().set("k", "has a list without a table's name");
+      break;
+    }
+    auto& table = out.emplace_back();
+    table.table = std::move(texts.front());
+    table.keys.assign(std::next(texts.begin()), texts.end());
+  }
+  return out;
+}
+
 snapshot_chunk read_chunk(const event_fields& f, const shape_lookup& shapes) {
   snapshot_chunk e;
   e.account = account_id(f.text("a"));
@@ -140,6 +161,8 @@ snapshot_chunk read_chunk(const event_fields& f, const shape_lookup& shapes) {
   e.rows_total = f.number<std::uint64_t>("w");
   if (f.has("d"))
     e.definitions = read_texts(f, "d");
+  if (f.has("k"))
+    e.cascades = read_cascades(f);
   e.rows = read_rows(f, shapes);
   return e;
 }

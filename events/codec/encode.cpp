@@ -103,10 +103,27 @@ private:
   void texts(std::string_view key, const std::vector<std::string>& list) {
     json_.key(key);
     json_.open('[');
-    for (const auto& text : list) {
-      if (!is_utf8(text) && problem_.empty())
-        problem_ = fmt::format("a text of list '{}' isn't valid UTF-8", key);
-      json_.text(text);
+    for (const auto& text : list)
+      element(key, text);
+    json_.close(']');
+  }
+
+  void element(std::string_view list, const std::string& text) {
+    if (!is_utf8(text) && problem_.empty())
+      problem_ = fmt::format("a text of list '{}' isn't valid UTF-8", list);
+    json_.text(text);
+  }
+
+  /// A list for each table: its name, then its keys.
+  void write_cascades(const std::vector<table_cascades>& tables) {
+    json_.key("k");
+    json_.open('[');
+    for (const auto& table : tables) {
+      json_.open('[');
+      element("k", table.table);
+      for (const auto& key : table.keys)
+        element("k", key);
+      json_.close(']');
     }
     json_.close(']');
   }
@@ -136,6 +153,8 @@ private:
     json_.field("w", e.rows_total);
     if (!e.definitions.empty())
       texts("d", e.definitions);
+    if (!e.cascades.empty())
+      write_cascades(e.cascades);
     rows_.write(e.rows);
   }
 

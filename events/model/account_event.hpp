@@ -75,6 +75,14 @@ struct snapshot_event {
   bool operator==(const snapshot_event&) const = default;
 };
 
+/// The foreign keys of a table that change its rows by themselves (CASCADE, SET NULL), as text: MariaDB
+/// writes no such change to the binlog, so a replica's tables must have the same.
+struct table_cascades {
+  std::string table; ///< logical name
+  std::vector<std::string> keys;
+  bool operator==(const table_cascades&) const = default;
+};
+
 /// A piece of a snapshot, in understudy.snapshots. Chunks count from 0; the last has `last` set and may be
 /// empty.
 struct snapshot_chunk {
@@ -87,6 +95,8 @@ struct snapshot_chunk {
   /// Definitions of the group database's tables on the source (SHOW CREATE TABLE), in chunk 0 only:
   /// from these a missing group database is created.
   std::vector<std::string> definitions;
+  /// Of each of the account's tables on the source, in chunk 0 only. Empty: not told.
+  std::vector<table_cascades> cascades{};
   bool operator==(const snapshot_chunk&) const = default;
 };
 

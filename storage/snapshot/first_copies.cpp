@@ -2,6 +2,7 @@
 
 #include "storage/apply/apply_transaction.hpp"
 #include "storage/apply/destination_schema.hpp"
+#include "storage/profile/cascades.hpp"
 #include "storage/snapshot/group_database.hpp"
 #include "storage/state/logged_state.hpp"
 #include "storage/state/mailstore_queries.hpp"
@@ -41,7 +42,7 @@ public:
 private:
   result<void> choose();
   result<void> place();
-  result<void> know_tables(const account_placement& where, const first_copy& copy);
+  result<bool> know_tables(const account_placement& where, const first_copy& copy);
   result<void> load();
   result<void> write(const apply_plan& plan, const std::vector<account_work>& batch);
   replica_record record_of(const candidate& one) const;
@@ -115,16 +116,18 @@ result<void> copy_loader::place() {
     one.where.index_volume = static_cast<std::uint64_t>(*volume);
     if (taken->contains(one.where.mailbox))
       continue;
-    if (auto known = know_tables(one.where, copies_[one.index]); !known)
-      return known;
-    fit.push_back(std::move(one));
+    const auto alike = know_tables(one.where, copies_[one.index]);
+    if (!alike)
+      return tl::make_unexpected(alike.error());
+    if (*alike)
+      fit.push_back(std::move(one));
   }
   chosen_ = std::move(fit);
   return {};
 }
 
-/// Makes what is missing of the group's database.
-result<void> copy_loader::know_tables(const account_placement& where, const first_copy& copy) {
+/// Makes what is missing of the group's database. Whether its foreign keys do what the source's do.
+result<bool> copy_loader::know_tables(const account_placement& where, const first_copy& copy) {
   const auto group = group_number(where.group);
   const auto database = rules_->group_database(group);
   const auto databases = account_databases(*rules_, group);
@@ -140,7 +143,7 @@ result<void> copy_loader::know_tables(const account_placement& where, const firs
     return tl::make_unexpected(catalog.error());
   if (!schemas_.contains(where.group))
     schemas_.emplace(where.group, std::make_unique<destination_schema>(rules_, *catalog));
-  return {};
+  return compare_cascades(copy.chunk.cascades, *rules_, **catalog, group).has_value();
 }
 
 result<void> copy_loader::load() {

@@ -2,6 +2,7 @@
 
 #include "storage/apply/apply_transaction.hpp"
 #include "storage/apply/destination_schema.hpp"
+#include "storage/profile/cascades.hpp"
 #include "storage/snapshot/account_removal.hpp"
 #include "storage/snapshot/first_copies.hpp"
 #include "storage/snapshot/group_database.hpp"
@@ -46,6 +47,13 @@ std::string place_taken(const load_request& request, mailbox_id mailbox) {
       mailbox, sql_text(request.account.value), request.name);
 }
 
+/// Of what an administrator has to set right: the reason that is shown says how.
+load_error refusal(error why) {
+  if (!why.todo.empty())
+    why.what += ": " + why.todo;
+  return load_error(std::move(why), true);
+}
+
 } // namespace
 
 struct snapshot_loader::parts {
@@ -67,6 +75,7 @@ struct snapshot_loader::parts {
   /// id.
   std::optional<account_placement> left_behind;
   replica_record record;
+  std::shared_ptr<const schema_catalog> catalog;
   std::unique_ptr<destination_schema> schema;
   session_flags flags{.known = false};
   chunk_order checked;
@@ -87,8 +96,10 @@ struct snapshot_loader::parts {
   result<void> settle_mailbox();
   result<std::optional<account_id>> holder_of(mailbox_id mailbox);
   result<mailbox_id> allocate();
-  result<void> load_schema(const snapshot_chunk& first);
+  load_result<void> load_schema(const snapshot_chunk& first);
   result<void> know_tables();
+  result<void> look_again();
+  result<void> compare_keys(const snapshot_chunk& first);
   load_result<bool> has_turn(const snapshot_chunk& chunk, const chunk_order& order) const;
   apply_plan plan_rows(const transaction_event& rows);
   load_result<apply_plan> plan_or_refuse(const transaction_event& rows);
@@ -220,22 +231,42 @@ result<void> snapshot_loader::parts::make_room() {
 }
 
 /// Makes the group database, if it isn't there, and knows its tables.
-result<void> snapshot_loader::parts::load_schema(const snapshot_chunk& first) {
+load_result<void> snapshot_loader::parts::load_schema(const snapshot_chunk& first) {
   const auto database = rules->group_database(group_number(where.group));
   const auto created = ensure_group_database(session, database, first.definitions);
   if (!created)
     return tl::make_unexpected(created.error());
   if (*created)
     request.catalogs->forget(database);
-  return know_tables();
+  if (auto known = know_tables(); !known)
+    return tl::make_unexpected(known.error());
+  if (compare_keys(first))
+    return {};
+  if (auto known = look_again(); !known)
+    return tl::make_unexpected(known.error());
+  if (auto alike = compare_keys(first); !alike)
+    return tl::make_unexpected(refusal(alike.error()));
+  return {};
 }
 
 result<void> snapshot_loader::parts::know_tables() {
-  auto catalog = request.catalogs->of(session, account_databases(*rules, group_number(where.group)));
-  if (!catalog)
-    return tl::make_unexpected(catalog.error());
-  schema = std::make_unique<destination_schema>(rules, *catalog);
+  auto known = request.catalogs->of(session, account_databases(*rules, group_number(where.group)));
+  if (!known)
+    return tl::make_unexpected(known.error());
+  catalog = *known;
+  schema = std::make_unique<destination_schema>(rules, catalog);
   return {};
+}
+
+/// Nothing is refused by a catalog that was read before an administrator altered the table.
+result<void> snapshot_loader::parts::look_again() {
+  request.catalogs->forget(rules->group_database(group_number(where.group)));
+  return know_tables();
+}
+
+/// What cascades on one side only would make both sides differ without a word.
+result<void> snapshot_loader::parts::compare_keys(const snapshot_chunk& first) {
+  return compare_cascades(first.cascades, *rules, *catalog, group_number(where.group));
 }
 
 /// False: it came before.
@@ -262,21 +293,16 @@ apply_plan snapshot_loader::parts::plan_rows(const transaction_event& rows_of_ch
                     static_cast<std::size_t>(session.max_packet()), false});
 }
 
-/// Never refused by a catalog that was read before an administrator altered the table.
 load_result<apply_plan> snapshot_loader::parts::plan_or_refuse(const transaction_event& rows_of_chunk) {
   auto plan = plan_rows(rows_of_chunk);
   if (plan.refused.empty())
     return plan;
-  request.catalogs->forget(rules->group_database(group_number(where.group)));
-  if (auto known = know_tables(); !known)
+  if (auto known = look_again(); !known)
     return tl::make_unexpected(known.error());
   plan = plan_rows(rows_of_chunk);
   if (plan.refused.empty())
     return plan;
-  auto why = std::move(plan.refused.front().why);
-  if (!why.todo.empty())
-    why.what += ": " + why.todo;
-  return tl::make_unexpected(load_error(std::move(why), true));
+  return tl::make_unexpected(refusal(std::move(plan.refused.front().why)));
 }
 
 load_result<void> snapshot_loader::parts::load_rows(const snapshot_chunk& chunk) {
@@ -321,7 +347,7 @@ load_result<std::unique_ptr<snapshot_loader>> snapshot_loader::begin(sql_options
     return tl::make_unexpected(static_cast<const error&>(session.error()));
   auto made = std::make_unique<parts>(std::move(*session), std::move(rules), std::move(request), limits);
   if (auto found = made->find_place(); !found)
-    return tl::make_unexpected(load_error(found.error(), made->is_refused));
+    return tl::make_unexpected(made->is_refused ? refusal(found.error()) : load_error(found.error()));
   return std::unique_ptr<snapshot_loader>(new snapshot_loader(std::move(made)));
 }
 

@@ -1,6 +1,7 @@
 #include "storage/snapshot/snapshot_reader.hpp"
 
 #include "storage/apply/local_shape.hpp"
+#include "storage/profile/cascades.hpp"
 #include "storage/profile/profile_routing.hpp"
 #include "storage/snapshot/group_database.hpp"
 #include "storage/snapshot/snapshot_columns.hpp"
@@ -58,6 +59,7 @@ struct snapshot_structures::described {
   std::vector<snapshot_table> tables;
   std::vector<std::shared_ptr<const shape>> shapes;
   std::vector<std::string> definitions;
+  std::vector<table_cascades> cascades;
   std::vector<std::pair<table_name, std::string>> structures; ///< of the account's tables, in the same order
   std::set<std::pair<std::string, std::string>> names;        ///< of all tables where the account's are
   /// When all of it was last seen to be so, on the steady clock.
@@ -310,9 +312,11 @@ result<std::shared_ptr<const snapshot_structures::described>> snapshot_reader::p
   // The registry row first: with it a half-loaded account is found again.
   std::stable_partition(found.begin(), found.end(),
                         [this](const account_table& t) { return rules->is_registry(t.logical_name); });
-  for (const auto& table : found)
+  for (const auto& table : found) {
     if (auto done = describe(*made, table, ids); !done)
       return tl::make_unexpected(done.error());
+    made->cascades.push_back(cascades_of(*rules, *table.definition));
+  }
   if (auto read = read_definitions(*made, *catalog); !read)
     return tl::make_unexpected(read.error());
   for (auto& [name, structure] : made->structures)
@@ -480,8 +484,10 @@ result<std::optional<snapshot_chunk>> snapshot_reader::next_chunk(std::size_t ma
   chunk.account = p.request.account;
   chunk.id = p.request.id;
   chunk.index = p.index++;
-  if (chunk.index == 0)
+  if (chunk.index == 0) {
     chunk.definitions = p.about->definitions;
+    chunk.cascades = p.about->cascades;
+  }
   std::size_t bytes = 0;
   while (!p.waiting.empty() && chunk.rows.size() < max_rows && (chunk.rows.empty() || bytes < max_bytes)) {
     for (const auto& c : p.waiting.front().after)

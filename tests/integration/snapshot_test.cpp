@@ -647,6 +647,45 @@ BOOST_AUTO_TEST_CASE(a_volume_without_a_counterpart_here_refuses_the_load_also_w
   }
 }
 
+/// What such a key removes is in nobody's binlog.
+BOOST_AUTO_TEST_CASE(m02_a_copy_is_kept_while_a_foreign_key_that_cascades_is_on_one_side_only) {
+  replicated_pair pair;
+  pair.initialise();
+  const auto chunks = read_all(pair, 1000);
+  BOOST_TEST(!chunks.front().cascades.empty());
+  pair.destination().set_up(
+      "ALTER TABLE mboxgroup3.tagged_item DROP FOREIGN KEY fk_tagged_item_mailbox_id_tag_id_tag");
+  auto loader = need(snapshot_loader::begin(pair.destination_sql(), pair.rules(), request_of("chunks")));
+  for (const auto& refused : {loader->check(chunks.front()), loader->load(chunks.front())}) {
+    BOOST_REQUIRE(!refused);
+    BOOST_TEST(refused.error().is_refusal);
+    BOOST_TEST(refused.error().what.find("table mboxgroup3.tagged_item here differs from the source's; the "
+                                         "foreign key (mailbox_id, tag_id) to mboxgroup/tag (mailbox_id, id) "
+                                         "ON DELETE CASCADE isn't here") != std::string::npos,
+               refused.error().what);
+  }
+  BOOST_TEST((replica_here(pair)->state == replica_state::ready));
+  BOOST_TEST(pair.differences().empty());
+  // Alike again, it's loaded at once, whatever the key is called.
+  pair.destination().set_up(
+      "ALTER TABLE mboxgroup3.tagged_item ADD CONSTRAINT again FOREIGN KEY (mailbox_id, tag_id) "
+      "REFERENCES mboxgroup3.tag (mailbox_id, id) ON DELETE CASCADE");
+  load_all(*loader, chunks);
+  need(loader->finish(epoch(1), sequence(1), kafka_offset(9)));
+}
+
+BOOST_FIXTURE_TEST_CASE(m02_nor_is_a_small_account_loaded_with_others_where_a_cascade_is_here_alone,
+                        small_accounts) {
+  destination().set_up("ALTER TABLE mboxgroup3.tag DROP FOREIGN KEY fk_tag_mailbox_id_mailbox");
+  destination().set_up("ALTER TABLE mboxgroup3.tag ADD CONSTRAINT here FOREIGN KEY (mailbox_id) REFERENCES "
+                       "zimbra.mailbox (id) ON DELETE CASCADE");
+  const auto placed = load();
+  BOOST_TEST(!placed[0].has_value());
+  BOOST_TEST(rows_of("mboxgroup3.tag") == "0");
+  BOOST_TEST(placed[1].has_value());
+  BOOST_TEST(placed[2].has_value());
+}
+
 BOOST_AUTO_TEST_CASE(
     with_mailbox_id_own_a_volume_that_holds_blobs_under_the_mailbox_id_is_refused_before_a_copy) {
   replicated_pair pair;

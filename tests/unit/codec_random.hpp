@@ -186,6 +186,8 @@ public:
                               natural(),
                               rows(shapes, 6),
                               coin() ? std::vector<std::string>{text(50), ""} : std::vector<std::string>{}};
+      if (coin())
+        std::get<snapshot_chunk>(e.body).cascades = {{text(20), {text(50), ""}}, {"zimbra/mailbox", {}}};
       break;
     default:
       e.body = fence_event{account, term, kafka_offset(number()), coin()};
