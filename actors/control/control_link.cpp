@@ -50,8 +50,6 @@ result<void> control_link::start() {
   if (!leases_)
     if (auto opened = open(); !opened)
       return opened;
-  in_control_ = true;
-  begin_in_control();
   thread_ = named_thread("control-link", [this] { run(); });
   return {};
 }
@@ -69,7 +67,8 @@ result<void> control_link::open() {
   asker_ = std::move(*asker);
   control_ = std::move(*control);
   leases_ = std::move(*leases);
-  leases_->find_leaders(ask_patience);
+  for (auto* reader : {leases_.get(), control_.get()})
+    reader->find_leaders(ask_patience); // or reading begins up to a second later
   const auto marks = leases_->watermarks_of(only_partition, ask_patience);
   if (!marks)
     return tl::make_unexpected(marks.error());
@@ -106,8 +105,9 @@ void control_link::begin_life() {
   leases_own_ = false;
   options_.lease->change([&](lease_view& view) { view.begins(life_); });
   send_lease({{options_.node, life_}, lease_incarnation{}});
-  if (in_control_)
-    begin_in_control();
+  // At once, though nothing is decided yet: a topic that a producer first writes to later is looked up only
+  // after up to a second, for which each start's commits would wait.
+  begin_in_control();
 }
 
 void control_link::begin_in_control() {

@@ -52,11 +52,11 @@ public:
 
   explicit control_link(options o);
   ~control_link();
-  /// Before start(), on the caller's thread: appends this process's first record to the leases and reads them
-  /// up to it, however long that takes, so that lease_view::former() is known. retryable if Kafka doesn't
-  /// answer, or `stopping`, which is asked again and again meanwhile, says so.
+  /// Before start(), on the caller's thread: appends this process's first records and reads the leases up to
+  /// its own there, however long that takes, so that lease_view::former() is known. retryable if Kafka
+  /// doesn't answer, or `stopping`, which is asked again and again meanwhile, says so.
   result<void> take_name(const std::function<bool()>& stopping);
-  /// With take_name(), if nobody has called it; begins in control.
+  /// With take_name()'s first records, if nobody has called it.
   result<void> start();
   void stop();
 
@@ -109,7 +109,6 @@ private:
   std::atomic<bool> caught_up_{false};
   std::atomic<kafka_offset> own_control_{kafka_offset{-1}}; ///< where the own record lies, once it was read
   std::atomic<bool> stopping_{false};
-  bool in_control_ = false;  ///< start() was called: before that nothing is written there
   bool control_own_ = false; ///< own incarnation read; link thread
   bool leases_own_ = false;
   /// Each node's lease and skew, as last compared with ours; link thread.
