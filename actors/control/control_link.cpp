@@ -102,17 +102,12 @@ void control_link::open_producer() {
 }
 
 void control_link::begin_life() {
-  leases_own_ = false;
+  control_own_ = leases_own_ = false;
+  const writer self{options_.node, life_};
   options_.lease->change([&](lease_view& view) { view.begins(life_); });
-  send_lease({{options_.node, life_}, lease_incarnation{}});
+  send_lease({self, lease_incarnation{}});
   // At once, though nothing is decided yet: a topic that a producer first writes to later is looked up only
   // after up to a second, for which each start's commits would wait.
-  begin_in_control();
-}
-
-void control_link::begin_in_control() {
-  control_own_ = false;
-  const writer self{options_.node, life_};
   control_record begin;
   begin.from = self;
   begin.id = fmt::format("{}-{}-begin", options_.node, life_);

@@ -83,7 +83,6 @@ private:
   result<void> open();
   void open_producer();
   void begin_life();
-  void begin_in_control();
   void read_control();
   void begin_again_if_fatal();
   /// Waits up to `patience` for the first record; false: nothing was read.

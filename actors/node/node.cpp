@@ -166,7 +166,8 @@ result<void> node::start() {
   for (const auto step :
        {&node::lock_state, &node::start_http, &node::make_tls, &node::wait_for_mariadb, &node::wait_for_kafka,
         &node::restore_control, &node::wait_for_known_control, &node::wait_for_free_ids, &node::take_name,
-        &node::start_log, &node::start_capture, &node::start_replicas, &node::start_gateway})
+        &node::wait_for_former_process, &node::start_log, &node::start_capture, &node::start_replicas,
+        &node::start_gateway})
     if (auto done = (this->*step)(); !done)
       return done;
   parts_->metrics->ask([this] { return figures(); });

@@ -54,9 +54,10 @@ private:
   result<void> restore_control();
   result<void> wait_for_known_control();
   result<void> wait_for_free_ids();
-  /// A process of this node's name that may be alive acknowledges until its lease is over: what it wrote by
-  /// then must count, so nothing is written before (R12, R19).
   result<void> take_name();
+  /// A process of this node's name that may be alive acknowledges until its lease is over: what it wrote by
+  /// then must count, so nothing is written to the accounts before (R12, R19).
+  result<void> wait_for_former_process();
   result<void> start_log();
   result<void> start_capture();
   result<void> start_replicas();
@@ -74,6 +75,7 @@ private:
   /// Any thread: this process can't go on.
   void end_with(const error& why, int exit_status = 1);
   void waiting_for(const std::string& what);
+  void waiting_for_kafka(const error& why);
   /// Empty once the node has started: before that its parts are still being made. Any thread.
   std::string still_waits_for() const;
   std::shared_ptr<const volume_map> volumes_from(const node_name& source) const;

@@ -143,6 +143,10 @@ result<void> node::wait_for_mariadb() {
   return ask_mariadb([this](sql_session& session) { return get_to_know(session); });
 }
 
+void node::waiting_for_kafka(const error& why) {
+  waiting_for(fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, why.what));
+}
+
 result<void> node::wait_for_kafka() {
   const auto& cluster = parts_->config.cluster;
   auto admin = topic_admin::open(parts_->kafka);
@@ -171,7 +175,7 @@ result<void> node::wait_for_kafka() {
       return {};
     }
     if (ready)
-      waiting_for(fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, ready->error().what));
+      waiting_for_kafka(ready->error());
     if (!pause())
       return failure("stopped while waiting for Kafka");
   }
@@ -248,8 +252,7 @@ result<void> node::wait_for_known_control() {
                               "for good: docs/recovery.md)",
                               topic::control, parts_->kafka.brokers, **unlike));
     else if (unlike)
-      waiting_for(
-          fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, unlike->error().what));
+      waiting_for_kafka(unlike->error());
     if (!pause())
       return failure("stopped while waiting for Kafka");
   }
@@ -279,7 +282,7 @@ result<void> node::take_name() {
       break;
     if (!taken.error().retryable || stopping())
       return taken;
-    waiting_for(fmt::format("Kafka at {} doesn't answer ({})", parts_->kafka.brokers, taken.error().what));
+    waiting_for_kafka(taken.error());
     if (!pause())
       return failure("stopped while waiting for Kafka");
   }
@@ -287,6 +290,10 @@ result<void> node::take_name() {
     end_with(*why, exit_replaced);
     return tl::make_unexpected(*why);
   }
+  return {};
+}
+
+result<void> node::wait_for_former_process() {
   const auto former = parts_->lease->ask([](const lease_view& view) { return view.former(); });
   if (!former || processes_->has_ended(former->process))
     return {};

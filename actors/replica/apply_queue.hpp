@@ -149,8 +149,8 @@ private:
   void erase(const account_id& account);
   bool settle(const account_id& account, slot& s);
   bool gathers(unsigned lane, time_point now) const;
-  /// Since when a lane may serve the first one's accounts.
   time_point first_of(unsigned lane) const; ///< when the first that is ready there is due; max: none is
+  /// Since when a lane may serve the first one's accounts.
   time_point helps_from(unsigned lane) const;
   void fill(slot& s, taken& out, std::size_t& events, std::size_t& bytes);
 

@@ -26,10 +26,6 @@ struct with_world {
   node_world& world = shared_world();
   mailstore& first = world.at(0);
 
-  std::string config() const {
-    std::ifstream in(first.db.dir() / "understudyd.toml");
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
   /// Of understudyd with this configuration.
   fixture::finished_process run(const std::string& text, const std::vector<std::string>& words) const {
     const auto file = world.dir() / "other.toml";
@@ -191,7 +187,7 @@ BOOST_AUTO_TEST_CASE(p8_a_node_waits_while_a_replica_has_the_server_id_of_one_of
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_the_configuration_names_and_nobody_has_is_said_at_once) {
-  const auto good = config();
+  const auto good = first.config();
   BOOST_TEST(check(good).exit_code == 0);
   for (const auto* name : {"carbonio.toml", "ca.pem", "admin.pem", "admin-key.pem"}) {
     auto wrong = good;
@@ -210,7 +206,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_the_configuration_names_and_nobody_has_is_said_
 
 BOOST_AUTO_TEST_CASE(kafka_properties_that_librdkafka_or_the_rules_dont_allow_are_said_at_once) {
   const auto with = [&](const std::string& property, const std::string& said) {
-    const auto done = check(fmt::format("{}\n[kafka.properties]\n{}\n", config(), property));
+    const auto done = check(fmt::format("{}\n[kafka.properties]\n{}\n", first.config(), property));
     BOOST_TEST_CONTEXT(property << ": " << done.output) {
       BOOST_TEST(done.exit_code == (said.empty() ? 0 : 1));
       BOOST_TEST(done.output.find(said) != std::string::npos);
@@ -226,7 +222,7 @@ BOOST_AUTO_TEST_CASE(a_state_dir_that_cant_be_made_and_a_password_that_all_can_r
   const auto secret = world.dir() / "password";
   std::ofstream(secret) << "hush";
   const auto with = [&](const std::string& key, const std::filesystem::path& value) {
-    auto text = config();
+    auto text = first.config();
     if (const auto at = text.find(key + " ="); at != std::string::npos)
       text.erase(at, text.find('\n', at) - at);
     const auto section = text.find(key == "state_dir" ? "[node]" : "[mariadb]");
@@ -253,7 +249,7 @@ BOOST_AUTO_TEST_CASE(a_state_dir_that_cant_be_made_and_a_password_that_all_can_r
 }
 
 BOOST_AUTO_TEST_CASE(p8_keys_that_are_set_and_not_used_are_said_by_check_which_takes_them) {
-  const auto plain = check(config());
+  const auto plain = check(first.config());
   BOOST_TEST_CONTEXT(plain.output) {
     BOOST_TEST(plain.exit_code == 0);
     BOOST_TEST(plain.output.find("not used in this version") == std::string::npos);
@@ -261,9 +257,9 @@ BOOST_AUTO_TEST_CASE(p8_keys_that_are_set_and_not_used_are_said_by_check_which_t
   const auto licence = world.dir() / "licence.toml";
   std::ofstream(licence) << "quantity = 5\n";
   const auto set =
-      check(config() + fmt::format("\n[notify]\nglobal_admin = [\"a@x\"]\nsmtp = \"smtp://h:25\"\n"
-                                   "webhook = \"https://h/x\"\n[licence]\nfile = \"{}\"\n",
-                                   licence.string()));
+      check(first.config() + fmt::format("\n[notify]\nglobal_admin = [\"a@x\"]\nsmtp = \"smtp://h:25\"\n"
+                                         "webhook = \"https://h/x\"\n[licence]\nfile = \"{}\"\n",
+                                         licence.string()));
   BOOST_TEST_CONTEXT(set.output) {
     BOOST_TEST(set.exit_code == 0);
     for (const auto* key : {"notify.global_admin", "notify.smtp", "notify.webhook", "licence.file"})

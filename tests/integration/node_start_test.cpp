@@ -37,8 +37,7 @@ void replace(std::string& text, const std::string& what, const std::string& by) 
 
 /// The configuration of `host` with this state_dir, and ports of its own.
 std::string config_beside(const mailstore& host, const std::filesystem::path& state) {
-  std::ifstream in(host.db.dir() / "understudyd.toml");
-  std::string config{std::istreambuf_iterator<char>(in), {}};
+  auto config = host.config();
   replace(config, (host.db.dir() / "state").string(), state.string());
   for (const auto* port : {"listen = \"127.0.0.1:", "advertise = \"127.0.0.1:", "http = \"127.0.0.1:"}) {
     const auto at = config.find(port) + std::string_view(port).size();

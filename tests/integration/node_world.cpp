@@ -147,6 +147,11 @@ mailstore::mailstore(unsigned number, const mailstore_options& options, const st
       material.certificate.string(), material.key.string());
 }
 
+std::string mailstore::config() const {
+  std::ifstream in(config_);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 void mailstore::start_node() {
   if (node.pid() > 0)
     node.restart();

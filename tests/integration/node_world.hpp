@@ -64,6 +64,9 @@ public:
   /// SIGKILL to both.
   void die();
 
+  /// What is in its configuration file.
+  std::string config() const;
+
   /// `understudy --json WORDS…` with this node's configuration, so asked of it or, if it's down, of its
   /// peers.
   cli_answer cli(std::vector<std::string> words) const;
